@@ -1,0 +1,296 @@
+//! A checked definition.
+//!
+//! All states of a machine, those inside Parallel branches and Map processors too, stand in one
+//! list; a [`StateId`] is a place in it. State names are unique in the whole definition (an ASL
+//! rule), so a name finds its state wherever it is nested. Everything that can be compiled (paths,
+//! templates, intrinsics) is compiled here, once.
+//!
+//! The query language is a property of each field's type: today every expression is JSONPath;
+//! JSONata joins as another case of the same types.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::choice::Rule;
+use crate::path::{Path, ReferencePath};
+use crate::template::Template;
+use crate::timestamp::Timestamp;
+
+/// A whole definition, ready to run.
+#[derive(Debug)]
+pub struct StateMachine {
+    /// `Comment`.
+    pub comment: Option<String>,
+    /// Where an execution starts.
+    pub start_at: StateId,
+    /// Every state, nested ones too; [`StateId`] indexes it.
+    pub states: Vec<State>,
+    /// `TimeoutSeconds` of the whole machine.
+    pub timeout_seconds: Option<u64>,
+}
+
+impl StateMachine {
+    /// The state at `id`.
+    pub fn state(&self, id: StateId) -> &State {
+        &self.states[id.0 as usize]
+    }
+
+    /// The state called `name`, at any depth.
+    pub fn find(&self, name: &str) -> Option<StateId> {
+        self.states.iter().position(|s| &*s.name == name).map(|i| StateId(i as u32))
+    }
+}
+
+/// A state's place in [`StateMachine::states`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StateId(pub u32);
+
+/// One state.
+#[derive(Debug)]
+pub struct State {
+    /// Its name, unique in the machine.
+    pub name: Arc<str>,
+    /// `InputPath`; `None` where the definition says `null` (an empty object goes in).
+    pub input_path: Option<Path>,
+    /// `OutputPath`; `None` where the definition says `null` (an empty object comes out).
+    pub output_path: Option<Path>,
+    /// What it does.
+    pub kind: StateKind,
+}
+
+/// The eight state types.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub enum StateKind {
+    Task(Box<Task>),
+    Pass(Box<Pass>),
+    Wait(Box<Wait>),
+    Choice(Box<Choice>),
+    Succeed,
+    Fail(Box<Fail>),
+    Parallel(Box<Parallel>),
+    Map(Box<Map>),
+}
+
+/// Where a state goes when it is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// `Next`.
+    State(StateId),
+    /// `End: true`.
+    End,
+}
+
+/// What happens to a state's result before it is its output.
+#[derive(Debug)]
+pub struct ResultFlow {
+    /// `ResultSelector`.
+    pub selector: Option<Template>,
+    /// `ResultPath`; `None` where the definition says `null` (the result is dropped).
+    pub path: Option<ReferencePath>,
+}
+
+/// A Task state.
+#[derive(Debug)]
+pub struct Task {
+    /// Who does the work.
+    pub resource: Resource,
+    /// `Parameters`.
+    pub parameters: Option<Template>,
+    /// `ResultSelector` and `ResultPath`.
+    pub result: ResultFlow,
+    /// `TimeoutSeconds` or `TimeoutSecondsPath`.
+    pub timeout: Option<Seconds>,
+    /// `HeartbeatSeconds` or `HeartbeatSecondsPath`.
+    pub heartbeat: Option<Seconds>,
+    /// `Retry` and `Catch`.
+    pub recovery: Recovery,
+    /// `Next` or `End`.
+    pub next: Next,
+}
+
+/// What a Task's `Resource` names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resource {
+    /// A bare function ARN, `arn:aws:lambda:REGION:ACCOUNT:function:NAME`.
+    Function {
+        /// As written.
+        arn: Arc<str>,
+    },
+    /// `arn:aws:states:REGION:ACCOUNT:activity:NAME`.
+    Activity {
+        /// As written.
+        arn: Arc<str>,
+    },
+    /// `arn:aws:states:::SERVICE:ACTION` with an optional pattern suffix.
+    Service {
+        /// As written.
+        arn: Arc<str>,
+        /// `resourceType` in the history, for example `lambda`, `sns`, `aws-sdk:s3`.
+        service: Arc<str>,
+        /// `resource` in the history: action and suffix, for example `invoke.waitForTaskToken`.
+        action: Arc<str>,
+        /// The suffix, read.
+        pattern: Pattern,
+    },
+}
+
+/// How a Task waits for its resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pattern {
+    /// No suffix: the response is the result.
+    RequestResponse,
+    /// `.sync` or `.sync:2`: the end of the job that was started is the result.
+    Sync,
+    /// `.waitForTaskToken`: what somebody sends with the token is the result.
+    WaitForTaskToken,
+}
+
+/// A number of seconds, given or looked up.
+#[derive(Debug)]
+pub enum Seconds {
+    /// `...Seconds`.
+    Fixed(u64),
+    /// `...SecondsPath`.
+    Path(Path),
+}
+
+/// A Pass state.
+#[derive(Debug)]
+pub struct Pass {
+    /// `Result`.
+    pub result: Option<Value>,
+    /// `Parameters`.
+    pub parameters: Option<Template>,
+    /// `ResultPath`; `None` where the definition says `null`.
+    pub result_path: Option<ReferencePath>,
+    /// `Next` or `End`.
+    pub next: Next,
+}
+
+/// A Wait state.
+#[derive(Debug)]
+pub struct Wait {
+    /// For how long, or until when.
+    pub until: WaitUntil,
+    /// `Next` or `End`.
+    pub next: Next,
+}
+
+/// `Seconds`, `Timestamp`, and the two as paths.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub enum WaitUntil {
+    Seconds(u64),
+    SecondsPath(Path),
+    Timestamp(Timestamp),
+    TimestampPath(Path),
+}
+
+/// A Choice state.
+#[derive(Debug)]
+pub struct Choice {
+    /// `Choices`, in order; each with the state it leads to.
+    pub rules: Vec<(Rule, StateId)>,
+    /// `Default`.
+    pub default: Option<StateId>,
+}
+
+/// A Fail state.
+#[derive(Debug)]
+pub struct Fail {
+    /// `Error` or `ErrorPath`.
+    pub error: Option<Text>,
+    /// `Cause` or `CausePath`.
+    pub cause: Option<Text>,
+}
+
+/// A string, given or looked up.
+#[derive(Debug)]
+pub enum Text {
+    /// Given.
+    Fixed(Arc<str>),
+    /// `ErrorPath` or `CausePath`: a reference path or an intrinsic function.
+    Expression(crate::intrinsic::Expression),
+}
+
+/// A Parallel state.
+#[derive(Debug)]
+pub struct Parallel {
+    /// `Branches`: where each starts.
+    pub branches: Vec<StateId>,
+    /// `Parameters`.
+    pub parameters: Option<Template>,
+    /// `ResultSelector` and `ResultPath`.
+    pub result: ResultFlow,
+    /// `Retry` and `Catch`.
+    pub recovery: Recovery,
+    /// `Next` or `End`.
+    pub next: Next,
+}
+
+/// A Map state, inline.
+#[derive(Debug)]
+pub struct Map {
+    /// `ItemProcessor.StartAt` (or that of the older `Iterator`).
+    pub start_at: StateId,
+    /// `ItemsPath`.
+    pub items: Path,
+    /// `ItemSelector` (or the older `Parameters`).
+    pub item_selector: Option<Template>,
+    /// `MaxConcurrency`; 0 is no limit of the user's own.
+    pub max_concurrency: Concurrency,
+    /// `ResultSelector` and `ResultPath`.
+    pub result: ResultFlow,
+    /// `Retry` and `Catch`.
+    pub recovery: Recovery,
+    /// `Next` or `End`.
+    pub next: Next,
+}
+
+/// `MaxConcurrency` or `MaxConcurrencyPath`.
+#[derive(Debug)]
+pub enum Concurrency {
+    /// Given; 0 is no limit.
+    Fixed(u32),
+    /// Looked up.
+    Path(Path),
+}
+
+/// What to do about a failure: first Retry, then Catch.
+#[derive(Debug, Default)]
+pub struct Recovery {
+    /// `Retry`, in order.
+    pub retriers: Vec<Retrier>,
+    /// `Catch`, in order.
+    pub catchers: Vec<Catcher>,
+}
+
+/// One entry of `Retry`. The defaults are ASL's and are filled in.
+#[derive(Debug)]
+pub struct Retrier {
+    /// `ErrorEquals`.
+    pub errors: Vec<Arc<str>>,
+    /// `IntervalSeconds`, default 1.
+    pub interval_seconds: u64,
+    /// `MaxAttempts`, default 3; 0 is never.
+    pub max_attempts: u32,
+    /// `BackoffRate`, default 2.0, at least 1.0.
+    pub backoff_rate: f64,
+    /// `MaxDelaySeconds`.
+    pub max_delay_seconds: Option<u64>,
+    /// `JitterStrategy` is `FULL` (default `NONE`).
+    pub full_jitter: bool,
+}
+
+/// One entry of `Catch`.
+#[derive(Debug)]
+pub struct Catcher {
+    /// `ErrorEquals`.
+    pub errors: Vec<Arc<str>>,
+    /// `ResultPath`; `None` where the definition says `null`.
+    pub result_path: Option<ReferencePath>,
+    /// `Next`.
+    pub next: StateId,
+}
