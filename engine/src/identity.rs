@@ -1,0 +1,50 @@
+//! What an execution is called, by people and by machines.
+
+use std::sync::Arc;
+
+use asl::{Data, Timestamp};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// Names an execution in stores, timers and tokens: the first 16 bytes of the SHA-256 of its ARN.
+///
+/// Sixteen bytes instead of an ARN of up to 300 characters keep a parked execution small, and the
+/// hash makes the name in an ARN enough to find the execution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ExecutionKey(pub u128);
+
+impl ExecutionKey {
+    /// The key of the execution with this ARN.
+    pub fn of(arn: &str) -> ExecutionKey {
+        let digest = Sha256::digest(arn.as_bytes());
+        let head: [u8; 16] = digest[..16].try_into().expect("a SHA-256 has 32 bytes");
+        ExecutionKey(u128::from_be_bytes(head))
+    }
+}
+
+/// One task state's stay for its result, numbered within its execution from 1; never used again,
+/// so a retry's wait has another number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct WaitId(pub u32);
+
+/// What an execution is given when it starts, and keeps.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Identity {
+    /// `arn:aws:states:REGION:ACCOUNT:execution:MACHINE:NAME`.
+    pub arn: Arc<str>,
+    /// The last part of the ARN.
+    pub name: Arc<str>,
+    /// The machine's ARN.
+    pub state_machine_arn: Arc<str>,
+    /// The machine's name.
+    pub state_machine_name: Arc<str>,
+    /// Which text the machine had: the hex SHA-256 of the definition.
+    pub definition: Arc<str>,
+    /// The role that the machine had.
+    pub role_arn: Arc<str>,
+    /// The input, as given.
+    pub input: Data,
+    /// When it was started.
+    pub started_at: Timestamp,
+}
