@@ -1,1 +1,33 @@
-//! x
+//! The shell around the engine: HTTP in and out, timers, functions, topics, the callback gateway.
+//!
+//! The runner's four beats, always in this order: **decide, append, apply, act**. The engine turns a
+//! command into events, the store makes them durable, and only then do effects leave the process.
+//!
+//! This crate does not read flags or configuration files (`cli` does), does not interpret the
+//! language (`asl`, `engine` do), and does not know bytes on disk (`store` does).
+//!
+//! In reading order:
+//! - [`app`]: the parts, joined.
+//! - [`clock`]: real time, or time that moves only when nothing is in flight.
+//! - [`runner`]: the four beats for all executions; [`dispatch`]: tasks to their resources.
+//! - [`scheduler`]: what is due.
+//! - [`machines`], [`activities`]: what executions are made of and work for.
+//! - [`http`]: requests in, requests out. [`routes`]: who answers what.
+//! - [`api`]: the Step Functions API, one file an operation.
+//! - [`functions`]: programs that speak the Lambda Runtime API, and URLs.
+//! - [`topics`]: `sns:publish` and its subscribers.
+//! - [`gateway`]: references, callbacks, dispositions, alerts.
+
+pub mod activities;
+pub mod api;
+pub mod app;
+pub mod clock;
+pub mod dispatch;
+pub mod functions;
+pub mod gateway;
+pub mod http;
+pub mod machines;
+pub mod routes;
+pub mod runner;
+pub mod scheduler;
+pub mod topics;

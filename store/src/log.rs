@@ -76,7 +76,11 @@ impl Store {
 
     /// The open executions whose dispatches have to be made again, in pages: `after` is the last
     /// key of the page before.
-    pub async fn undelivered(&self, after: Option<ExecutionKey>, limit: usize) -> Vec<ExecutionKey> {
+    pub async fn undelivered(
+        &self,
+        after: Option<ExecutionKey>,
+        limit: usize,
+    ) -> Vec<ExecutionKey> {
         let _ = (after, limit);
         todo!()
     }
@@ -134,7 +138,11 @@ impl Store {
     ///
     /// # Errors
     /// If the store can't be written.
-    pub async fn forget_ended_before(&self, time: Timestamp, limit: usize) -> Result<usize, CommitError> {
+    pub async fn forget_ended_before(
+        &self,
+        time: Timestamp,
+        limit: usize,
+    ) -> Result<usize, CommitError> {
         let _ = (time, limit);
         todo!()
     }

@@ -1,0 +1,1 @@
+//! The Step Functions API: AWS JSON 1.0 at `/`.

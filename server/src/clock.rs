@@ -1,0 +1,354 @@
+//! The clock: real time, or time that moves only when nothing is in flight.
+//!
+//! Everything that waits for a moment (timers, retries, heartbeats, function timeouts, a mock's
+//! delays) asks this clock, so one part decides what time it is. On the virtual clock time stands
+//! still while anybody holds a [`Busy`]; once the last one is dropped it may jump to the next moment
+//! that somebody waits for, if it runs by itself ([`Clock::set_automatic`]) or was told to go that
+//! far ([`Clock::advance`]). Whoever is woken gets a `Busy`, so time stands still again until its
+//! work is done; and work handed to another task takes a `Busy` with it.
+//!
+//! Long polls of clients wait in real time on either clock: they are a matter of sockets, and a
+//! worker that polls must not make the years go by.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use asl::Timestamp;
+use parking_lot::Mutex;
+use serde::Serialize;
+use tokio::sync::oneshot;
+
+/// Where the next due moment of stored things is looked up; the store is one.
+pub trait TimerSource: Send + Sync {
+    /// The earliest moment that something stored is due.
+    fn next_due(&self) -> Option<Timestamp>;
+    /// Returns when that moment has become earlier than it was.
+    fn moved(&self) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+}
+
+impl TimerSource for store::Store {
+    fn next_due(&self) -> Option<Timestamp> {
+        store::Store::next_due(self)
+    }
+
+    fn moved(&self) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(self.due_moved())
+    }
+}
+
+/// A handle on the clock. Cloning is a reference count.
+#[derive(Clone)]
+pub struct Clock(Option<Arc<Mutex<Virtual>>>);
+
+/// Something is in flight as long as this lives. Costs nothing on the real clock.
+#[must_use = "time moves on when this is dropped"]
+pub struct Busy(Option<Arc<Mutex<Virtual>>>);
+
+/// The virtual clock's state.
+struct Virtual {
+    now: Timestamp,
+    busy: usize,
+    automatic: bool,
+    /// How far `advance` may go, and who is told when it got there.
+    goal: Option<(Timestamp, oneshot::Sender<Busy>)>,
+    sleepers: BinaryHeap<Reverse<Sleeper>>,
+    sequence: u64,
+    source: Option<Arc<dyn TimerSource>>,
+    scheduler: Option<oneshot::Sender<Busy>>,
+}
+
+/// Someone who sleeps until `until`; equal moments wake in the order of falling asleep.
+struct Sleeper {
+    until: Timestamp,
+    sequence: u64,
+    wake: oneshot::Sender<Busy>,
+}
+
+impl PartialEq for Sleeper {
+    fn eq(&self, other: &Sleeper) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Sleeper {}
+
+impl PartialOrd for Sleeper {
+    fn partial_cmp(&self, other: &Sleeper) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Sleeper {
+    fn cmp(&self, other: &Sleeper) -> std::cmp::Ordering {
+        (self.until, self.sequence).cmp(&(other.until, other.sequence))
+    }
+}
+
+/// What the clock says of itself.
+#[derive(Debug, Serialize)]
+pub struct ClockStatus {
+    /// `real` or `virtual`.
+    pub clock: &'static str,
+    /// RFC 3339.
+    pub now: String,
+    /// Whether virtual time jumps to the next timer by itself.
+    pub automatic: bool,
+    /// How many pieces of work keep virtual time standing.
+    pub in_flight: usize,
+    /// The next moment somebody waits for, RFC 3339.
+    pub next_timer: Option<String>,
+}
+
+impl Clock {
+    /// The machine's clock.
+    pub fn real() -> Clock {
+        Clock(None)
+    }
+
+    /// A clock that starts at `now` and stands.
+    pub fn standing_at(now: Timestamp) -> Clock {
+        Clock(Some(Arc::new(Mutex::new(Virtual {
+            now,
+            busy: 0,
+            automatic: false,
+            goal: None,
+            sleepers: BinaryHeap::new(),
+            sequence: 0,
+            source: None,
+            scheduler: None,
+        }))))
+    }
+
+    /// The machine's time, whichever clock this is; for a virtual clock's start.
+    pub fn machine_time() -> Timestamp {
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Timestamp(since.as_millis() as i64)
+    }
+
+    /// What time it is.
+    pub fn now(&self) -> Timestamp {
+        match &self.0 {
+            None => Clock::machine_time(),
+            Some(state) => state.lock().now,
+        }
+    }
+
+    /// Whether time can be moved.
+    pub fn is_virtual(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Keeps virtual time standing until the answer is dropped.
+    pub fn busy(&self) -> Busy {
+        if let Some(state) = &self.0 {
+            state.lock().busy += 1;
+        }
+        Busy(self.0.clone())
+    }
+
+    /// Sleeps until `until`. Give up any `Busy` of your own first, or virtual time never gets there.
+    pub async fn sleep_until(&self, until: Timestamp) -> Busy {
+        let Some(state) = &self.0 else {
+            let left = until.0.saturating_sub(Clock::machine_time().0).max(0);
+            tokio::time::sleep(Duration::from_millis(left as u64)).await;
+            return Busy(None);
+        };
+        let woken = {
+            let mut inner = state.lock();
+            let (wake, woken) = oneshot::channel();
+            inner.sequence += 1;
+            let sequence = inner.sequence;
+            inner.sleepers.push(Reverse(Sleeper {
+                until,
+                sequence,
+                wake,
+            }));
+            woken
+        };
+        settle(state);
+        woken
+            .await
+            .expect("the clock keeps every sleeper until it wakes")
+    }
+
+    /// Sleeps for `milliseconds`.
+    pub async fn sleep_millis(&self, milliseconds: i64) -> Busy {
+        self.sleep_until(self.now().plus_millis(milliseconds)).await
+    }
+
+    /// Names the store, whose timers move virtual time as sleepers do.
+    pub fn attach(&self, source: Arc<dyn TimerSource>) {
+        if let Some(state) = &self.0 {
+            state.lock().source = Some(source);
+        }
+    }
+
+    /// Returns when something in `source` is due; for the one scheduler.
+    pub async fn until_due(&self, source: &dyn TimerSource) -> Busy {
+        loop {
+            let busy = self.busy();
+            let next = source.next_due();
+            if next.is_some_and(|next| next <= self.now()) {
+                return busy;
+            }
+            match &self.0 {
+                None => {
+                    let due = async {
+                        match next {
+                            Some(next) => drop(self.sleep_until(next).await),
+                            None => std::future::pending().await,
+                        }
+                    };
+                    tokio::select! { () = due => {}, () = source.moved() => {} }
+                }
+                Some(state) => {
+                    let (wake, woken) = oneshot::channel();
+                    state.lock().scheduler = Some(wake);
+                    drop(busy);
+                    tokio::select! {
+                        Ok(busy) = woken => return busy,
+                        () = source.moved() => {}
+                    }
+                }
+            }
+        }
+    }
+
+    /// Lets virtual time jump to the next timer by itself whenever nothing is in flight, or stops that.
+    pub fn set_automatic(&self, automatic: bool) {
+        if let Some(state) = &self.0 {
+            state.lock().automatic = automatic;
+            settle(state);
+        }
+    }
+
+    /// Moves virtual time on to `until`, through everything that is due on the way; returns when it is
+    /// there and nothing is in flight. On the real clock it waits.
+    pub async fn advance(&self, until: Timestamp) -> Busy {
+        let Some(state) = &self.0 else {
+            return self.sleep_until(until).await;
+        };
+        let (reached, at_goal) = oneshot::channel();
+        state.lock().goal = Some((until, reached));
+        settle(state);
+        // A later `advance` takes the place of this one; its caller waits on.
+        match at_goal.await {
+            Ok(busy) => busy,
+            Err(_) => self.busy(),
+        }
+    }
+
+    /// The next moment somebody waits for.
+    pub fn next_timer(&self) -> Option<Timestamp> {
+        self.0.as_ref().and_then(|state| state.lock().next())
+    }
+
+    /// What the clock says of itself.
+    pub fn status(&self) -> ClockStatus {
+        let (automatic, in_flight) = match &self.0 {
+            None => (false, 0),
+            Some(state) => {
+                let inner = state.lock();
+                (inner.automatic, inner.busy)
+            }
+        };
+        ClockStatus {
+            clock: if self.is_virtual() { "virtual" } else { "real" },
+            now: self.now().to_string(),
+            automatic,
+            in_flight,
+            next_timer: self.next_timer().map(|t| t.to_string()),
+        }
+    }
+}
+
+impl Clone for Busy {
+    fn clone(&self) -> Busy {
+        if let Some(state) = &self.0 {
+            state.lock().busy += 1;
+        }
+        Busy(self.0.clone())
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        if let Some(state) = &self.0 {
+            let idle = {
+                let mut inner = state.lock();
+                inner.busy -= 1;
+                inner.busy == 0
+            };
+            if idle {
+                settle(state);
+            }
+        }
+    }
+}
+
+impl Virtual {
+    /// The next moment that a sleeper or a stored timer waits for. Sleepers that gave up don't count.
+    fn next(&mut self) -> Option<Timestamp> {
+        while self
+            .sleepers
+            .peek()
+            .is_some_and(|Reverse(sleeper)| sleeper.wake.is_closed())
+        {
+            self.sleepers.pop();
+        }
+        let sleeper = self.sleepers.peek().map(|Reverse(sleeper)| sleeper.until);
+        let stored = self.source.as_ref().and_then(|source| source.next_due());
+        match (sleeper, stored) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+}
+
+/// Moves time as far as it may go now, and wakes who waited for it.
+fn settle(state: &Arc<Mutex<Virtual>>) {
+    let mut woken = Vec::new();
+    {
+        let mut inner = state.lock();
+        if inner.busy > 0 {
+            return;
+        }
+        let next = inner.next();
+        let limit = if inner.automatic {
+            next
+        } else {
+            inner.goal.as_ref().map(|(goal, _)| *goal)
+        };
+        match next {
+            Some(next) if next <= inner.now || limit.is_some_and(|limit| next <= limit) => {
+                inner.now = inner.now.max(next);
+                while inner
+                    .sleepers
+                    .peek()
+                    .is_some_and(|Reverse(sleeper)| sleeper.until <= inner.now)
+                {
+                    woken.extend(inner.sleepers.pop().map(|Reverse(sleeper)| sleeper.wake));
+                }
+                let stored = inner.source.as_ref().and_then(|source| source.next_due());
+                if stored.is_some_and(|stored| stored <= inner.now) {
+                    woken.extend(inner.scheduler.take());
+                }
+            }
+            _ => {
+                if let Some((goal, reached)) = inner.goal.take() {
+                    inner.now = inner.now.max(goal);
+                    woken.push(reached);
+                }
+            }
+        }
+        inner.busy += woken.len();
+    }
+    // Outside the lock: a sleeper that has just given up hands its Busy back, and dropping it settles again.
+    for wake in woken {
+        let _ = wake.send(Busy(Some(state.clone())));
+    }
+}

@@ -1,0 +1,1 @@
+//! What is due is handed to whoever deals with it.
