@@ -13,6 +13,7 @@
 //! - [`scheduler`]: what is due.
 //! - [`machines`], [`activities`]: what executions are made of and work for.
 //! - [`http`]: requests in, requests out. [`routes`]: who answers what.
+//! - [`executions`], [`time_control`]: what the Step Functions API does not have.
 //! - [`api`]: the Step Functions API, one file an operation.
 //! - [`functions`]: programs that speak the Lambda Runtime API, and URLs.
 //! - [`topics`]: `sns:publish` and its subscribers.
@@ -23,6 +24,7 @@ pub mod api;
 pub mod app;
 pub mod clock;
 pub mod dispatch;
+pub mod executions;
 pub mod functions;
 pub mod gateway;
 pub mod http;
@@ -30,4 +32,5 @@ pub mod machines;
 pub mod routes;
 pub mod runner;
 pub mod scheduler;
+pub mod time_control;
 pub mod topics;
