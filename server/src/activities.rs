@@ -22,7 +22,7 @@ pub struct ActivityQueues(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
-    queues: Mutex<HashMap<Arc<str>, Queue>>,
+    queues: Mutex<HashMap<Box<str>, Queue>>,
     runner: OnceLock<Runner>,
 }
 
@@ -54,7 +54,7 @@ impl ActivityQueues {
     /// A task was scheduled: to the worker that has waited longest, or to the end of the queue.
     pub fn offer(&self, activity_arn: &str, execution: ExecutionKey, wait: WaitId, busy: Busy) {
         let mut queues = self.0.queues.lock();
-        let queue = queues.entry(activity_arn.into()).or_default();
+        let queue = queue(&mut queues, activity_arn);
         let mut task = (execution, wait, busy);
         while let Some(worker) = queue.workers.pop_front() {
             match worker.send(task) {
@@ -100,7 +100,7 @@ impl ActivityQueues {
         activity_arn: &str,
     ) -> Result<(ExecutionKey, WaitId), oneshot::Receiver<(ExecutionKey, WaitId, Busy)>> {
         let mut queues = self.0.queues.lock();
-        let queue = queues.entry(activity_arn.into()).or_default();
+        let queue = queue(&mut queues, activity_arn);
         queue.tasks.pop_front().ok_or_else(|| {
             let (worker, offer) = oneshot::channel();
             queue.workers.retain(|worker| !worker.is_closed());
@@ -133,6 +133,16 @@ impl ActivityQueues {
             Err(NotDone::Server(what)) => Err(what),
         }
     }
+}
+
+/// The queue of an activity, made when it is first heard of.
+fn queue<'a>(queues: &'a mut HashMap<Box<str>, Queue>, activity_arn: &str) -> &'a mut Queue {
+    if !queues.contains_key(activity_arn) {
+        queues.insert(activity_arn.into(), Queue::default());
+    }
+    queues
+        .get_mut(activity_arn)
+        .expect("it was there, or was just put there")
 }
 
 /// Waits for an offer; one that was made to a worker that hangs up at that moment goes back to the queue.

@@ -266,6 +266,12 @@ impl Clock {
     }
 }
 
+impl std::fmt::Debug for Busy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Busy")
+    }
+}
+
 impl Clone for Busy {
     fn clone(&self) -> Busy {
         if let Some(state) = &self.0 {
