@@ -87,6 +87,13 @@ pub struct Snapshot {
     pub(crate) undelivered: u32,
 }
 
+impl Snapshot {
+    /// What the execution was started with: enough to find the definition before `restore`.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+}
+
 impl Execution {
     /// A new execution, run as far as it goes without the outside.
     pub fn begin(
@@ -245,6 +252,11 @@ impl Execution {
             timeout_at: task.timeout_at,
             heartbeat_at: task.heartbeat_at,
         })
+    }
+
+    /// The parameters of an open wait's task: an activity task's input.
+    pub fn parameters(&self, wait: WaitId) -> Option<Data> {
+        self.open_task(wait).map(|(_, task)| task.parameters.clone())
     }
 
     /// The waits that are open now, oldest first.
