@@ -404,10 +404,7 @@ impl Index {
             return *number;
         }
         let number = self.machines.len() as u32;
-        self.machines.push(Machine {
-            key,
-            executions: Vec::new(),
-        });
+        self.machines.push(Machine::default());
         self.machine_by_key.insert(key, number);
         number
     }
