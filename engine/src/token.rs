@@ -52,9 +52,13 @@ impl TokenKey {
         if bytes.len() != BODY_BYTES + MAC_BYTES || bytes[0] != FORMAT {
             return None;
         }
-        self.mac(&bytes[..BODY_BYTES]).verify_truncated_left(&bytes[BODY_BYTES..]).ok()?;
+        self.mac(&bytes[..BODY_BYTES])
+            .verify_truncated_left(&bytes[BODY_BYTES..])
+            .ok()?;
         let execution = bytes[1..17].try_into().expect("the length was checked");
-        let wait = bytes[17..BODY_BYTES].try_into().expect("the length was checked");
+        let wait = bytes[17..BODY_BYTES]
+            .try_into()
+            .expect("the length was checked");
         Some(Token {
             execution: ExecutionKey(u128::from_be_bytes(execution)),
             wait: WaitId(u32::from_be_bytes(wait)),
@@ -70,5 +74,8 @@ impl TokenKey {
 
 /// What a log or an alert may say of a token: the first 8 hex digits of its SHA-256.
 pub fn fingerprint(token: &str) -> String {
-    Sha256::digest(token.as_bytes())[..4].iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(token.as_bytes())[..4]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
