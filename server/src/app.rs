@@ -92,10 +92,7 @@ impl App {
             routes,
             address,
         } = settings;
-        let (store, opening) = Store::open(Options {
-            directory,
-            ..Options::default()
-        })
+        let (store, opening) = Store::open(Options { directory })
         .map_err(|e| e.to_string())?;
         clock.attach(Arc::new(store.clone()));
         let client = Client::new();
