@@ -5,10 +5,10 @@ use std::sync::Arc;
 use store::Store;
 
 use crate::activities::ActivityQueues;
+use crate::client::Client;
 use crate::clock::Clock;
 use crate::functions::Functions;
 use crate::gateway::Gateway;
-use crate::http::Client;
 use crate::machines::Machines;
 use crate::runner::Runner;
 use crate::topics::Topics;

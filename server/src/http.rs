@@ -1,7 +1,5 @@
 //! HTTP, learned at the door: a request that was read whole, and an answer.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use hyper::{HeaderMap, Method, StatusCode};
 
@@ -45,38 +43,5 @@ impl Reply {
             headers: Vec::new(),
             body: body.into(),
         }
-    }
-}
-
-/// Sends requests to functions, subscribers and other endpoints; keeps connections. Cloning is a reference count.
-#[derive(Clone)]
-pub struct Client {}
-
-/// What a request came to.
-#[derive(Debug)]
-pub struct Answer {
-    /// Its status.
-    pub status: StatusCode,
-    /// Its headers.
-    pub headers: HeaderMap,
-    /// Its body.
-    pub body: Bytes,
-}
-
-impl Client {
-    /// Sends one request and reads the whole answer, within `limit` of real time.
-    ///
-    /// # Errors
-    /// One sentence: what could not be reached and why.
-    pub async fn send(
-        &self,
-        method: Method,
-        url: &str,
-        headers: &[(&str, &str)],
-        body: Bytes,
-        limit: Duration,
-    ) -> Result<Answer, String> {
-        let _ = (method, url, headers, body, limit);
-        todo!()
     }
 }
