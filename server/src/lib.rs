@@ -12,7 +12,7 @@
 //! - [`runner`]: the four beats for all executions; [`dispatch`]: tasks to their resources.
 //! - [`scheduler`]: what is due.
 //! - [`machines`], [`activities`]: what executions are made of and work for.
-//! - [`http`]: requests in, requests out. [`routes`]: who answers what.
+//! - [`http`]: requests in. [`client`]: requests out. [`routes`]: who answers what.
 //! - [`executions`], [`time_control`]: what the Step Functions API does not have.
 //! - [`api`]: the Step Functions API, one file an operation.
 //! - [`functions`]: programs that speak the Lambda Runtime API, and URLs.
@@ -22,6 +22,7 @@
 pub mod activities;
 pub mod api;
 pub mod app;
+pub mod client;
 pub mod clock;
 pub mod dispatch;
 pub mod executions;
