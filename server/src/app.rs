@@ -5,6 +5,7 @@ use std::sync::Arc;
 use store::Store;
 
 use crate::activities::ActivityQueues;
+use crate::activity::Activities;
 use crate::clock::Clock;
 use crate::functions::Functions;
 use crate::gateway::Gateway;
@@ -31,6 +32,8 @@ pub struct Parts {
     pub machines: Machines,
     /// Executions.
     pub runner: Runner,
+    /// Activities.
+    pub activity_documents: Activities,
     /// Activity tasks.
     pub activities: ActivityQueues,
     /// Functions.

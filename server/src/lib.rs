@@ -11,7 +11,8 @@
 //! - [`clock`]: real time, or time that moves only when nothing is in flight.
 //! - [`runner`]: the four beats for all executions; [`dispatch`]: tasks to their resources.
 //! - [`scheduler`]: what is due.
-//! - [`machines`], [`activities`]: what executions are made of and work for.
+//! - [`machines`], [`activity`], [`activities`]: what executions are made of and work for;
+//!   [`registry`]: their documents, kept in memory; [`tags`].
 //! - [`http`]: requests in, requests out. [`routes`]: who answers what.
 //! - [`api`]: the Step Functions API, one file an operation.
 //! - [`functions`]: programs that speak the Lambda Runtime API, and URLs.
@@ -19,6 +20,7 @@
 //! - [`gateway`]: references, callbacks, dispositions, alerts.
 
 pub mod activities;
+pub mod activity;
 pub mod api;
 pub mod app;
 pub mod clock;
@@ -27,7 +29,9 @@ pub mod functions;
 pub mod gateway;
 pub mod http;
 pub mod machines;
+pub mod registry;
 pub mod routes;
 pub mod runner;
 pub mod scheduler;
+pub mod tags;
 pub mod topics;
