@@ -1,1 +1,52 @@
-fn main() {}
+//! `rejoin`: flags, configuration, wiring. What the parts do is theirs to know.
+//!
+//! - [`bench`]: the callback round trip, measured.
+//! - [`config`]: the configuration file.
+//! - [`connection`], [`table`]: a bare HTTP client and a plain table, for `bench` and `demo`.
+//! - [`demo`]: the loan processor and all that can go wrong with its callback.
+//! - [`serve`]: a server until it is told to stop.
+
+mod bench;
+mod config;
+mod connection;
+mod demo;
+mod serve;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// AWS Step Functions state machines, durable, anywhere.
+#[derive(Parser)]
+#[command(name = "rejoin", version, about, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a server. Point the AWS CLI or an SDK at it with --endpoint-url.
+    Serve(serve::Serve),
+    /// Run the loan processor through everything that can go wrong with its callback
+    Demo(demo::Demo),
+    /// Measure callback round trips, parked executions and restarts on this machine
+    Bench(bench::Bench),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = match arguments.command {
+        Command::Serve(serve) => serve.run(),
+        Command::Demo(demo) => demo.run(),
+        Command::Bench(bench) => bench.run(),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(message) => {
+            eprintln!("rejoin: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}

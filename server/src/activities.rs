@@ -1,10 +1,37 @@
 //! Activities: who may fetch tasks, and the queues they are fetched from.
+//!
+//! A queue holds no payloads, only which wait of which execution: a million tasks that nobody has
+//! fetched yet must fit in memory. A task that ended while it stood in the queue is left there and
+//! skipped when its turn comes, since the pick-up is then refused.
 
+use std::collections::VecDeque;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use engine::{CommandKind, ExecutionKey, Token, WaitId};
+use hashbrown::HashMap;
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+use crate::clock::Busy;
+use crate::runner::{NotDone, Runner};
+
 /// The queues of activity tasks. Cloning is a reference count.
-#[derive(Clone)]
-pub struct ActivityQueues {}
+#[derive(Clone, Default)]
+pub struct ActivityQueues(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    queues: Mutex<HashMap<Box<str>, Queue>>,
+    runner: OnceLock<Runner>,
+}
+
+/// One activity: tasks that wait for workers, or workers that wait for tasks; never both.
+#[derive(Default)]
+struct Queue {
+    tasks: VecDeque<(ExecutionKey, WaitId)>,
+    workers: VecDeque<oneshot::Sender<(ExecutionKey, WaitId, Busy)>>,
+}
 
 /// A task for a worker.
 #[derive(Debug)]
@@ -16,6 +43,29 @@ pub struct ActivityTask {
 }
 
 impl ActivityQueues {
+    /// Names the runner, which pick-ups go to.
+    pub fn connect(&self, runner: Runner) {
+        assert!(
+            self.0.runner.set(runner).is_ok(),
+            "the queues are connected once"
+        );
+    }
+
+    /// A task was scheduled: to the worker that has waited longest, or to the end of the queue.
+    pub fn offer(&self, activity_arn: &str, execution: ExecutionKey, wait: WaitId, busy: Busy) {
+        let mut queues = self.0.queues.lock();
+        let queue = queue(&mut queues, activity_arn);
+        let mut task = (execution, wait, busy);
+        while let Some(worker) = queue.workers.pop_front() {
+            match worker.send(task) {
+                Ok(()) => return,
+                // That worker hung up.
+                Err(back) => task = back,
+            }
+        }
+        queue.tasks.push_back((execution, wait));
+    }
+
     /// The next task of an activity: at once, or when one comes within `patience` (real time).
     /// The pick-up is durable before this returns.
     ///
@@ -27,7 +77,99 @@ impl ActivityQueues {
         worker: Option<String>,
         patience: Duration,
     ) -> Result<Option<ActivityTask>, String> {
-        let _ = (activity_arn, worker, patience);
-        todo!()
+        let deadline = tokio::time::Instant::now() + patience;
+        loop {
+            let (execution, wait) = match self.next(activity_arn) {
+                Ok(task) => task,
+                Err(offer) => {
+                    match tokio::time::timeout_at(deadline, Hand(self, activity_arn, offer)).await {
+                        Ok(Some((execution, wait, _busy))) => (execution, wait),
+                        _ => return Ok(None),
+                    }
+                }
+            };
+            if let Some(task) = self.pick_up(execution, wait, worker.clone()).await? {
+                return Ok(Some(task));
+            }
+        }
+    }
+
+    /// The task at the head of the queue, or a place among the waiting workers.
+    fn next(
+        &self,
+        activity_arn: &str,
+    ) -> Result<(ExecutionKey, WaitId), oneshot::Receiver<(ExecutionKey, WaitId, Busy)>> {
+        let mut queues = self.0.queues.lock();
+        let queue = queue(&mut queues, activity_arn);
+        queue.tasks.pop_front().ok_or_else(|| {
+            let (worker, offer) = oneshot::channel();
+            queue.workers.retain(|worker| !worker.is_closed());
+            queue.workers.push_back(worker);
+            offer
+        })
+    }
+
+    /// Records that a worker has the task; `None` if the task is over or with another worker.
+    async fn pick_up(
+        &self,
+        execution: ExecutionKey,
+        wait: WaitId,
+        worker: Option<String>,
+    ) -> Result<Option<ActivityTask>, String> {
+        let runner = self
+            .0
+            .runner
+            .get()
+            .expect("the queues are connected before a worker asks");
+        match runner.pick_up(execution, wait, worker).await {
+            Ok(input) => {
+                let token = runner.token(Token { execution, wait });
+                Ok(Some(ActivityTask {
+                    token,
+                    input: input.text().to_owned(),
+                }))
+            }
+            Err(NotDone::Refused(_) | NotDone::Unknown) => Ok(None),
+            Err(NotDone::Server(what)) => Err(what),
+        }
+    }
+}
+
+/// The queue of an activity, made when it is first heard of.
+fn queue<'a>(queues: &'a mut HashMap<Box<str>, Queue>, activity_arn: &str) -> &'a mut Queue {
+    if !queues.contains_key(activity_arn) {
+        queues.insert(activity_arn.into(), Queue::default());
+    }
+    queues
+        .get_mut(activity_arn)
+        .expect("it was there, or was just put there")
+}
+
+/// Waits for an offer; one that was made to a worker that hangs up at that moment goes back to the queue.
+struct Hand<'a>(
+    &'a ActivityQueues,
+    &'a str,
+    oneshot::Receiver<(ExecutionKey, WaitId, Busy)>,
+);
+
+impl Future for Hand<'_> {
+    type Output = Option<(ExecutionKey, WaitId, Busy)>;
+
+    fn poll(
+        mut self: std::pin::Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Self::Output> {
+        std::pin::Pin::new(&mut self.2)
+            .poll(context)
+            .map(Result::ok)
+    }
+}
+
+impl Drop for Hand<'_> {
+    fn drop(&mut self) {
+        self.2.close();
+        if let Ok((execution, wait, busy)) = self.2.try_recv() {
+            self.0.offer(self.1, execution, wait, busy);
+        }
     }
 }

@@ -1,18 +1,24 @@
 //! The parts, joined.
 
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use store::Store;
+use engine::TokenKey;
+use store::{Commit, DocumentChange, Expect, Opening, Options, Store, Table};
 
 use crate::activities::ActivityQueues;
 use crate::activity::Activities;
+use crate::client::Client;
 use crate::clock::Clock;
-use crate::functions::Functions;
-use crate::gateway::Gateway;
-use crate::http::Client;
+use crate::dispatch::{Dispatcher, Resources};
+use crate::functions::{FunctionConfig, Functions};
+use crate::gateway::{Gateway, RouteConfig};
 use crate::machines::Machines;
 use crate::runner::Runner;
-use crate::topics::Topics;
+use crate::scheduler::{self, Retention};
+use crate::topics::{TopicConfig, Topics};
 
 /// One server. Cloning is a reference count.
 #[derive(Clone)]
@@ -53,10 +59,176 @@ pub struct Place {
     pub account: String,
 }
 
+/// How a server is to be.
+pub struct Settings {
+    /// Which region and account its ARNs name.
+    pub place: Place,
+    /// What time it is.
+    pub clock: Clock,
+    /// Where it keeps its data; `None` keeps it in memory.
+    pub directory: Option<PathBuf>,
+    /// For how many days ended executions are kept; AWS keeps them for 90.
+    pub retention_days: u32,
+    /// `[functions]`.
+    pub functions: BTreeMap<String, FunctionConfig>,
+    /// `[topics]`.
+    pub topics: BTreeMap<String, TopicConfig>,
+    /// `[[routes]]`.
+    pub routes: Vec<RouteConfig>,
+    /// Where it listens, for the functions that call it.
+    pub address: SocketAddr,
+}
+
+impl App {
+    /// Opens the store, joins the parts, and takes up what a former run left undone.
+    ///
+    /// # Errors
+    /// One sentence: what is wrong and what to do.
+    pub async fn open(settings: Settings) -> Result<(App, Opening), String> {
+        let Settings {
+            place,
+            clock,
+            directory,
+            retention_days,
+            functions,
+            topics,
+            routes,
+            address,
+        } = settings;
+        let (store, opening) = Store::open(Options { directory })
+        .map_err(|e| e.to_string())?;
+        clock.attach(Arc::new(store.clone()));
+        let client = Client::new();
+        let machines = Machines::new(store.clone());
+        let activity_documents = Activities::new(store.clone(), Table::Activity);
+        let tokens = token_key(&store).await?;
+        let runner = Runner::new(
+            clock.clone(),
+            store.clone(),
+            tokens,
+            machines.clone(),
+            random_seed(),
+        );
+        let functions = functions
+            .into_iter()
+            .map(|(name, config)| (name, told_where(config, address)))
+            .collect();
+        let functions = Functions::new(functions, &place.region, clock.clone(), client.clone())?;
+        let topics = Topics::new(
+            topics,
+            place.clone(),
+            clock.clone(),
+            store.clone(),
+            functions.clone(),
+            client.clone(),
+        )?;
+        let gateway = Gateway::new(
+            routes,
+            clock.clone(),
+            store.clone(),
+            runner.clone(),
+            topics.clone(),
+        )?;
+        let activities = ActivityQueues::default();
+        activities.connect(runner.clone());
+        let retention = Retention::new(
+            clock.clone(),
+            store.clone(),
+            i64::from(retention_days).saturating_mul(86_400),
+        );
+        runner.connect(Dispatcher::new(Resources {
+            runner: runner.clone(),
+            clock: clock.clone(),
+            activities: activities.clone(),
+            functions: functions.clone(),
+            topics: topics.clone(),
+            gateway: gateway.clone(),
+            retention: retention.clone(),
+        }));
+        let parts = Parts {
+            place,
+            clock,
+            store,
+            client,
+            machines,
+            runner,
+            activity_documents,
+            activities,
+            functions,
+            topics,
+            gateway,
+        };
+        let app = App(Arc::new(parts));
+        tokio::spawn(scheduler::run(app.clone()));
+        let (resumed, busy) = (app.clone(), app.clock.busy());
+        tokio::spawn(async move {
+            resumed.runner.resume().await;
+            drop(busy);
+        });
+        retention.sweep_sometimes();
+        Ok((app, opening))
+    }
+}
+
 impl std::ops::Deref for App {
     type Target = Parts;
 
     fn deref(&self) -> &Parts {
         &self.0
     }
+}
+
+/// A function that calls back through an AWS SDK, or registers a reference, finds this server
+/// without being configured for it; what the configuration says wins.
+fn told_where(mut config: FunctionConfig, address: SocketAddr) -> FunctionConfig {
+    let url = format!("http://{address}");
+    for name in ["REJOIN_URL", "AWS_ENDPOINT_URL_SFN"] {
+        config
+            .environment
+            .entry(name.to_owned())
+            .or_insert_with(|| url.clone());
+    }
+    for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
+        config
+            .environment
+            .entry(name.to_owned())
+            .or_insert_with(|| "rejoin".to_owned());
+    }
+    config
+}
+
+/// The store's token key, made when the store is new: tokens stay good as long as the store does.
+async fn token_key(store: &Store) -> Result<TokenKey, String> {
+    const KEY: &str = "token-key";
+    if let Some(document) = store
+        .get(Table::Meta, KEY)
+        .await
+        .map_err(|e| e.to_string())?
+    {
+        let secret: [u8; 32] = document
+            .content
+            .try_into()
+            .map_err(|_| "the store's token key is damaged".to_owned())?;
+        return Ok(TokenKey::new(&secret));
+    }
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret).map_err(|e| format!("the system gives no random bytes: {e}"))?;
+    let change = DocumentChange {
+        table: Table::Meta,
+        key: KEY.to_owned(),
+        expect: Expect::Absent,
+        content: Some(secret.to_vec()),
+        due: None,
+    };
+    let commit = Commit {
+        execution: None,
+        documents: vec![change],
+    };
+    store.commit(commit).await.map_err(|e| e.to_string())?;
+    Ok(TokenKey::new(&secret))
+}
+
+/// Where the sequence of seeds starts.
+fn random_seed() -> u64 {
+    getrandom::u64().unwrap_or_else(|_| Clock::machine_time().0 as u64)
 }

@@ -266,6 +266,12 @@ impl Clock {
     }
 }
 
+impl std::fmt::Debug for Busy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Busy")
+    }
+}
+
 impl Clone for Busy {
     fn clone(&self) -> Busy {
         if let Some(state) = &self.0 {
@@ -318,13 +324,18 @@ fn settle(state: &Arc<Mutex<Virtual>>) {
             return;
         }
         let next = inner.next();
-        let limit = if inner.automatic {
-            next
-        } else {
-            inner.goal.as_ref().map(|(goal, _)| *goal)
-        };
+        let goal = inner.goal.as_ref().map(|(goal, _)| *goal);
+        let goal_first = goal.is_some_and(|goal| next.is_none_or(|next| goal < next));
         match next {
-            Some(next) if next <= inner.now || limit.is_some_and(|limit| next <= limit) => {
+            _ if goal_first => {
+                let (goal, reached) = inner
+                    .goal
+                    .take()
+                    .expect("there is a goal if it comes first");
+                inner.now = inner.now.max(goal);
+                woken.push(reached);
+            }
+            Some(next) if next <= inner.now || inner.automatic || goal.is_some() => {
                 inner.now = inner.now.max(next);
                 while inner
                     .sleepers
@@ -338,12 +349,7 @@ fn settle(state: &Arc<Mutex<Virtual>>) {
                     woken.extend(inner.scheduler.take());
                 }
             }
-            _ => {
-                if let Some((goal, reached)) = inner.goal.take() {
-                    inner.now = inner.now.max(goal);
-                    woken.push(reached);
-                }
-            }
+            _ => {}
         }
         inner.busy += woken.len();
     }

@@ -14,6 +14,7 @@
 //! - [`machines`], [`activity`], [`activities`]: what executions are made of and work for;
 //!   [`registry`]: their documents, kept in memory; [`tags`].
 //! - [`http`]: requests in, requests out. [`routes`]: who answers what.
+//! - [`executions`], [`time_control`]: what the Step Functions API does not have.
 //! - [`api`]: the Step Functions API, one file an operation.
 //! - [`functions`]: programs that speak the Lambda Runtime API, and URLs.
 //! - [`topics`]: `sns:publish` and its subscribers.
@@ -25,6 +26,7 @@ pub mod api;
 pub mod app;
 pub mod clock;
 pub mod dispatch;
+pub mod executions;
 pub mod functions;
 pub mod gateway;
 pub mod http;
@@ -34,4 +36,5 @@ pub mod routes;
 pub mod runner;
 pub mod scheduler;
 pub mod tags;
+pub mod time_control;
 pub mod topics;

@@ -1,14 +1,111 @@
 //! The four beats for all executions: decide, append, apply, act.
+//!
+//! Commands for one execution queue in its *cell*; whoever finds the cell at rest sets off a driver,
+//! which takes all that is queued, lets the engine decide on each in turn (the engine applies as it
+//! decides), and makes one commit of everything. So commands of one execution never overlap, and a
+//! Map whose thousand tasks end together costs few commits. Only after the commit do answers and
+//! effects leave. The driver is a task of its own: a client that hangs up halfway cannot stop it.
+//!
+//! A cell keeps its execution for a while ([`RESIDENT_MAX`] in all), then only the store has it.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use asl::{StateMachine, Timestamp};
-use engine::execution::{EndedWait, OpenWait};
-use engine::{Event, Execution, ExecutionKey, Identity, Outcome, Token};
+use asl::{Data, StateMachine, Timestamp};
+use engine::execution::{EndedWait, OpenWait, wait_end};
+use engine::{
+    Command, CommandKind, Event, Execution, ExecutionKey, Identity, Outcome, Refusal, Status,
+    Token, TokenKey, WaitId,
+};
+use hashbrown::HashMap;
+use parking_lot::Mutex;
+use store::{Commit, CommitError, ExecutionCommit, MachineKey, Store, Summary};
+use tokio::sync::oneshot;
+
+use crate::clock::{Busy, Clock};
+use crate::dispatch::Dispatcher;
+use crate::machines::Machines;
+
+/// How many executions at rest stay in memory. Enough for those whose callbacks come within moments;
+/// a parked one costs a read of about ten microseconds when its callback comes.
+const RESIDENT_MAX: usize = 1024;
+
+/// A snapshot is stored with the commit that brings the events since the last one to this number:
+/// loading then never replays more than about as many.
+const SNAPSHOT_EVENTS: usize = 256;
+
+/// How many times a batch is decided again after a conflict. This server is the only writer of its
+/// store, so one retry is already a surprise.
+const CONFLICTS_MAX: usize = 3;
+
+/// Cells are spread over this many locks.
+const SHARDS: usize = 16;
 
 /// Runs executions. Cloning is a reference count.
 #[derive(Clone)]
-pub struct Runner {}
+pub struct Runner(Arc<Inner>);
+
+struct Inner {
+    clock: Clock,
+    store: Store,
+    tokens: TokenKey,
+    machines: Machines,
+    shards: [Mutex<HashMap<ExecutionKey, Arc<Cell>>>; SHARDS],
+    /// Executions at rest that are still in memory, oldest first.
+    resident: Mutex<VecDeque<ExecutionKey>>,
+    /// Who wants to know when an execution ends.
+    watchers: Mutex<HashMap<ExecutionKey, Vec<oneshot::Sender<Busy>>>>,
+    seed: AtomicU64,
+    dispatcher: OnceLock<Dispatcher>,
+}
+
+/// One execution's queue and, while it is in memory, the execution.
+#[derive(Default)]
+struct Cell(Mutex<CellState>);
+
+#[derive(Default)]
+struct CellState {
+    queue: Vec<Request>,
+    driven: bool,
+    resident: Option<Resident>,
+    /// Whether [`Inner::resident`] counts this cell.
+    counted: bool,
+}
+
+struct Resident {
+    execution: Execution,
+    version: u32,
+    /// Events since the last stored snapshot.
+    tail: usize,
+}
+
+/// What is queued for an execution.
+enum Request {
+    Start {
+        machine: Arc<StateMachine>,
+        identity: Identity,
+        reply: oneshot::Sender<Result<Started, String>>,
+    },
+    /// A pick-up is answered with the task's input.
+    Command {
+        kind: CommandKind,
+        reply: oneshot::Sender<Result<Option<Data>, NotDone>>,
+    },
+    /// After a restart: dispatch again what has no answer.
+    Resume,
+}
+
+/// Why a command changed nothing.
+#[derive(Debug)]
+pub enum NotDone {
+    /// The engine says it does not apply.
+    Refused(Refusal),
+    /// There is no such execution.
+    Unknown,
+    /// The store failed; text for the log.
+    Server(String),
+}
 
 /// What came of a start.
 #[derive(Debug)]
@@ -43,6 +140,52 @@ pub struct WaitView {
 }
 
 impl Runner {
+    /// A runner without executions in memory; [`Runner::resume`] follows once `connect` was called.
+    pub fn new(
+        clock: Clock,
+        store: Store,
+        tokens: TokenKey,
+        machines: Machines,
+        seed: u64,
+    ) -> Runner {
+        Runner(Arc::new(Inner {
+            clock,
+            store,
+            tokens,
+            machines,
+            shards: Default::default(),
+            resident: Mutex::default(),
+            watchers: Mutex::default(),
+            seed: AtomicU64::new(seed),
+            dispatcher: OnceLock::new(),
+        }))
+    }
+
+    /// Names who takes tasks to their resources; it needs the runner itself, so it comes after.
+    pub fn connect(&self, dispatcher: Dispatcher) {
+        assert!(
+            self.0.dispatcher.set(dispatcher).is_ok(),
+            "a runner is connected once"
+        );
+    }
+
+    /// After a start of the server: dispatches again whatever has no answer yet.
+    pub async fn resume(&self) {
+        const PAGE: usize = 1000;
+        let mut after = None;
+        loop {
+            let page = self.0.store.undelivered(after, PAGE).await;
+            for &key in &page {
+                self.enqueue(key, Request::Resume);
+            }
+            match page.last() {
+                Some(&last) if page.len() == PAGE => after = Some(last),
+                _ => return,
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// Starts an execution and runs it as far as it goes; returns when that is durable.
     ///
     /// # Errors
@@ -52,8 +195,50 @@ impl Runner {
         machine: Arc<StateMachine>,
         identity: Identity,
     ) -> Result<Started, String> {
-        let _ = (machine, identity);
-        todo!()
+        let (reply, answer) = oneshot::channel();
+        self.enqueue(
+            ExecutionKey::of(&identity.arn),
+            Request::Start {
+                machine,
+                identity,
+                reply,
+            },
+        );
+        answer
+            .await
+            .unwrap_or_else(|_| Err("the execution's driver ended".into()))
+    }
+
+    /// Gives a command to an execution; returns when its consequences are durable.
+    ///
+    /// # Errors
+    /// [`NotDone`]; nothing has changed then.
+    pub async fn command(&self, key: ExecutionKey, kind: CommandKind) -> Result<(), NotDone> {
+        self.order(key, kind).await.map(drop)
+    }
+
+    /// A worker takes an activity task; gives the task's input.
+    ///
+    /// # Errors
+    /// [`NotDone`]: the task is over, or with another worker.
+    pub async fn pick_up(
+        &self,
+        key: ExecutionKey,
+        wait: WaitId,
+        worker: Option<String>,
+    ) -> Result<Data, NotDone> {
+        let input = self
+            .order(key, CommandKind::PickedUp { wait, worker })
+            .await?;
+        Ok(input.expect("a pick-up is answered with the task's input"))
+    }
+
+    async fn order(&self, key: ExecutionKey, kind: CommandKind) -> Result<Option<Data>, NotDone> {
+        let (reply, answer) = oneshot::channel();
+        self.enqueue(key, Request::Command { kind, reply });
+        answer
+            .await
+            .unwrap_or_else(|_| Err(NotDone::Server("the execution's driver ended".into())))
     }
 
     /// `SendTaskSuccess` and `SendTaskFailure`: returns when the result, and all that followed from it, is durable.
@@ -61,8 +246,15 @@ impl Runner {
     /// # Errors
     /// [`TokenError`].
     pub async fn complete(&self, token: &str, outcome: Outcome) -> Result<(), TokenError> {
-        let _ = (token, outcome);
-        todo!()
+        let token = self.check(token)?;
+        self.with_token(
+            token,
+            CommandKind::Complete {
+                wait: token.wait,
+                outcome,
+            },
+        )
+        .await
     }
 
     /// `SendTaskHeartbeat`.
@@ -70,8 +262,28 @@ impl Runner {
     /// # Errors
     /// [`TokenError`].
     pub async fn heartbeat(&self, token: &str) -> Result<(), TokenError> {
-        let _ = token;
-        todo!()
+        let token = self.check(token)?;
+        self.with_token(token, CommandKind::Heartbeat { wait: token.wait })
+            .await
+    }
+
+    async fn with_token(&self, token: Token, kind: CommandKind) -> Result<(), TokenError> {
+        match self.command(token.execution, kind).await {
+            Ok(()) => Ok(()),
+            Err(NotDone::Unknown) => Err(TokenError::Gone),
+            Err(NotDone::Server(what)) => Err(TokenError::Server(what)),
+            Err(NotDone::Refused(Refusal::NoSuchWait)) => Err(TokenError::Invalid),
+            Err(NotDone::Refused(_)) => {
+                let events = self
+                    .events(token.execution)
+                    .await
+                    .map_err(TokenError::Server)?;
+                match wait_end(&events, token.wait) {
+                    Some(ended) => Err(TokenError::Ended(Box::new(ended))),
+                    None => Err(TokenError::Gone),
+                }
+            }
+        }
     }
 
     /// `StopExecution`; returns when it stopped, also if it had ended before. `None`: no such execution.
@@ -84,17 +296,33 @@ impl Runner {
         error: Option<String>,
         cause: Option<String>,
     ) -> Result<Option<Timestamp>, String> {
-        let _ = (key, error, cause);
-        todo!()
+        match self.command(key, CommandKind::Stop { error, cause }).await {
+            Ok(()) | Err(NotDone::Refused(_)) => {
+                let execution = self.execution(key).await?;
+                Ok(execution.and_then(|execution| execution.closing().map(|closing| closing.at)))
+            }
+            Err(NotDone::Unknown) => Ok(None),
+            Err(NotDone::Server(what)) => Err(what),
+        }
     }
 
-    /// The execution as it is now.
+    /// The scheduler says that a timer of this execution is due.
+    ///
+    /// # Errors
+    /// The store's, as text for the log.
+    pub async fn tick(&self, key: ExecutionKey) -> Result<(), String> {
+        match self.command(key, CommandKind::Tick).await {
+            Ok(()) | Err(NotDone::Refused(_) | NotDone::Unknown) => Ok(()),
+            Err(NotDone::Server(what)) => Err(what),
+        }
+    }
+
+    /// The execution as it is on disk now.
     ///
     /// # Errors
     /// The store's, as text for the log.
     pub async fn execution(&self, key: ExecutionKey) -> Result<Option<Execution>, String> {
-        let _ = key;
-        todo!()
+        Ok(self.0.load(key).await?.map(|resident| resident.execution))
     }
 
     /// All its events; empty if there is no such execution.
@@ -102,17 +330,29 @@ impl Runner {
     /// # Errors
     /// The store's, as text for the log.
     pub async fn events(&self, key: ExecutionKey) -> Result<Vec<Event>, String> {
-        let _ = key;
-        todo!()
+        self.0.store.events(key).await.map_err(|e| e.to_string())
     }
 
-    /// Returns when the execution has ended (at once if it has, or if there is none).
+    /// Returns when the execution has ended (at once if it has, or if there is none), with the time
+    /// of that moment held.
     ///
     /// # Errors
     /// The store's, as text for the log.
-    pub async fn until_ended(&self, key: ExecutionKey) -> Result<(), String> {
-        let _ = key;
-        todo!()
+    pub async fn until_ended(&self, key: ExecutionKey) -> Result<Busy, String> {
+        let (watcher, ended) = oneshot::channel();
+        // First watch, then look: an end between the two is told to the watcher.
+        self.0.watchers.lock().entry(key).or_default().push(watcher);
+        let summary = self.0.store.summary(key).await.map_err(|e| e.to_string())?;
+        if summary.is_none_or(|summary| summary.status != Status::Running) {
+            self.0.watchers.lock().remove(&key);
+            return Ok(self.0.clock.busy());
+        }
+        ended.await.map_err(|_| "the server is stopping".into())
+    }
+
+    /// The text of a wait's token.
+    pub fn token(&self, token: Token) -> String {
+        self.0.tokens.mint(token)
     }
 
     /// The token behind a text.
@@ -120,8 +360,7 @@ impl Runner {
     /// # Errors
     /// [`TokenError::Invalid`].
     pub fn check(&self, token: &str) -> Result<Token, TokenError> {
-        let _ = token;
-        todo!()
+        self.0.tokens.check(token).ok_or(TokenError::Invalid)
     }
 
     /// What is known of a token's wait. `None`: the execution is gone.
@@ -129,7 +368,372 @@ impl Runner {
     /// # Errors
     /// The store's, as text for the log.
     pub async fn wait(&self, token: Token) -> Result<Option<WaitView>, String> {
-        let _ = token;
-        todo!()
+        let Some(resident) = self.0.load(token.execution).await? else {
+            return Ok(None);
+        };
+        let identity = resident.execution.identity().clone();
+        if let Some(open) = resident.execution.open_wait(token.wait) {
+            return Ok(Some(WaitView {
+                identity,
+                wait: Ok(open),
+            }));
+        }
+        let events = self.events(token.execution).await?;
+        Ok(wait_end(&events, token.wait).map(|ended| WaitView {
+            identity,
+            wait: Err(ended),
+        }))
+    }
+
+    /// Queues a request and sees to it that somebody works the queue.
+    fn enqueue(&self, key: ExecutionKey, request: Request) {
+        let mut shard = self.0.shard(key).lock();
+        let cell = shard.entry(key).or_default();
+        let mut state = cell.0.lock();
+        state.queue.push(request);
+        if !state.driven {
+            state.driven = true;
+            drop(state);
+            let (runner, cell, busy) = (self.clone(), cell.clone(), self.0.clock.busy());
+            tokio::spawn(async move { runner.drive(key, cell, busy).await });
+        }
+    }
+
+    /// Works a cell's queue until it is empty.
+    async fn drive(&self, key: ExecutionKey, cell: Arc<Cell>, _busy: Busy) {
+        let mut resident = cell.0.lock().resident.take();
+        loop {
+            let batch = {
+                let mut state = cell.0.lock();
+                if !state.queue.is_empty() {
+                    std::mem::take(&mut state.queue)
+                } else {
+                    drop(state);
+                    if self.0.rest(key, &cell, &mut resident) {
+                        return;
+                    }
+                    continue;
+                }
+            };
+            self.work(key, &mut resident, batch).await;
+        }
+    }
+
+    /// Decides on a batch, makes it durable, answers, and acts.
+    async fn work(&self, key: ExecutionKey, resident: &mut Option<Resident>, batch: Vec<Request>) {
+        let mut conflicts = 0;
+        loop {
+            if resident.is_none() {
+                match self.0.load(key).await {
+                    Ok(loaded) => *resident = loaded,
+                    Err(what) => return answer_all(batch, Vec::new(), Some(&what)),
+                }
+            }
+            let mut decided = self.0.decide(resident, &batch);
+            let committed = self.0.commit(key, resident.as_mut(), &decided.events).await;
+            match committed {
+                Ok(()) => {
+                    answer_all(batch, std::mem::take(&mut decided.verdicts), None);
+                    if let Some(resident) = resident {
+                        self.act(key, &resident.execution, &decided);
+                    }
+                    return;
+                }
+                Err(CommitError::Conflict) if conflicts < CONFLICTS_MAX => {
+                    conflicts += 1;
+                    *resident = None;
+                }
+                Err(error) => {
+                    *resident = None;
+                    return answer_all(batch, Vec::new(), Some(&error.to_string()));
+                }
+            }
+        }
+    }
+
+    /// The fourth beat.
+    fn act(&self, key: ExecutionKey, execution: &Execution, decided: &Decided) {
+        let mut effects = execution.effects(&decided.events);
+        if decided.resume {
+            effects = execution.undelivered();
+        }
+        let dispatcher = self
+            .0
+            .dispatcher
+            .get()
+            .expect("a runner is connected before it runs");
+        for effect in effects {
+            match effect {
+                engine::Effect::Dispatch(dispatch) => {
+                    dispatcher.dispatch(key, execution.identity(), dispatch)
+                }
+                engine::Effect::WaitEnded(wait) => dispatcher.wait_ended(key, wait),
+                engine::Effect::ExecutionEnded => {
+                    for watcher in self.0.watchers.lock().remove(&key).into_iter().flatten() {
+                        let _ = watcher.send(self.0.clock.busy());
+                    }
+                    dispatcher.execution_ended();
+                }
+            }
+        }
+    }
+}
+
+/// What came of a batch before it was durable.
+struct Decided {
+    events: Arc<[Event]>,
+    verdicts: Vec<Verdict>,
+    resume: bool,
+}
+
+/// The answer to one request of a batch, in its order.
+enum Verdict {
+    Started(Timestamp),
+    Existing(Box<Execution>),
+    Done(Result<Option<Data>, NotDone>),
+    None,
+}
+
+impl Inner {
+    fn shard(&self, key: ExecutionKey) -> &Mutex<HashMap<ExecutionKey, Arc<Cell>>> {
+        &self.shards[key.0 as usize % SHARDS]
+    }
+
+    fn seed(&self) -> u64 {
+        // Each command's seed is the next of a sequence with a random start; the engine mixes it.
+        self.seed
+            .fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed)
+    }
+
+    /// The second and third beats' reading side: snapshot and events to a value.
+    async fn load(&self, key: ExecutionKey) -> Result<Option<Resident>, String> {
+        let Some(loaded) = self.store.load(key).await.map_err(|e| e.to_string())? else {
+            return Ok(None);
+        };
+        let tail = loaded.events.len();
+        let execution = match loaded.snapshot {
+            Some(snapshot) => {
+                let machine = self
+                    .machines
+                    .definition(&snapshot.identity().definition)
+                    .await?;
+                let mut execution = Execution::restore(machine, snapshot);
+                for event in &loaded.events {
+                    execution.apply(event);
+                }
+                execution
+            }
+            None => {
+                let first = loaded.events.first().and_then(Execution::identity_of);
+                let identity = first.ok_or("an execution's first event is not its start")?;
+                let machine = self.machines.definition(&identity.definition).await?;
+                Execution::replay(machine, &loaded.events)
+            }
+        };
+        Ok(Some(Resident {
+            execution,
+            version: loaded.version,
+            tail,
+        }))
+    }
+
+    /// The first beat, for everything in a batch.
+    fn decide(&self, resident: &mut Option<Resident>, batch: &[Request]) -> Decided {
+        let mut events: Vec<Event> = Vec::new();
+        let mut verdicts = Vec::with_capacity(batch.len());
+        let mut resume = false;
+        let at = self.clock.now();
+        for request in batch {
+            let verdict = match request {
+                Request::Start {
+                    machine, identity, ..
+                } => match resident {
+                    Some(existing) => Verdict::Existing(Box::new(existing.execution.clone())),
+                    None => {
+                        let (execution, first) = Execution::begin(
+                            machine.clone(),
+                            identity.clone(),
+                            self.seed(),
+                            &self.tokens,
+                        );
+                        events.extend(first);
+                        *resident = Some(Resident {
+                            execution,
+                            version: 0,
+                            tail: 0,
+                        });
+                        Verdict::Started(identity.started_at)
+                    }
+                },
+                Request::Command { kind, .. } => match resident {
+                    None => Verdict::Done(Err(NotDone::Unknown)),
+                    Some(Resident { execution, .. }) => {
+                        let overdue = !matches!(kind, CommandKind::Tick)
+                            && execution.next_timer().is_some_and(|next| next <= at);
+                        let mut order = |kind: CommandKind| {
+                            execution.decide(
+                                Command {
+                                    at,
+                                    seed: self.seed(),
+                                    kind,
+                                },
+                                &self.tokens,
+                            )
+                        };
+                        // What is due comes first: an answer after its deadline is late even if
+                        // the scheduler has not come round yet.
+                        if overdue && let Ok(due) = order(CommandKind::Tick) {
+                            events.extend(due);
+                        }
+                        match order(kind.clone()) {
+                            Ok(more) => {
+                                events.extend(more);
+                                let input = match kind {
+                                    CommandKind::PickedUp { wait, .. } => {
+                                        execution.parameters(*wait)
+                                    }
+                                    _ => None,
+                                };
+                                Verdict::Done(Ok(input))
+                            }
+                            Err(refusal) => Verdict::Done(Err(NotDone::Refused(refusal))),
+                        }
+                    }
+                },
+                Request::Resume => {
+                    resume = true;
+                    Verdict::None
+                }
+            };
+            verdicts.push(verdict);
+        }
+        Decided {
+            events: events.into(),
+            verdicts,
+            resume,
+        }
+    }
+
+    /// The second beat.
+    async fn commit(
+        &self,
+        key: ExecutionKey,
+        resident: Option<&mut Resident>,
+        events: &Arc<[Event]>,
+    ) -> Result<(), CommitError> {
+        let Some(resident) = resident else {
+            return Ok(());
+        };
+        if events.is_empty() {
+            return Ok(());
+        }
+        let execution = &resident.execution;
+        let tail = resident.tail + events.len();
+        let running = execution.status() == Status::Running;
+        let snapshot = (running && tail >= SNAPSHOT_EVENTS).then(|| execution.snapshot());
+        let tail = if snapshot.is_some() { 0 } else { tail };
+        let identity = execution.identity();
+        let commit = Commit {
+            execution: Some(ExecutionCommit {
+                key,
+                expected_version: resident.version,
+                events: events.clone(),
+                snapshot,
+                summary: Summary {
+                    name: identity.name.clone(),
+                    state_machine: MachineKey::of(&identity.state_machine_arn),
+                    status: execution.status(),
+                    started_at: identity.started_at,
+                    stopped_at: execution.closing().map(|closing| closing.at),
+                    next_timer: execution.next_timer(),
+                    undelivered: execution.has_undelivered(),
+                },
+            }),
+            documents: Vec::new(),
+        };
+        resident.version = self.store.commit(commit).await?;
+        resident.tail = tail;
+        Ok(())
+    }
+
+    /// Ends a drive if nothing has come in meanwhile; keeps a running execution in memory for a while.
+    fn rest(&self, key: ExecutionKey, cell: &Arc<Cell>, resident: &mut Option<Resident>) -> bool {
+        let mut shard = self.shard(key).lock();
+        let mut state = cell.0.lock();
+        if !state.queue.is_empty() {
+            return false;
+        }
+        state.driven = false;
+        let keep = resident
+            .as_ref()
+            .is_some_and(|r| r.execution.status() == Status::Running);
+        if !keep {
+            shard.remove(&key);
+            return true;
+        }
+        state.resident = resident.take();
+        let count = !std::mem::replace(&mut state.counted, true);
+        drop(state);
+        drop(shard);
+        if count {
+            let oldest = {
+                let mut resident = self.resident.lock();
+                resident.push_back(key);
+                if resident.len() > RESIDENT_MAX {
+                    resident.pop_front()
+                } else {
+                    None
+                }
+            };
+            if let Some(oldest) = oldest {
+                self.forget(oldest);
+            }
+        }
+        true
+    }
+
+    /// Lets go of an execution in memory, unless it is at work.
+    fn forget(&self, key: ExecutionKey) {
+        let mut shard = self.shard(key).lock();
+        let Some(cell) = shard.get(&key) else { return };
+        let at_rest = {
+            let mut state = cell.0.lock();
+            state.counted = false;
+            !state.driven
+        };
+        if at_rest {
+            shard.remove(&key);
+        }
+    }
+}
+
+/// Answers the requests of a batch: with their verdicts, or all with the same error.
+fn answer_all(batch: Vec<Request>, verdicts: Vec<Verdict>, error: Option<&str>) {
+    let mut verdicts = verdicts.into_iter();
+    for request in batch {
+        let verdict = verdicts.next().unwrap_or(Verdict::None);
+        // Whoever asked may have hung up; what was decided stands all the same.
+        match request {
+            Request::Start { reply, .. } => {
+                let _ = reply.send(match (error, verdict) {
+                    (Some(what), _) => Err(what.to_owned()),
+                    (None, Verdict::Started(at)) => Ok(Started::New(at)),
+                    (None, Verdict::Existing(execution)) => Ok(Started::Existing(execution)),
+                    (None, _) => unreachable!("a start is answered as a start"),
+                });
+            }
+            Request::Command { reply, .. } => {
+                let _ = reply.send(match (error, verdict) {
+                    (Some(what), _) => Err(NotDone::Server(what.to_owned())),
+                    (None, Verdict::Done(done)) => done,
+                    (None, _) => unreachable!("a command is answered as a command"),
+                });
+            }
+            Request::Resume => {
+                if let Some(what) = error {
+                    eprintln!("rejoin: an execution can't be resumed: {what}");
+                }
+            }
+        }
     }
 }

@@ -1,1 +1,107 @@
-//! What is due is handed to whoever deals with it.
+//! What is due is handed to whoever deals with it; what has been kept long enough is forgotten.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use asl::Timestamp;
+use store::{Due, Store, Table};
+use tokio::task::JoinSet;
+
+use crate::app::App;
+use crate::clock::{Busy, Clock};
+
+/// How many due things are taken at a time. Executions among them are waited for before the next
+/// are taken, so a million timers of the same moment don't become a million tasks.
+const BATCH: usize = 256;
+
+/// Hands out what is due, for as long as the server runs.
+pub async fn run(app: App) {
+    loop {
+        let busy = app.clock.until_due(&app.store).await;
+        let mut ticks = JoinSet::new();
+        for due in app.store.take_due(app.clock.now(), BATCH) {
+            let (app, busy) = (app.clone(), busy.clone());
+            match due {
+                Due::Execution(_) => drop(ticks.spawn(attend(app, due, busy))),
+                // A document may be a message for an endpoint that takes its time.
+                Due::Document(..) => drop(tokio::spawn(attend(app, due, busy))),
+            }
+        }
+        ticks.join_all().await;
+    }
+}
+
+async fn attend(app: App, due: Due, _busy: Busy) {
+    match &due {
+        Due::Execution(key) => {
+            if let Err(what) = app.runner.tick(*key).await {
+                eprintln!(
+                    "rejoin: a timer could not be served, and will be after the next start: {what}"
+                );
+            }
+        }
+        Due::Document(Table::Message, key) => app.topics.attend(key).await,
+        Due::Document(table, key) => app.gateway.attend(*table, key).await,
+    }
+}
+
+/// Forgets executions that ended long ago. It has no timer of its own (on the virtual clock that
+/// would be a reason for time to move): it looks as executions end, at most once a minute.
+#[derive(Clone)]
+pub struct Retention(Arc<Sweep>);
+
+struct Sweep {
+    clock: Clock,
+    store: Store,
+    keep_seconds: i64,
+    swept_at: AtomicI64,
+}
+
+/// How often a sweep may begin, and how many executions one commit forgets.
+const SWEEP_MILLIS: i64 = 60_000;
+const SWEEP_BATCH: usize = 1000;
+
+impl Retention {
+    /// Keeps ended executions for `keep_seconds`.
+    pub fn new(clock: Clock, store: Store, keep_seconds: i64) -> Retention {
+        Retention(Arc::new(Sweep {
+            clock,
+            store,
+            keep_seconds,
+            swept_at: AtomicI64::new(i64::MIN),
+        }))
+    }
+
+    /// Forgets what is too old, unless that was done less than a minute ago.
+    pub fn sweep_sometimes(&self) {
+        let now = self.0.clock.now();
+        let swept_at = self.0.swept_at.load(Ordering::Relaxed);
+        let due = swept_at.saturating_add(SWEEP_MILLIS) <= now.0;
+        if due
+            && self
+                .0
+                .swept_at
+                .compare_exchange(swept_at, now.0, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+        {
+            let (sweep, busy) = (self.0.clone(), self.0.clock.busy());
+            tokio::spawn(async move { sweep.run(now, busy).await });
+        }
+    }
+}
+
+impl Sweep {
+    async fn run(&self, now: Timestamp, _busy: Busy) {
+        let before = now.plus_seconds(self.keep_seconds.saturating_neg());
+        loop {
+            match self.store.forget_ended_before(before, SWEEP_BATCH).await {
+                Ok(SWEEP_BATCH) => {}
+                Ok(_) => return,
+                Err(error) => {
+                    eprintln!("rejoin: old executions could not be forgotten: {error}");
+                    return;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The configuration file: `rejoin.toml`. Every key is in `rejoin.sample.toml`, commented.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use server::functions::FunctionConfig;
+use server::gateway::RouteConfig;
+use server::topics::{SubscriberConfig, TopicConfig};
+
+/// The whole file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// `[server]`.
+    pub server: ServerConfig,
+    /// `[functions.NAME]`.
+    pub functions: BTreeMap<String, FunctionConfig>,
+    /// `[topics.NAME]`.
+    pub topics: BTreeMap<String, TopicConfig>,
+    /// `[[routes]]`.
+    pub routes: Vec<RouteConfig>,
+}
+
+/// `[server]`: what the flags of `rejoin serve` say too; a flag wins.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServerConfig {
+    /// `--listen`.
+    pub listen: Option<String>,
+    /// `--data-dir`.
+    pub data_dir: Option<PathBuf>,
+    /// `--clock`.
+    pub clock: Option<ClockKind>,
+    /// The region in the server's ARNs; default `us-east-1`.
+    pub region: Option<String>,
+    /// The account in the server's ARNs; default `123456789012`.
+    pub account: Option<String>,
+    /// For how many days ended executions are kept; default 90, as on AWS.
+    pub retention_days: Option<u32>,
+}
+
+/// Which clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum ClockKind {
+    /// The machine's.
+    Real,
+    /// One that stands until it is moved, over `/rejoin/clock`.
+    Virtual,
+}
+
+impl Config {
+    /// Reads a file. Paths in it are relative to the file's folder.
+    ///
+    /// # Errors
+    /// One sentence: which file, which line, what is wrong.
+    pub fn read(path: &Path) -> Result<Config, String> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|e| format!("the configuration {} can't be read: {e}", path.display()))?;
+        let mut config: Config = toml::from_str(&text).map_err(|e| {
+            format!(
+                "the configuration {} is not right:\n{e}\nrejoin.sample.toml shows every key",
+                path.display()
+            )
+        })?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        config.resolve(folder);
+        Ok(config)
+    }
+
+    /// Makes relative paths relative to `folder`.
+    fn resolve(&mut self, folder: &Path) {
+        if let Some(directory) = &mut self.server.data_dir {
+            *directory = folder.join(&*directory);
+        }
+        for function in self.functions.values_mut() {
+            // A bare name is looked for on the PATH, as a shell would.
+            if let Some(program) = function
+                .program
+                .as_mut()
+                .and_then(|program| program.first_mut())
+                && program.contains('/')
+            {
+                *program = folder.join(&*program).to_string_lossy().into_owned();
+            }
+        }
+        for subscriber in self
+            .topics
+            .values_mut()
+            .flat_map(|topic| &mut topic.subscribers)
+        {
+            if let SubscriberConfig::File(path) = subscriber {
+                *path = folder.join(&*path);
+            }
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! `rejoin serve`: a server until it is told to stop.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use server::app::{App, Place, Settings};
+use server::clock::Clock;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::{ClockKind, Config};
+
+/// The port that Step Functions Local uses.
+const LISTEN_DEFAULT: &str = "127.0.0.1:8083";
+const DATA_DIR_DEFAULT: &str = "rejoin-data";
+/// The account that Step Functions Local uses.
+const ACCOUNT_DEFAULT: &str = "123456789012";
+const RETENTION_DAYS_DEFAULT: u32 = 90;
+
+/// The flags of `rejoin serve`.
+#[derive(clap::Args)]
+pub struct Serve {
+    /// Address and port; port 0 picks a free one and says which [default: 127.0.0.1:8083]
+    #[arg(long, value_name = "HOST:PORT")]
+    listen: Option<String>,
+    /// Where everything durable is kept; made if it is not there [default: rejoin-data]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Keep everything in memory and forget it at the end
+    #[arg(long, conflicts_with = "data_dir")]
+    in_memory: bool,
+    /// `virtual` stands still until it is moved, over /rejoin/clock [default: real]
+    #[arg(long, value_enum)]
+    clock: Option<ClockKind>,
+    /// Functions, topics, callback routes: see rejoin.sample.toml
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl Serve {
+    /// Runs the server.
+    pub fn run(self) -> Result<ExitCode, String> {
+        let config = match &self.config {
+            Some(path) => Config::read(path)?,
+            None => Config::default(),
+        };
+        runtime()?.block_on(self.serve(config))
+    }
+
+    async fn serve(self, config: Config) -> Result<ExitCode, String> {
+        let listen = self
+            .listen
+            .or(config.server.listen)
+            .unwrap_or_else(|| LISTEN_DEFAULT.to_owned());
+        let listener = bind(&listen).await?;
+        let address = listener
+            .local_addr()
+            .map_err(|e| format!("the listening address is not known: {e}"))?;
+        let directory = (!self.in_memory).then(|| {
+            self.data_dir
+                .or(config.server.data_dir)
+                .unwrap_or_else(|| DATA_DIR_DEFAULT.into())
+        });
+        let place = Place {
+            region: config
+                .server
+                .region
+                .unwrap_or_else(|| "us-east-1".to_owned()),
+            account: config
+                .server
+                .account
+                .unwrap_or_else(|| ACCOUNT_DEFAULT.to_owned()),
+        };
+        let kind = self
+            .clock
+            .or(config.server.clock)
+            .unwrap_or(ClockKind::Real);
+        let clock = match kind {
+            ClockKind::Real => Clock::real(),
+            ClockKind::Virtual => Clock::standing_at(Clock::machine_time()),
+        };
+        let (app, opening) = App::open(Settings {
+            place,
+            clock,
+            directory: directory.clone(),
+            retention_days: config
+                .server
+                .retention_days
+                .unwrap_or(RETENTION_DAYS_DEFAULT),
+            functions: config.functions,
+            topics: config.topics,
+            routes: config.routes,
+            address,
+        })
+        .await?;
+        for note in &opening.notes {
+            eprintln!("rejoin: {note}");
+        }
+        println!(
+            "rejoin {} listens on http://{address}",
+            env!("CARGO_PKG_VERSION")
+        );
+        match &directory {
+            Some(directory) => {
+                println!(
+                    "data in {} ({} executions)",
+                    directory.display(),
+                    opening.executions
+                );
+            }
+            None => println!("data in memory: gone at the end"),
+        }
+        if kind == ClockKind::Virtual {
+            println!(
+                "virtual clock, standing at {}: move it with POST http://{address}/rejoin/clock/advance",
+                app.clock.now()
+            );
+        }
+        let mut stop = signal(SignalKind::terminate())
+            .map_err(|e| format!("signals can't be watched: {e}"))?;
+        let mut interrupt = signal(SignalKind::interrupt())
+            .map_err(|e| format!("signals can't be watched: {e}"))?;
+        tokio::select! {
+            () = server::http::serve(app.clone(), listener) => {}
+            _ = stop.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        app.functions.stop().await;
+        println!("stopped");
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// A runtime with as many threads as the machine has cores.
+pub fn runtime() -> Result<tokio::runtime::Runtime, String> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| format!("the threads could not be started: {e}"))
+}
+
+/// Binds the listening socket.
+///
+/// Only loopback: this version takes any credentials, so whoever reaches the port may do anything.
+pub async fn bind(listen: &str) -> Result<TcpListener, String> {
+    let address: SocketAddr = tokio::net::lookup_host(listen)
+        .await
+        .map_err(|e| {
+            format!("--listen {listen} is not an address: {e}; write for example 127.0.0.1:8083")
+        })?
+        .next()
+        .ok_or_else(|| {
+            format!("--listen {listen} names no address; write for example 127.0.0.1:8083")
+        })?;
+    if !address.ip().is_loopback() {
+        return Err(format!(
+            "--listen {listen} is not a loopback address: this version accepts any credentials and is only for this machine; use 127.0.0.1"
+        ));
+    }
+    TcpListener::bind(address).await.map_err(|e| match e.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            format!("{address} is in use, perhaps by another rejoin; stop that, or take --listen 127.0.0.1:0 for a free port")
+        }
+        _ => format!("can't listen on {address}: {e}"),
+    })
+}
