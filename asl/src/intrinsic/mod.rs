@@ -54,12 +54,15 @@ enum Argument {
     Call(Call),
 }
 
+/// What a function does: its arguments and randomness to a value, or why not.
+type Run = fn(&[Cow<'_, Value>], &dyn Random) -> Result<Value, String>;
+
 /// A function and how many arguments it takes.
 #[derive(Debug, Clone, Copy)]
 struct Function {
     name: &'static str,
     arguments: (usize, usize),
-    run: fn(&[Cow<'_, Value>], &dyn Random) -> Result<Value, String>,
+    run: Run,
 }
 
 /// Every function that there is. A limit of arguments without a number is far above any real call.

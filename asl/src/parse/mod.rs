@@ -103,7 +103,7 @@ fn read(text: &str, mut reader: Reader) -> Parsed {
     let comment = fields.string(&mut reader, "Comment").map(str::to_owned);
     let timeout_seconds = fields.integer(&mut reader, "TimeoutSeconds", 1, fields::SECONDS_MAX);
     if fields.query_language(&mut reader) == fields::QueryLanguage::Jsonata {
-        if !scope::report_downgrades(&mut reader, &fields) {
+        if !scope::report_jsonata_faults(&mut reader, &fields) {
             reader.not_supported("/QueryLanguage", "the query language JSONata");
         }
         return reader.finish(None);

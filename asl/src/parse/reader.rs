@@ -182,7 +182,7 @@ impl Reader {
         let machine = match (machine, states) {
             (Some((comment, start_at, timeout_seconds)), Some(states)) if !refused => {
                 Some(StateMachine {
-                    comment: comment.map(String::from),
+                    comment,
                     start_at,
                     states,
                     timeout_seconds,

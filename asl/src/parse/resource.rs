@@ -182,11 +182,16 @@ fn recognize(arn: &str) -> Option<Resource> {
 
 /// `SERVICE:ACTION` or `aws-sdk:SERVICE:ACTION`, the action with the suffix of its pattern.
 fn integration(arn: &str, rest: &str) -> Option<Resource> {
-    let (service, action) = rest.rsplit_once(':')?;
+    // The action may have a colon of its own, as in `startExecution.sync:2`.
+    let length = match rest.strip_prefix("aws-sdk:") {
+        Some(name) => "aws-sdk:".len() + name.find(':')?,
+        None => rest.find(':')?,
+    };
+    let (service, action) = (&rest[..length], &rest[length + 1..]);
     let (operation, suffix) = action.split_once('.').unwrap_or((action, ""));
     let pattern = match suffix {
         "" if !action.ends_with('.') => Pattern::RequestResponse,
-        "sync" => Pattern::Sync,
+        "sync" | "sync:2" => Pattern::Sync,
         "waitForTaskToken" => Pattern::WaitForTaskToken,
         _ => return None,
     };

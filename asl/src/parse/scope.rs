@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use super::fields::Fields;
 use super::reader::Reader;
-use super::state;
+use super::{state, task};
 use crate::model::{Next, StateId};
 
 /// The longest name of a state, in characters (AWS).
@@ -153,8 +153,9 @@ impl Scope<'_> {
     }
 }
 
-/// Reports the states that ask for JSONPath in a machine that is JSONata as a whole; whether there are any.
-pub(super) fn report_downgrades(reader: &mut Reader, fields: &Fields<'_>) -> bool {
+/// Reports what AWS refuses in a machine that is JSONata as a whole, as far as this version knows it;
+/// whether there was any.
+pub(super) fn report_jsonata_faults(reader: &mut Reader, fields: &Fields<'_>) -> bool {
     let Some(states) = fields
         .get("States")
         .and_then(|states| Fields::of(reader, states, &fields.at("States")))
@@ -176,12 +177,13 @@ pub(super) fn report_downgrades(reader: &mut Reader, fields: &Fields<'_>) -> boo
                 "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine",
             );
         }
+        found |= task::report_missing_role(reader, &state);
         for inner in ["ItemProcessor", "Iterator"] {
             if let Some(inner) = state
                 .get(inner)
                 .and_then(|value| Fields::of(reader, value, &state.at(inner)))
             {
-                found |= report_downgrades(reader, &inner);
+                found |= report_jsonata_faults(reader, &inner);
             }
         }
         for (at, branch) in state
@@ -194,7 +196,7 @@ pub(super) fn report_downgrades(reader: &mut Reader, fields: &Fields<'_>) -> boo
             if let Some(branch) =
                 Fields::of(reader, branch, &format!("{}/Branches[{at}]", state.pointer))
             {
-                found |= report_downgrades(reader, &branch);
+                found |= report_jsonata_faults(reader, &branch);
             }
         }
     }

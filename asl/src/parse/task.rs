@@ -110,24 +110,32 @@ fn seconds(
 
 /// The role to act as. There are no roles here, so it is checked and not used.
 fn credentials(reader: &mut Reader, fields: &Fields<'_>) {
-    let Some(value) = fields.get("Credentials") else {
-        return;
-    };
-    let Some(credentials) = Fields::of(reader, value, &fields.at("Credentials")) else {
-        return;
-    };
-    if !credentials.has("RoleArn") && !credentials.has("RoleArn.$") {
-        reader.schema(
-            &credentials.pointer,
-            "The field 'RoleArn' is required but was missing",
-        );
+    if !fields.has("Credentials") || report_missing_role(reader, fields) {
         return;
     }
     fields.template(reader, "Credentials");
     reader.warning(
         "CREDENTIALS_NOT_USED",
-        &credentials.pointer,
+        &fields.at("Credentials"),
         "The task runs with the credentials of the server, not with this role",
         "Give the server credentials that may do what the task does.",
     );
+}
+
+/// Reports `Credentials` that name no role; whether they do not.
+pub(super) fn report_missing_role(reader: &mut Reader, fields: &Fields<'_>) -> bool {
+    let Some(value) = fields.get("Credentials") else {
+        return false;
+    };
+    let Some(credentials) = Fields::of(reader, value, &fields.at("Credentials")) else {
+        return true;
+    };
+    let missing = !credentials.has("RoleArn") && !credentials.has("RoleArn.$");
+    if missing {
+        reader.schema(
+            &credentials.pointer,
+            "The field 'RoleArn' is required but was missing",
+        );
+    }
+    missing
 }

@@ -1,8 +1,7 @@
 //! Walking a document along a compiled path.
 //!
-//! A definite path is a plain loop that borrows what it finds. Everything else branches, and
-//! collects. Jayway's rule for what is missing: as long as the path so far was definite a missing
-//! place is an error; after the first branch it is merely not a match.
+//! A definite path is a plain loop that borrows what it finds, and what is missing is an error.
+//! Everything else branches and collects, and what is missing is not a match.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -40,7 +39,12 @@ fn walk<'a>(tokens: &[Token], document: &'a Value) -> Result<Cow<'a, Value>, Str
     let mut here = document;
     for (at, token) in tokens.iter().enumerate() {
         here = match token {
-            Token::Names(names) => return merge(names, here, tokens, at).map(Cow::Owned),
+            Token::Names(names) => match here {
+                Value::Object(members) => {
+                    return Ok(Cow::Owned(Value::Object(merge(names, members))));
+                }
+                other => return Err(not_an_object(tokens, at, other)),
+            },
             Token::Function(call) => return call.apply(here, document).map(Cow::Owned),
             Token::Name(name) => match here {
                 Value::Object(members) => match members.get(&**name) {
@@ -71,7 +75,8 @@ fn walk<'a>(tokens: &[Token], document: &'a Value) -> Result<Cow<'a, Value>, Str
     Ok(Cow::Borrowed(here))
 }
 
-/// All that a branching path selects, in the order of the document.
+/// All that a branching path selects, in the order of the document. What is missing on the way is
+/// no match, even before the first branch (recorded on AWS: `json_path_array_wildcard_or_slice`).
 fn branches<'a>(
     tokens: &[Token],
     document: &'a Value,
@@ -83,7 +88,7 @@ fn branches<'a>(
         found: Vec::new(),
         visits: 0,
     };
-    walk.step(0, document, true)?;
+    walk.step(0, document)?;
     Ok(walk.found)
 }
 
@@ -95,114 +100,66 @@ struct Branching<'t, 'a> {
 }
 
 impl<'a> Branching<'_, 'a> {
-    /// Applies step `at` to `here`. `definite` says whether no step before it branched.
-    fn step(&mut self, at: usize, here: &'a Value, definite: bool) -> Result<(), String> {
+    /// Applies step `at` to `here`. Recursion is as deep as the path has steps, which the parser limits.
+    fn step(&mut self, at: usize, here: &'a Value) -> Result<(), String> {
         self.visits += 1;
         if self.visits > VISITS_MAX {
             return Err(format!("The path visits more than {VISITS_MAX} places"));
         }
-        let tokens = self.tokens;
+        let (tokens, root) = (self.tokens, self.root);
+        let next = at + 1;
         let Some(token) = tokens.get(at) else {
             self.found.push(here.clone());
             return Ok(());
         };
-        let last = at + 1 == tokens.len();
-        match token {
-            Token::Name(name) => match here {
-                Value::Object(members) => match members.get(&**name) {
-                    Some(value) => self.step(at + 1, value, definite),
-                    None if last || !definite => Ok(()),
-                    None => Err(format!(
-                        "Missing property in path {}",
-                        written(&tokens[..=at])
-                    )),
-                },
-                other if definite => Err(not_an_object(tokens, at, other)),
-                _ => Ok(()),
-            },
-            Token::Names(names) => match here {
-                Value::Object(_) if last => {
-                    self.found.push(merge(names, here, tokens, at)?);
-                    Ok(())
+        match (token, here) {
+            (Token::Name(name), Value::Object(members)) => members
+                .get(&**name)
+                .map_or(Ok(()), |value| self.step(next, value)),
+            (Token::Names(names), Value::Object(members)) => {
+                if next == tokens.len() {
+                    self.found.push(Value::Object(merge(names, members)));
+                    return Ok(());
                 }
-                Value::Object(members) => {
-                    for value in names.iter().filter_map(|name| members.get(&**name)) {
-                        self.step(at + 1, value, false)?;
-                    }
-                    Ok(())
-                }
-                other if definite => Err(not_an_object(tokens, at, other)),
-                _ => Ok(()),
-            },
-            Token::Index(index) => self.items(at, here, definite, |items| {
-                item(items, *index).into_iter().collect()
-            }),
-            Token::Indices(indices) => self.items(at, here, definite, |items| {
-                indices
-                    .iter()
-                    .filter_map(|index| item(items, *index))
-                    .collect()
-            }),
-            Token::Slice(from, to) => {
-                self.items(at, here, definite, |items| slice(items, *from, *to))
+                let mut values = names.iter().filter_map(|name| members.get(&**name));
+                values.try_for_each(|value| self.step(next, value))
             }
-            Token::Wildcard => match here {
-                Value::Object(members) => members
-                    .values()
-                    .try_for_each(|value| self.step(at + 1, value, false)),
-                Value::Array(items) => items
-                    .iter()
-                    .try_for_each(|value| self.step(at + 1, value, false)),
-                _ => Ok(()),
-            },
-            Token::Scan => self.scan(at, here),
-            Token::Filter(predicate) => match here {
-                Value::Array(items) => {
-                    let root = self.root;
-                    for value in items.iter().filter(|value| predicate.accepts(value, root)) {
-                        self.step(at + 1, value, false)?;
-                    }
-                    Ok(())
-                }
-                Value::Object(_) if predicate.accepts(here, self.root) => {
-                    self.step(at + 1, here, false)
-                }
-                Value::Object(_) => Ok(()),
-                other if definite => Err(format!(
-                    "Filter: [?] can not be applied to primitives. Current context is: {other}"
-                )),
-                _ => Ok(()),
-            },
-            Token::Function(call) => {
-                let value = call.apply(here, self.root)?;
+            (Token::Index(index), Value::Array(items)) => {
+                item(items, *index).map_or(Ok(()), |value| self.step(next, value))
+            }
+            (Token::Indices(indices), Value::Array(items)) => {
+                let mut values = indices.iter().filter_map(|index| item(items, *index));
+                values.try_for_each(|value| self.step(next, value))
+            }
+            (Token::Slice(from, to), Value::Array(items)) => {
+                let mut values = slice(items, *from, *to);
+                values.try_for_each(|value| self.step(next, value))
+            }
+            (Token::Wildcard, Value::Object(members)) => members
+                .values()
+                .try_for_each(|value| self.step(next, value)),
+            (Token::Wildcard, Value::Array(items)) => {
+                items.iter().try_for_each(|value| self.step(next, value))
+            }
+            (Token::Filter(predicate), Value::Array(items)) => {
+                let mut values = items.iter().filter(|value| predicate.accepts(value, root));
+                values.try_for_each(|value| self.step(next, value))
+            }
+            (Token::Filter(predicate), Value::Object(_)) if predicate.accepts(here, root) => {
+                self.step(next, here)
+            }
+            (Token::Scan, Value::Object(_) | Value::Array(_)) => self.scan(next, here),
+            (Token::Function(call), value) => {
+                let value = call.apply(value, root)?;
                 self.found.push(value);
                 Ok(())
             }
-        }
-    }
-
-    /// The next step with each of the items that `pick` takes from the array `here`.
-    fn items(
-        &mut self,
-        at: usize,
-        here: &'a Value,
-        definite: bool,
-        pick: impl FnOnce(&'a [Value]) -> Vec<&'a Value>,
-    ) -> Result<(), String> {
-        match here {
-            Value::Array(items) => {
-                let still = definite && self.tokens[at].is_definite();
-                pick(items)
-                    .into_iter()
-                    .try_for_each(|value| self.step(at + 1, value, still))
-            }
-            other if definite => Err(not_an_array(self.tokens, at, other)),
             _ => Ok(()),
         }
     }
 
-    /// The next step at every depth below `here`, itself included, parents first. A list instead
-    /// of recursion, so that the depth of the document does not matter.
+    /// Step `at` at every depth below `here`, itself included, parents first. A list instead of
+    /// recursion, so that the depth of the document does not matter.
     fn scan(&mut self, at: usize, here: &'a Value) -> Result<(), String> {
         let mut ahead = vec![here];
         while let Some(value) = ahead.pop() {
@@ -211,18 +168,12 @@ impl<'a> Branching<'_, 'a> {
                 Value::Array(items) => ahead.extend(items.iter().rev()),
                 _ => continue,
             }
-            let applies = match self.tokens.get(at + 1) {
-                Some(Token::Name(_)) => value.is_object(),
-                // A filter after `..` asks each object about itself; its items come by themselves.
-                Some(Token::Filter(predicate)) => {
-                    value.is_object() || predicate.accepts(value, self.root)
-                }
-                Some(Token::Names(_)) => value.is_object(),
-                Some(Token::Index(_) | Token::Indices(_) | Token::Slice(..)) => value.is_array(),
-                _ => true,
-            };
-            if applies {
-                self.step(at + 1, value, false)?;
+            // After `..` a filter asks each object about itself; asking the array around it as well
+            // would find each of them twice.
+            let asked_by_itself = matches!(self.tokens.get(at), Some(Token::Filter(predicate))
+                if value.is_array() && !predicate.accepts(value, self.root));
+            if !asked_by_itself {
+                self.step(at, value)?;
             }
         }
         Ok(())
@@ -241,7 +192,7 @@ pub(super) fn item(items: &[Value], index: i64) -> Option<&Value> {
 
 /// Jayway's slices: `[1:]` and `[:-1]` count a negative side from the end; `[a:b]` walks the numbers
 /// from `a` up to `b`, each of which may be negative.
-fn slice(items: &[Value], from: Option<i64>, to: Option<i64>) -> Vec<&Value> {
+fn slice(items: &[Value], from: Option<i64>, to: Option<i64>) -> impl Iterator<Item = &Value> {
     let length = items.len() as i64;
     let from_end = |n: i64| if n < 0 { n.saturating_add(length) } else { n };
     let (from, to) = match (from, to) {
@@ -250,19 +201,15 @@ fn slice(items: &[Value], from: Option<i64>, to: Option<i64>) -> Vec<&Value> {
         (Some(from), Some(to)) => (from.max(-length), to.min(length)),
         (None, None) => (0, length),
     };
-    (from..to).filter_map(|index| item(items, index)).collect()
+    (from..to).filter_map(|index| item(items, index))
 }
 
 /// `['a','b']` at the end of a path: one object with those of the members that are there.
-fn merge(names: &[Box<str>], here: &Value, tokens: &[Token], at: usize) -> Result<Value, String> {
-    let Value::Object(members) = here else {
-        return Err(not_an_object(tokens, at, here));
-    };
-    let merged: Map<String, Value> = names
+fn merge(names: &[Box<str>], members: &Map<String, Value>) -> Map<String, Value> {
+    names
         .iter()
         .filter_map(|name| Some((name.to_string(), members.get(&**name)?.clone())))
-        .collect();
-    Ok(Value::Object(merged))
+        .collect()
 }
 
 /// The path in Jayway's normal form.

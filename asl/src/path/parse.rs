@@ -126,9 +126,9 @@ impl<'t> Cursor<'t> {
         // Inside a filter the name also ends at what can follow an operand there.
         let filter = self.depth > 0;
         let name = self.take_while(|c| {
-            !matches!(c, '.' | '[' | '(')
-                && !c.is_whitespace()
-                && !(filter && matches!(c, ')' | ',' | '=' | '!' | '<' | '>' | '&' | '|' | ']'))
+            let ends_anywhere = matches!(c, '.' | '[' | '(') || c.is_whitespace();
+            let ends_in_filter = matches!(c, ')' | ',' | '=' | '!' | '<' | '>' | '&' | '|' | ']');
+            !(ends_anywhere || filter && ends_in_filter)
         });
         if name.is_empty() {
             return Err("a name, '*' or '[' is expected after '.'".to_owned());
@@ -187,7 +187,7 @@ impl<'t> Cursor<'t> {
                 self.expect(")")?;
                 Token::Filter(predicate)
             }
-            Some('(') => self.from_the_end()?,
+            Some('(') => self.old_negative_index()?,
             _ => self.indices()?,
         };
         self.blanks();
@@ -237,7 +237,7 @@ impl<'t> Cursor<'t> {
     }
 
     /// `[(@.length-1)]`, an old way to say `[-1]`.
-    fn from_the_end(&mut self) -> Result<Token, String> {
+    fn old_negative_index(&mut self) -> Result<Token, String> {
         self.expect("(")?;
         self.blanks();
         self.expect("@.length")?;
