@@ -11,7 +11,8 @@
 //! - [`clock`]: real time, or time that moves only when nothing is in flight.
 //! - [`runner`]: the four beats for all executions; [`dispatch`]: tasks to their resources.
 //! - [`scheduler`]: what is due.
-//! - [`machines`], [`activities`]: what executions are made of and work for.
+//! - [`machines`], [`activity`], [`activities`]: what executions are made of and work for;
+//!   [`registry`]: their documents, kept in memory; [`tags`].
 //! - [`http`]: requests in. [`client`]: requests out. [`routes`]: who answers what.
 //! - [`executions`], [`time_control`]: what the Step Functions API does not have.
 //! - [`api`]: the Step Functions API, one file an operation.
@@ -20,6 +21,7 @@
 //! - [`gateway`]: references, callbacks, dispositions, alerts.
 
 pub mod activities;
+pub mod activity;
 pub mod api;
 pub mod app;
 pub mod client;
@@ -30,8 +32,10 @@ pub mod functions;
 pub mod gateway;
 pub mod http;
 pub mod machines;
+pub mod registry;
 pub mod routes;
 pub mod runner;
 pub mod scheduler;
+pub mod tags;
 pub mod time_control;
 pub mod topics;
