@@ -1,5 +1,6 @@
 //! `rejoin serve`: a server until it is told to stop.
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -97,25 +98,25 @@ impl Serve {
         for note in &opening.notes {
             eprintln!("rejoin: {note}");
         }
-        println!(
+        say(&format!(
             "rejoin {} listens on http://{address}",
             env!("CARGO_PKG_VERSION")
-        );
+        ));
         match &directory {
             Some(directory) => {
-                println!(
-                    "data in {} ({} executions)",
-                    directory.display(),
-                    opening.executions
-                );
+                let executions = opening.executions;
+                say(&format!(
+                    "data in {} ({executions} executions)",
+                    directory.display()
+                ));
             }
-            None => println!("data in memory: gone at the end"),
+            None => say("data in memory: gone at the end"),
         }
         if kind == ClockKind::Virtual {
-            println!(
-                "virtual clock, standing at {}: move it with POST http://{address}/rejoin/clock/advance",
-                app.clock.now()
-            );
+            let now = app.clock.now();
+            say(&format!(
+                "virtual clock, standing at {now}: move it with POST http://{address}/rejoin/clock/advance"
+            ));
         }
         let mut stop = signal(SignalKind::terminate())
             .map_err(|e| format!("signals can't be watched: {e}"))?;
@@ -127,9 +128,14 @@ impl Serve {
             _ = interrupt.recv() => {}
         }
         app.functions.stop().await;
-        println!("stopped");
+        say("stopped");
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Prints a line. Whoever started the server may have closed its output since, which is no reason to stop.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 /// A runtime with as many threads as the machine has cores.
