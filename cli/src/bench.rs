@@ -4,11 +4,9 @@
 //! parked, durably; SendTaskSuccess; the execution is seen to end. Server and load driver are two
 //! processes on the same machine, and the store syncs every commit.
 //!
-//! - [`connection`]: a bare HTTP/1.1 client, so that the driver costs little of what it measures.
 //! - [`subject`]: the server under test, a child process.
 //! - [`round_trips`], [`parked`], [`disk`]: what is measured.
 
-mod connection;
 mod disk;
 mod parked;
 mod round_trips;

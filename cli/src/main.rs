@@ -2,10 +2,14 @@
 //!
 //! - [`bench`]: the callback round trip, measured.
 //! - [`config`]: the configuration file.
+//! - [`connection`], [`table`]: a bare HTTP client and a plain table, for `bench` and `demo`.
+//! - [`demo`]: the loan processor and all that can go wrong with its callback.
 //! - [`serve`]: a server until it is told to stop.
 
 mod bench;
 mod config;
+mod connection;
+mod demo;
 mod serve;
 mod table;
 
@@ -25,6 +29,8 @@ struct Arguments {
 enum Command {
     /// Run a server. Point the AWS CLI or an SDK at it with --endpoint-url.
     Serve(serve::Serve),
+    /// Run the loan processor through everything that can go wrong with its callback
+    Demo(demo::Demo),
     /// Measure callback round trips, parked executions and restarts on this machine
     Bench(bench::Bench),
 }
@@ -33,6 +39,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.command {
         Command::Serve(serve) => serve.run(),
+        Command::Demo(demo) => demo.run(),
         Command::Bench(bench) => bench.run(),
     };
     match outcome {

@@ -127,9 +127,6 @@ impl Serve {
             _ = interrupt.recv() => {}
         }
         app.functions.stop().await;
-        app.store.close().await.map_err(|e| {
-            format!("the store did not close cleanly, which its next opening mends: {e}")
-        })?;
         println!("stopped");
         Ok(ExitCode::SUCCESS)
     }

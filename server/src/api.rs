@@ -1,1 +1,162 @@
 //! The Step Functions API: AWS JSON 1.0 at `/`.
+//!
+//! A request names its operation in `X-Amz-Target`; each operation has its file, and all files are alike:
+//! the request, the response, and `answer`, which checks the constraints of the service model, then the
+//! ARNs and names, then does the work. Errors are AWS's own, in name, message and HTTP code.
+//!
+//! What operations share:
+//! - [`request`]: bodies in and out. [`error`]: errors in AWS's words.
+//! - [`validation`]: the constraints of the service model. [`arn`]: ARNs. [`page`]: `nextToken`.
+//! - [`definition`]: what is said of a definition. [`jackson`]: what is said of a text that is not JSON.
+//! - [`configuration`], [`tagged`], [`versions`], [`task`], [`ids`].
+//!
+//! Credentials are not looked at.
+
+use hyper::StatusCode;
+use serde::Serialize;
+
+use crate::app::App;
+use crate::http::{Call, Reply};
+
+pub mod error;
+
+mod arn;
+mod configuration;
+mod definition;
+mod ids;
+mod jackson;
+mod page;
+mod request;
+mod tagged;
+mod task;
+mod validation;
+mod versions;
+
+mod create_activity;
+mod create_state_machine;
+mod delete_activity;
+mod delete_state_machine;
+mod describe_activity;
+mod describe_execution;
+mod describe_state_machine;
+mod describe_state_machine_for_execution;
+mod get_activity_task;
+mod get_execution_history;
+mod list_activities;
+mod list_executions;
+mod list_state_machines;
+mod list_tags_for_resource;
+mod send_task_failure;
+mod send_task_heartbeat;
+mod send_task_success;
+mod start_execution;
+mod start_sync_execution;
+mod stop_execution;
+mod tag_resource;
+mod untag_resource;
+mod update_state_machine;
+mod validate_state_machine_definition;
+
+use error::ApiError;
+use request::Answer;
+
+const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
+const TARGET_PREFIX: &str = "AWSStepFunctions.";
+
+/// Answers a call at `/`.
+pub async fn handle(app: &App, call: Call) -> Reply {
+    let target = call.headers.get("x-amz-target");
+    let target = target.and_then(|value| value.to_str().ok()).unwrap_or("");
+    let answer = match target.strip_prefix(TARGET_PREFIX) {
+        Some(operation) => perform(app, operation, &call.body).await,
+        None => Err(ApiError::unknown_operation(format!(
+            "The header X-Amz-Target is to name an operation, for example \
+             {TARGET_PREFIX}StartExecution, not '{target}'"
+        ))),
+    };
+    reply(target, answer)
+}
+
+async fn perform(app: &App, operation: &str, body: &[u8]) -> Answer {
+    match operation {
+        "CreateActivity" => create_activity::answer(app, body).await,
+        "CreateStateMachine" => create_state_machine::answer(app, body).await,
+        "DeleteActivity" => delete_activity::answer(app, body).await,
+        "DeleteStateMachine" => delete_state_machine::answer(app, body).await,
+        "DescribeActivity" => describe_activity::answer(app, body).await,
+        "DescribeExecution" => describe_execution::answer(app, body).await,
+        "DescribeStateMachine" => describe_state_machine::answer(app, body).await,
+        "DescribeStateMachineForExecution" => {
+            describe_state_machine_for_execution::answer(app, body).await
+        }
+        "GetActivityTask" => get_activity_task::answer(app, body).await,
+        "GetExecutionHistory" => get_execution_history::answer(app, body).await,
+        "ListActivities" => list_activities::answer(app, body).await,
+        "ListExecutions" => list_executions::answer(app, body).await,
+        "ListStateMachines" => list_state_machines::answer(app, body).await,
+        "ListTagsForResource" => list_tags_for_resource::answer(app, body).await,
+        "SendTaskFailure" => send_task_failure::answer(app, body).await,
+        "SendTaskHeartbeat" => send_task_heartbeat::answer(app, body).await,
+        "SendTaskSuccess" => send_task_success::answer(app, body).await,
+        "StartExecution" => start_execution::answer(app, body).await,
+        "StartSyncExecution" => start_sync_execution::answer(app, body).await,
+        "StopExecution" => stop_execution::answer(app, body).await,
+        "TagResource" => tag_resource::answer(app, body).await,
+        "UntagResource" => untag_resource::answer(app, body).await,
+        "UpdateStateMachine" => update_state_machine::answer(app, body).await,
+        "ValidateStateMachineDefinition" => validate_state_machine_definition::answer(body).await,
+        _ => Err(ApiError::unknown_operation(format!(
+            "The operation {operation} is not supported by this version of Rejoin"
+        ))),
+    }
+}
+
+/// An error's body.
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    #[serde(rename = "__type")]
+    kind: &'a str,
+    message: &'a str,
+}
+
+fn reply(target: &str, answer: Answer) -> Reply {
+    let request_id = ids::uuid().to_string();
+    let (status, body) = match answer {
+        Ok(body) => (StatusCode::OK, body),
+        Err(error) => {
+            if let Some(what) = &error.log {
+                eprintln!("rejoin: {target} (request {request_id}): {what}");
+            }
+            let body = ErrorBody {
+                kind: error.kind,
+                message: &error.message,
+            };
+            let body = serde_json::to_vec(&body).expect("two texts can be written as JSON");
+            (error.status, body)
+        }
+    };
+    Reply {
+        status,
+        content_type: CONTENT_TYPE,
+        headers: vec![("x-amzn-requestid", request_id)],
+        body: body.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_a_type_and_a_message() {
+        let reply = reply("AWSStepFunctions.X", Err(ApiError::invalid_token()));
+        assert_eq!(reply.status, StatusCode::BAD_REQUEST);
+        assert_eq!(reply.content_type, "application/x-amz-json-1.0");
+        assert_eq!(
+            &*reply.body,
+            br#"{"__type":"InvalidToken","message":"Invalid Token: 'Invalid token'"}"#
+        );
+        let (name, id) = &reply.headers[0];
+        assert_eq!((*name, id.len()), ("x-amzn-requestid", 36));
+    }
+}

@@ -9,6 +9,7 @@ use engine::TokenKey;
 use store::{Commit, DocumentChange, Expect, Opening, Options, Store, Table};
 
 use crate::activities::ActivityQueues;
+use crate::activity::Activities;
 use crate::client::Client;
 use crate::clock::Clock;
 use crate::dispatch::{Dispatcher, Resources};
@@ -37,6 +38,8 @@ pub struct Parts {
     pub machines: Machines,
     /// Executions.
     pub runner: Runner,
+    /// Activities.
+    pub activity_documents: Activities,
     /// Activity tasks.
     pub activities: ActivityQueues,
     /// Functions.
@@ -92,14 +95,12 @@ impl App {
             routes,
             address,
         } = settings;
-        let (store, opening) = Store::open(Options {
-            directory,
-            ..Options::default()
-        })
+        let (store, opening) = Store::open(Options { directory })
         .map_err(|e| e.to_string())?;
         clock.attach(Arc::new(store.clone()));
         let client = Client::new();
         let machines = Machines::new(store.clone());
+        let activity_documents = Activities::new(store.clone(), Table::Activity);
         let tokens = token_key(&store).await?;
         let runner = Runner::new(
             clock.clone(),
@@ -151,6 +152,7 @@ impl App {
             client,
             machines,
             runner,
+            activity_documents,
             activities,
             functions,
             topics,

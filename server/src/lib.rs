@@ -11,8 +11,9 @@
 //! - [`clock`]: real time, or time that moves only when nothing is in flight.
 //! - [`runner`]: the four beats for all executions; [`dispatch`]: tasks to their resources.
 //! - [`scheduler`]: what is due.
-//! - [`machines`], [`activities`]: what executions are made of and work for.
-//! - [`http`]: requests in, requests out. [`routes`]: who answers what.
+//! - [`machines`], [`activity`], [`activities`]: what executions are made of and work for;
+//!   [`registry`]: their documents, kept in memory; [`tags`].
+//! - [`http`]: requests in. [`client`]: requests out. [`routes`]: who answers what.
 //! - [`executions`], [`time_control`]: what the Step Functions API does not have.
 //! - [`api`]: the Step Functions API, one file an operation.
 //! - [`functions`]: programs that speak the Lambda Runtime API, and URLs.
@@ -20,8 +21,10 @@
 //! - [`gateway`]: references, callbacks, dispositions, alerts.
 
 pub mod activities;
+pub mod activity;
 pub mod api;
 pub mod app;
+pub mod client;
 pub mod clock;
 pub mod dispatch;
 pub mod executions;
@@ -29,8 +32,10 @@ pub mod functions;
 pub mod gateway;
 pub mod http;
 pub mod machines;
+pub mod registry;
 pub mod routes;
 pub mod runner;
 pub mod scheduler;
+pub mod tags;
 pub mod time_control;
 pub mod topics;

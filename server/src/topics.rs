@@ -9,7 +9,7 @@ use store::Store;
 
 use crate::clock::Clock;
 use crate::functions::Functions;
-use crate::http::Client;
+use crate::client::Client;
 
 /// All topics of a server. Cloning is a reference count.
 #[derive(Clone)]

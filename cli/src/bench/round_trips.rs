@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::connection::Connection;
+use crate::connection::Connection;
 use super::subject::Subject;
 
 /// What one run came to. Times are in milliseconds.

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use super::connection::Connection;
+use crate::connection::Connection;
 
 /// How many starts the start-up time is the median of.
 pub const STARTS: usize = 5;

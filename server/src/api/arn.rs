@@ -1,0 +1,163 @@
+//! ARNs of the service: made from the server's place, and checked for their form when they come in.
+//!
+//! An ARN of another region or account has a good form; what it names just does not exist here.
+
+use crate::app::Place;
+
+use super::error::ApiError;
+
+/// What an ARN of the service can name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Resource {
+    /// `stateMachine:NAME`, perhaps with a version or an alias behind it.
+    StateMachine,
+    /// `execution:MACHINE:NAME`.
+    Execution,
+    /// `activity:NAME`.
+    Activity,
+}
+
+impl Resource {
+    const ALL: [Resource; 3] = [
+        Resource::StateMachine,
+        Resource::Execution,
+        Resource::Activity,
+    ];
+
+    fn word(self) -> &'static str {
+        match self {
+            Resource::StateMachine => "stateMachine",
+            Resource::Execution => "execution",
+            Resource::Activity => "activity",
+        }
+    }
+}
+
+/// Checks that `arn` has the form of an ARN for one of `expected`, and says for which.
+pub(super) fn check(arn: &str, expected: &[Resource]) -> Result<Resource, ApiError> {
+    let Some(rest) = arn.strip_prefix("arn:") else {
+        return Err(ApiError::invalid_arn(format_args!(
+            "Invalid ARN prefix: {arn}"
+        )));
+    };
+    let malformed = || ApiError::invalid_arn(format_args!("Invalid ARN: {arn}"));
+    let mut parts = rest.split(':');
+    let mut part = || parts.next().ok_or_else(malformed);
+    let (_partition, service, _region, _account) = (part()?, part()?, part()?, part()?);
+    let (word, name) = (part()?, part()?);
+    let execution = parts.next();
+    if service != "states" || name.is_empty() {
+        return Err(malformed());
+    }
+    let found = Resource::ALL
+        .into_iter()
+        .find(|resource| resource.word() == word && expected.contains(resource));
+    let Some(resource) = found else {
+        return Err(ApiError::invalid_arn(format_args!(
+            "Resource type not valid in this context: {word}"
+        )));
+    };
+    if resource == Resource::Execution && execution.is_none_or(str::is_empty) {
+        return Err(malformed());
+    }
+    Ok(resource)
+}
+
+/// The ARN of a state machine of this server.
+pub(super) fn state_machine(place: &Place, name: &str) -> String {
+    format!(
+        "arn:aws:states:{}:{}:stateMachine:{name}",
+        place.region, place.account
+    )
+}
+
+/// The ARN of an execution of this server.
+pub(super) fn execution(place: &Place, machine: &str, name: &str) -> String {
+    format!(
+        "arn:aws:states:{}:{}:execution:{machine}:{name}",
+        place.region, place.account
+    )
+}
+
+/// The ARN of an activity of this server.
+pub(super) fn activity(place: &Place, name: &str) -> String {
+    format!(
+        "arn:aws:states:{}:{}:activity:{name}",
+        place.region, place.account
+    )
+}
+
+/// Checks that a role's ARN has the form of one; whether the role exists is nobody's business here.
+pub(super) fn check_role(arn: &str) -> Result<(), ApiError> {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    match parts[..] {
+        ["arn", _, "iam", "", _, resource] if resource.starts_with("role/") => Ok(()),
+        _ => Err(ApiError::invalid_role_arn(arn)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_arn_is_told_by_its_form() {
+        let here = "arn:aws:states:us-east-1:123456789012";
+        let any = Resource::ALL;
+        for (arn, expected, outcome) in [
+            (
+                format!("{here}:stateMachine:m"),
+                &any[..],
+                Ok(Resource::StateMachine),
+            ),
+            (
+                format!("{here}:stateMachine:m:1"),
+                &any,
+                Ok(Resource::StateMachine),
+            ),
+            (
+                format!("{here}:execution:m:e"),
+                &any,
+                Ok(Resource::Execution),
+            ),
+            (format!("{here}:activity:a"), &any, Ok(Resource::Activity)),
+            (
+                "no_an_activity_arn".to_owned(),
+                &[Resource::Activity],
+                Err("Invalid ARN prefix: no_an_activity_arn".to_owned()),
+            ),
+            (
+                format!("{here}:stateMachine:m"),
+                &[Resource::Execution],
+                Err("Resource type not valid in this context: stateMachine".to_owned()),
+            ),
+            (
+                format!("{here}:execution:m"),
+                &[Resource::Execution],
+                Err(format!("Invalid ARN: {here}:execution:m")),
+            ),
+            (
+                "arn:aws".to_owned(),
+                &any,
+                Err("Invalid ARN: arn:aws".to_owned()),
+            ),
+            (
+                "arn:aws:sns:r:a:activity:n".to_owned(),
+                &any,
+                Err("Invalid ARN: arn:aws:sns:r:a:activity:n".to_owned()),
+            ),
+        ] {
+            let outcome = outcome.map_err(|what| format!("Invalid Arn: '{what}'"));
+            assert_eq!(check(&arn, expected).map_err(|e| e.message), outcome);
+        }
+    }
+
+    #[test]
+    fn a_role_is_told_by_its_form() {
+        assert!(check_role("arn:aws:iam::123456789012:role/service-role/r").is_ok());
+        for bad in ["role", "arn:aws:iam::1:user/u", "arn:aws:s3:::role/r"] {
+            let error = check_role(bad).unwrap_err();
+            assert_eq!(error.message, format!("Invalid Role Arn: '{bad}'"));
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! `DescribeExecution`.
+
+use engine::{ExecutionKey, Status};
+use serde::{Deserialize, Serialize};
+
+use crate::app::App;
+
+use super::arn::{self, Resource};
+use super::error::ApiError;
+use super::request::{Answer, Text, read, write};
+use super::validation::{self, Check, INCLUDED_DATA};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Request<'a> {
+    #[serde(borrow)]
+    execution_arn: Option<Text<'a>>,
+    included_data: Option<Text<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Response<'a> {
+    execution_arn: &'a str,
+    state_machine_arn: &'a str,
+    name: &'a str,
+    status: &'static str,
+    start_date: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stop_date: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input: Option<&'a str>,
+    input_details: Details,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output_details: Option<Details>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<&'a str>,
+    redrive_count: u32,
+    redrive_status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redrive_status_reason: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Details {
+    included: bool,
+}
+
+pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
+    let request: Request = read(body)?;
+    let mut check = Check::new();
+    let arn = check.required("executionArn", &request.execution_arn, validation::ARN);
+    let included = check.one_of("includedData", &request.included_data, INCLUDED_DATA);
+    check.done()?;
+    arn::check(arn, &[Resource::Execution])?;
+    let found = app.runner.execution(ExecutionKey::of(arn)).await;
+    let execution = found
+        .map_err(ApiError::server)?
+        .ok_or_else(|| ApiError::execution_does_not_exist(arn))?;
+
+    let included = included != Some("METADATA_ONLY");
+    let identity = execution.identity();
+    let status = execution.status();
+    let closing = execution.closing();
+    let output = closing.and_then(|closing| closing.output.as_ref());
+    let failure = closing.and_then(|closing| closing.failure.as_ref());
+    let (redrive_status, redrive_status_reason) = redrive(status);
+    write(&Response {
+        execution_arn: &identity.arn,
+        state_machine_arn: &identity.state_machine_arn,
+        name: &identity.name,
+        status: status.name(),
+        start_date: identity.started_at.as_seconds(),
+        stop_date: closing.map(|closing| closing.at.as_seconds()),
+        input: included.then(|| identity.input.text()),
+        input_details: Details { included },
+        output: output.filter(|_| included).map(|output| output.text()),
+        output_details: output.map(|_| Details { included }),
+        error: failure
+            .and_then(|f| f.error.as_deref())
+            .filter(|_| included),
+        cause: failure
+            .and_then(|f| f.cause.as_deref())
+            .filter(|_| included),
+        redrive_count: 0,
+        redrive_status,
+        redrive_status_reason,
+    })
+}
+
+/// Whether AWS would let somebody redrive such an execution, and why not.
+fn redrive(status: Status) -> (&'static str, Option<String>) {
+    match status {
+        Status::Failed | Status::TimedOut | Status::Aborted => ("REDRIVABLE", None),
+        Status::Running | Status::Succeeded => {
+            let name = status.name();
+            let reason = format!("Execution is {name} and cannot be redriven");
+            ("NOT_REDRIVABLE", Some(reason))
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! `DescribeStateMachine`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::app::App;
+use crate::machines::{
+    EncryptionConfiguration, LoggingConfiguration, MachineType, TracingConfiguration,
+};
+
+use super::arn::{self, Resource};
+use super::error::ApiError;
+use super::request::{Answer, Text, read, write};
+use super::validation::{self, Check, INCLUDED_DATA};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Request<'a> {
+    #[serde(borrow)]
+    state_machine_arn: Option<Text<'a>>,
+    included_data: Option<Text<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Response<'a> {
+    state_machine_arn: &'a str,
+    name: &'a str,
+    status: &'static str,
+    definition: &'a str,
+    role_arn: &'a str,
+    r#type: MachineType,
+    creation_date: f64,
+    logging_configuration: &'a LoggingConfiguration,
+    tracing_configuration: &'a TracingConfiguration,
+    encryption_configuration: &'a EncryptionConfiguration,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revision_id: Option<&'a str>,
+}
+
+pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
+    let request: Request = read(body)?;
+    let mut check = Check::new();
+    let arn = check.required(
+        "stateMachineArn",
+        &request.state_machine_arn,
+        validation::ARN,
+    );
+    let included = check.one_of("includedData", &request.included_data, INCLUDED_DATA);
+    check.done()?;
+    arn::check(arn, &[Resource::StateMachine])?;
+    let found = app.machines.find(arn).await.map_err(ApiError::server)?;
+    let machine = found.ok_or_else(|| ApiError::machine_does_not_exist(arn))?;
+    let definition = if included == Some("METADATA_ONLY") {
+        "{}".to_owned()
+    } else {
+        let text = app.machines.definition_text(&machine.definition).await;
+        text.map_err(ApiError::server)?
+    };
+    write(&Response {
+        state_machine_arn: &machine.arn,
+        name: &machine.name,
+        // A machine is gone as soon as it is deleted, so nobody sees it `DELETING`.
+        status: "ACTIVE",
+        definition: &definition,
+        role_arn: &machine.role_arn,
+        r#type: machine.kind,
+        creation_date: machine.created_at.as_seconds(),
+        logging_configuration: &machine.logging,
+        tracing_configuration: &machine.tracing,
+        encryption_configuration: &machine.encryption,
+        revision_id: machine.revision_id.as_deref(),
+    })
+}

@@ -1,0 +1,143 @@
+//! Errors in the API's words: the one place that knows their names, messages and HTTP codes.
+//!
+//! The words are AWS's where a recording, the service's documentation or a public report shows
+//! them; those that are ours say "this version of Rejoin".
+
+use hyper::StatusCode;
+
+/// An error for a client of the API.
+#[derive(Debug)]
+pub struct ApiError {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// `__type`, for example `InvalidArn`.
+    pub kind: &'static str,
+    /// `message`.
+    pub message: String,
+    /// What the operator should know and the client should not.
+    pub log: Option<String>,
+}
+
+impl ApiError {
+    /// The client's mistake.
+    pub fn new(kind: &'static str, message: impl Into<String>) -> ApiError {
+        ApiError {
+            status: StatusCode::BAD_REQUEST,
+            kind,
+            message: message.into(),
+            log: None,
+        }
+    }
+
+    /// Our own trouble; `what` is for the log.
+    pub fn server(what: impl Into<String>) -> ApiError {
+        ApiError {
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            kind: "InternalFailure",
+            message: "The server could not do this; its log says why.".to_owned(),
+            log: Some(what.into()),
+        }
+    }
+
+    pub(super) fn validation(message: impl Into<String>) -> ApiError {
+        ApiError::new("ValidationException", message)
+    }
+
+    pub(super) fn unknown_operation(message: impl Into<String>) -> ApiError {
+        ApiError::new("UnknownOperationException", message)
+    }
+
+    pub(super) fn serialization(why: impl std::fmt::Display) -> ApiError {
+        let message =
+            format!("The request's body is not the JSON that this operation takes: {why}");
+        ApiError::new("SerializationException", message)
+    }
+
+    pub(super) fn invalid_arn(what: impl std::fmt::Display) -> ApiError {
+        ApiError::new("InvalidArn", format!("Invalid Arn: '{what}'"))
+    }
+
+    pub(super) fn invalid_role_arn(arn: &str) -> ApiError {
+        ApiError::new("InvalidArn", format!("Invalid Role Arn: '{arn}'"))
+    }
+
+    pub(super) fn invalid_name(name: &str) -> ApiError {
+        ApiError::new("InvalidName", format!("Invalid Name: '{name}'"))
+    }
+
+    pub(super) fn invalid_definition(what: &str) -> ApiError {
+        let message = format!("Invalid State Machine Definition: '{what}'");
+        ApiError::new("InvalidDefinition", message)
+    }
+
+    pub(super) fn invalid_execution_input(what: &str) -> ApiError {
+        let message = format!("Invalid State Machine Execution Input: '{what}'");
+        ApiError::new("InvalidExecutionInput", message)
+    }
+
+    pub(super) fn invalid_output(what: &str) -> ApiError {
+        ApiError::new("InvalidOutput", format!("Invalid Output: '{what}'"))
+    }
+
+    pub(super) fn invalid_logging_configuration(what: &str) -> ApiError {
+        let message = format!("Invalid Logging Configuration: {what}");
+        ApiError::new("InvalidLoggingConfiguration", message)
+    }
+
+    pub(super) fn invalid_encryption_configuration(what: &str) -> ApiError {
+        let message = format!("Invalid Encryption Configuration: {what}");
+        ApiError::new("InvalidEncryptionConfiguration", message)
+    }
+
+    pub(super) fn machine_does_not_exist(arn: &str) -> ApiError {
+        let message = format!("State Machine Does Not Exist: '{arn}'");
+        ApiError::new("StateMachineDoesNotExist", message)
+    }
+
+    pub(super) fn machine_already_exists(arn: &str) -> ApiError {
+        let message = format!("State Machine Already Exists: '{arn}'");
+        ApiError::new("StateMachineAlreadyExists", message)
+    }
+
+    pub(super) fn execution_does_not_exist(arn: &str) -> ApiError {
+        let message = format!("Execution Does Not Exist: '{arn}'");
+        ApiError::new("ExecutionDoesNotExist", message)
+    }
+
+    pub(super) fn execution_already_exists(arn: &str) -> ApiError {
+        let message = format!("Execution Already Exists: '{arn}'");
+        ApiError::new("ExecutionAlreadyExists", message)
+    }
+
+    pub(super) fn activity_does_not_exist(arn: &str) -> ApiError {
+        let message = format!("Activity Does Not Exist: '{arn}'");
+        ApiError::new("ActivityDoesNotExist", message)
+    }
+
+    pub(super) fn activity_already_exists(arn: &str) -> ApiError {
+        let message = format!("Activity Already Exists: '{arn}'");
+        ApiError::new("ActivityAlreadyExists", message)
+    }
+
+    pub(super) fn resource_not_found(arn: &str) -> ApiError {
+        ApiError::new("ResourceNotFound", format!("Resource not found: '{arn}'"))
+    }
+
+    pub(super) fn invalid_token() -> ApiError {
+        ApiError::new("InvalidToken", "Invalid Token: 'Invalid token'")
+    }
+
+    pub(super) fn task_timed_out() -> ApiError {
+        let message = "Task Timed Out: 'Provided task does not exist anymore'";
+        ApiError::new("TaskTimedOut", message)
+    }
+
+    pub(super) fn task_does_not_exist() -> ApiError {
+        let message = "Task Does Not Exist: 'Provided task does not exist anymore'";
+        ApiError::new("TaskDoesNotExist", message)
+    }
+
+    pub(super) fn type_not_supported(message: impl Into<String>) -> ApiError {
+        ApiError::new("StateMachineTypeNotSupported", message)
+    }
+}

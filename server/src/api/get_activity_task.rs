@@ -1,0 +1,52 @@
+//! `GetActivityTask`: a long poll.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::app::App;
+
+use super::arn::{self, Resource};
+use super::error::ApiError;
+use super::request::{Answer, Text, read, write};
+use super::validation::{self, Check};
+
+/// How long AWS keeps a worker waiting; SDKs are told to set their socket timeout to more.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Request<'a> {
+    #[serde(borrow)]
+    activity_arn: Option<Text<'a>>,
+    worker_name: Option<Text<'a>>,
+}
+
+/// Without a task the token is null, as the documentation has it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Response<'a> {
+    task_token: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input: Option<&'a str>,
+}
+
+pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
+    let request: Request = read(body)?;
+    let mut check = Check::new();
+    let arn = check.required("activityArn", &request.activity_arn, validation::ARN);
+    let worker = check.optional("workerName", &request.worker_name, validation::NAME);
+    check.done()?;
+    arn::check(arn, &[Resource::Activity])?;
+    let found = app.activity_documents.find(arn).await;
+    if found.map_err(ApiError::server)?.is_none() {
+        return Err(ApiError::activity_does_not_exist(arn));
+    }
+    let worker = worker.map(str::to_owned);
+    let fetched = app.activities.fetch(arn, worker, PATIENCE).await;
+    let task = fetched.map_err(ApiError::server)?;
+    write(&Response {
+        task_token: task.as_ref().map(|task| task.token.as_str()),
+        input: task.as_ref().map(|task| task.input.as_str()),
+    })
+}

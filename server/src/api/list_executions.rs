@@ -1,0 +1,148 @@
+//! `ListExecutions`, newest start first.
+
+use engine::Status;
+use serde::{Deserialize, Serialize};
+use store::{ListPage, ListQuery, MachineKey, Summary};
+
+use crate::app::App;
+use crate::machines::Machine;
+
+use super::arn::{self, Resource};
+use super::error::ApiError;
+use super::page;
+use super::request::{Answer, Text, read, write};
+use super::validation::{self, Check, EXECUTION_STATUSES};
+
+/// `ExecutionRedriveFilter`.
+const REDRIVE_FILTERS: &[&str] = &["REDRIVEN", "NOT_REDRIVEN"];
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Request<'a> {
+    #[serde(borrow)]
+    state_machine_arn: Option<Text<'a>>,
+    status_filter: Option<Text<'a>>,
+    max_results: Option<i64>,
+    next_token: Option<Text<'a>>,
+    map_run_arn: Option<Text<'a>>,
+    redrive_filter: Option<Text<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Response<'a> {
+    executions: Vec<Item<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_token: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Item<'a> {
+    execution_arn: String,
+    state_machine_arn: &'a str,
+    name: &'a str,
+    status: &'static str,
+    start_date: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stop_date: Option<f64>,
+    redrive_count: u32,
+}
+
+impl<'a> Item<'a> {
+    fn of(app: &App, machine: &'a Machine, summary: &'a Summary) -> Item<'a> {
+        Item {
+            execution_arn: arn::execution(&app.place, &machine.name, &summary.name),
+            state_machine_arn: &machine.arn,
+            name: &summary.name,
+            status: summary.status.name(),
+            start_date: summary.started_at.as_seconds(),
+            stop_date: summary.stopped_at.map(|at| at.as_seconds()),
+            redrive_count: 0,
+        }
+    }
+}
+
+pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
+    let request: Request = read(body)?;
+    let mut check = Check::new();
+    let machine_arn = &request.state_machine_arn;
+    let machine_arn = check.optional("stateMachineArn", machine_arn, validation::ARN);
+    let filter = check.one_of("statusFilter", &request.status_filter, EXECUTION_STATUSES);
+    let size = check.page_size(request.max_results);
+    let token = &request.next_token;
+    let token = check.optional("nextToken", token, validation::LIST_EXECUTIONS_PAGE_TOKEN);
+    let map_run = check.optional("mapRunArn", &request.map_run_arn, validation::LONG_ARN);
+    let redriven = check.one_of("redriveFilter", &request.redrive_filter, REDRIVE_FILTERS);
+    check.done()?;
+    if map_run.is_some() {
+        return Err(ApiError::validation(
+            "Listing the executions of a Map Run is not supported by this version of Rejoin; give \
+             a stateMachineArn",
+        ));
+    }
+    let machine_arn = machine_arn
+        .ok_or_else(|| ApiError::validation("Must provide a StateMachine ARN or MapRun ARN"))?;
+    arn::check(machine_arn, &[Resource::StateMachine])?;
+    let list = ["ListExecutions", machine_arn, filter.unwrap_or_default()];
+    let after = token.map(|token| page::number(&list, token)).transpose()?;
+
+    let found = app
+        .machines
+        .find(machine_arn)
+        .await
+        .map_err(ApiError::server)?;
+    let machine = found.ok_or_else(|| ApiError::machine_does_not_exist(machine_arn))?;
+    let status = filter.map(status_of);
+    let page = if status == Some(None) || redriven == Some("REDRIVEN") {
+        nobody()
+    } else {
+        let query = ListQuery {
+            state_machine: Some(MachineKey::of(machine_arn)),
+            status: status.flatten(),
+            after,
+            limit: size,
+        };
+        let page = app.store.list(query).await;
+        page.map_err(|e| ApiError::server(e.to_string()))?
+    };
+    let items = page.executions.iter();
+    write(&Response {
+        executions: items
+            .map(|(_, summary)| Item::of(app, &machine, summary))
+            .collect(),
+        next_token: page.next.map(|next| page::token(&list, &next.to_string())),
+    })
+}
+
+/// The engine's word for a status; `PENDING_REDRIVE` is one that no execution has, since nothing is redriven.
+fn status_of(name: &str) -> Option<Status> {
+    let all = [
+        Status::Running,
+        Status::Succeeded,
+        Status::Failed,
+        Status::TimedOut,
+        Status::Aborted,
+    ];
+    all.into_iter().find(|status| status.name() == name)
+}
+
+fn nobody() -> ListPage {
+    ListPage {
+        executions: Vec::new(),
+        next: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_status_of_the_api_but_one_is_a_status_of_the_engine() {
+        for name in EXECUTION_STATUSES {
+            let expected = (*name != "PENDING_REDRIVE").then_some(*name);
+            assert_eq!(status_of(name).map(Status::name), expected);
+        }
+    }
+}

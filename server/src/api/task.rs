@@ -1,0 +1,33 @@
+//! What the three `SendTask` operations share: how a token that is of no use is told.
+
+use crate::runner::TokenError;
+
+use super::error::ApiError;
+
+pub(super) fn refused(error: TokenError) -> ApiError {
+    match error {
+        TokenError::Invalid => ApiError::invalid_token(),
+        TokenError::Ended(_) => ApiError::task_timed_out(),
+        TokenError::Gone => ApiError::task_does_not_exist(),
+        TokenError::Server(what) => ApiError::server(what),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_that_never_was_is_told_from_one_that_is_no_more() {
+        let invalid = refused(TokenError::Invalid);
+        assert_eq!(invalid.kind, "InvalidToken");
+        assert_eq!(invalid.message, "Invalid Token: 'Invalid token'");
+        assert_eq!(refused(TokenError::Gone).kind, "TaskDoesNotExist");
+        let server = refused(TokenError::Server("disk".to_owned()));
+        assert_eq!(
+            (server.status.as_u16(), server.log.as_deref()),
+            (500, Some("disk"))
+        );
+        assert!(!server.message.contains("disk"));
+    }
+}

@@ -1,0 +1,87 @@
+//! Virtual time stands while anything is in flight, and goes through everything that is due.
+
+use std::sync::Arc;
+
+use asl::Timestamp;
+use parking_lot::Mutex;
+use server::clock::Clock;
+
+fn clock() -> Clock {
+    Clock::standing_at(Timestamp(0))
+}
+
+/// Someone who notes the time at which they wake.
+fn sleeper(clock: &Clock, until: i64, log: &Arc<Mutex<Vec<(i64, i64)>>>) -> tokio::task::JoinHandle<()> {
+    let (clock, log) = (clock.clone(), log.clone());
+    tokio::spawn(async move {
+        let _busy = clock.sleep_until(Timestamp(until)).await;
+        // Whoever is woken may give the others a turn: time stands as long as it holds its Busy.
+        tokio::task::yield_now().await;
+        log.lock().push((until, clock.now().0));
+    })
+}
+
+#[tokio::test]
+async fn time_stands_until_it_is_moved() {
+    let clock = clock();
+    let log = Arc::default();
+    let asleep = sleeper(&clock, 10, &log);
+    tokio::task::yield_now().await;
+    assert_eq!((clock.now(), asleep.is_finished()), (Timestamp(0), false));
+    assert_eq!(clock.next_timer(), Some(Timestamp(10)));
+}
+
+#[tokio::test]
+async fn an_advance_wakes_all_that_is_due_on_the_way_each_at_its_own_time() {
+    let clock = clock();
+    let log = Arc::default();
+    for until in [30, 10, 20, 20, 99] {
+        drop(sleeper(&clock, until, &log));
+    }
+    tokio::task::yield_now().await;
+    drop(clock.advance(Timestamp(50)).await);
+    assert_eq!(*log.lock(), [(10, 10), (20, 20), (20, 20), (30, 30)]);
+    assert_eq!(clock.now(), Timestamp(50));
+}
+
+#[tokio::test]
+async fn time_stands_while_anything_is_in_flight() {
+    let clock = clock();
+    clock.set_automatic(true);
+    let log = Arc::default();
+    let busy = clock.busy();
+    let asleep = sleeper(&clock, 10, &log);
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!((clock.now(), asleep.is_finished()), (Timestamp(0), false));
+    drop(busy);
+    asleep.await.expect("the sleeper wakes");
+    assert_eq!(clock.now(), Timestamp(10));
+}
+
+#[tokio::test]
+async fn a_sleeper_that_gave_up_does_not_move_time() {
+    let clock = clock();
+    let log = Arc::default();
+    let asleep = sleeper(&clock, 10, &log);
+    tokio::task::yield_now().await;
+    asleep.abort();
+    let _ = asleep.await;
+    clock.set_automatic(true);
+    assert_eq!((clock.now(), clock.next_timer()), (Timestamp(0), None));
+}
+
+#[tokio::test]
+async fn automatic_time_goes_from_timer_to_timer_and_then_stands() {
+    let clock = clock();
+    let log = Arc::default();
+    let year = 365 * 86_400_000;
+    let asleep: Vec<_> = [5, year].map(|until| sleeper(&clock, until, &log)).into();
+    clock.set_automatic(true);
+    for sleeper in asleep {
+        sleeper.await.expect("the sleeper wakes");
+    }
+    assert_eq!(*log.lock(), [(5, 5), (year, year)]);
+    assert_eq!(clock.now(), Timestamp(year));
+}
