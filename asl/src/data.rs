@@ -27,14 +27,19 @@ impl Data {
     /// What serde_json says of the text.
     pub fn parse(text: &str) -> Result<Data, serde_json::Error> {
         let value: Value = serde_json::from_str(text)?;
-        Ok(Data(Arc::new(Forms { text: OnceLock::from(Box::from(text)), value: OnceLock::from(value) })))
+        Ok(Data(Arc::new(Forms {
+            text: OnceLock::from(Box::from(text)),
+            value: OnceLock::from(value),
+        })))
     }
 
     /// The document as JSON text: as it was given, or compact.
     pub fn text(&self) -> &str {
         self.0.text.get_or_init(|| {
             let value = self.0.value.get().expect("a document has text or a value");
-            serde_json::to_string(value).expect("a JSON value can always be written").into_boxed_str()
+            serde_json::to_string(value)
+                .expect("a JSON value can always be written")
+                .into_boxed_str()
         })
     }
 
@@ -54,7 +59,10 @@ impl Data {
 
 impl From<Value> for Data {
     fn from(value: Value) -> Data {
-        Data(Arc::new(Forms { text: OnceLock::new(), value: OnceLock::from(value) }))
+        Data(Arc::new(Forms {
+            text: OnceLock::new(),
+            value: OnceLock::from(value),
+        }))
     }
 }
 
@@ -81,6 +89,9 @@ impl Serialize for Data {
 impl<'de> Deserialize<'de> for Data {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Data, D::Error> {
         let text = Box::<str>::deserialize(deserializer)?;
-        Ok(Data(Arc::new(Forms { text: OnceLock::from(text), value: OnceLock::new() })))
+        Ok(Data(Arc::new(Forms {
+            text: OnceLock::from(text),
+            value: OnceLock::new(),
+        })))
     }
 }

@@ -20,15 +20,21 @@ pub struct Diagnostic {
     pub code: &'static str,
     /// What is wrong, in AWS's words where a recording or the documentation has them.
     pub message: String,
-    /// JSON pointer to the place, for example `/States/Wait for it/Seconds`.
+    /// The place as AWS writes it, for example `/States/Wait for it/Seconds`, `/States/X/Retry[0]`
+    /// or `/`; empty where AWS gives none.
     pub pointer: String,
     /// What to do about it, in ours.
     pub hint: Option<String>,
 }
 
-/// As the API reports it: `CODE: message at /pointer`.
+/// As CreateStateMachine reports it: `CODE: message at /pointer`.
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} at {}", self.code, self.message, self.pointer)
+        write!(f, "{}: {}", self.code, self.message)?;
+        if self.pointer.is_empty() {
+            Ok(())
+        } else {
+            write!(f, " at {}", self.pointer)
+        }
     }
 }

@@ -19,7 +19,10 @@ pub struct Failure {
 impl Failure {
     /// A failure of a known name.
     pub fn new(error: &'static str, cause: impl Into<String>) -> Failure {
-        Failure { error: Some(Cow::Borrowed(error)), cause: Some(cause.into()) }
+        Failure {
+            error: Some(Cow::Borrowed(error)),
+            cause: Some(cause.into()),
+        }
     }
 
     /// `States.Runtime`: the execution itself went wrong.

@@ -38,7 +38,10 @@ impl StateMachine {
 
     /// The state called `name`, at any depth.
     pub fn find(&self, name: &str) -> Option<StateId> {
-        self.states.iter().position(|s| &*s.name == name).map(|i| StateId(i as u32))
+        self.states
+            .iter()
+            .position(|s| &*s.name == name)
+            .map(|i| StateId(i as u32))
     }
 }
 

@@ -45,3 +45,12 @@ impl FromStr for Timestamp {
         Ok(Timestamp(text.parse::<jiff::Timestamp>()?.as_millisecond()))
     }
 }
+
+impl Timestamp {
+    /// Reads the form that ASL asks for: RFC 3339 with an upper-case `T`, and with `Z` or an offset.
+    pub fn from_asl(text: &str) -> Option<Timestamp> {
+        let shape = text.as_bytes();
+        let upper = shape.get(10) == Some(&b'T') && !text.contains(['z', 't', '[']);
+        if upper { text.parse().ok() } else { None }
+    }
+}

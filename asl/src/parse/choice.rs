@@ -1,0 +1,146 @@
+//! A Choice state.
+
+use serde_json::Value;
+
+use super::fields::{Fields, looks_like_expression};
+use super::reader::Reader;
+use super::scope::Scope;
+use super::state;
+use crate::choice::{Comparison, Condition, Rule, Test};
+use crate::model::{Choice, StateId, StateKind};
+
+const FIELDS: &[&str] = &[
+    "Type",
+    "Comment",
+    "QueryLanguage",
+    "InputPath",
+    "OutputPath",
+    "Choices",
+    "Default",
+    "Arguments",
+    "Output",
+    "Assign",
+];
+
+pub(super) fn read(
+    reader: &mut Reader,
+    scope: &mut Scope<'_>,
+    fields: &Fields<'_>,
+) -> Option<StateKind> {
+    fields.only(reader, FIELDS);
+    fields.require(reader, &["Choices"]);
+    let mut rules: Vec<(Rule, StateId)> = Vec::new();
+    let choices = fields.array(reader, "Choices");
+    if choices.is_some_and(Vec::is_empty) {
+        reader.schema(&fields.at("Choices"), "There must be at least one choice");
+    }
+    for (at, value) in choices.into_iter().flatten().enumerate() {
+        let Some(rule) = Fields::of(reader, value, &format!("{}[{at}]", fields.at("Choices")))
+        else {
+            continue;
+        };
+        state::refuse_other_language(reader, &rule, &["Condition", "Output"]);
+        rule.require(reader, &["Next"]);
+        let next = scope.target(reader, &rule, "Next");
+        if let Some(condition) = condition(reader, &rule, true) {
+            rules.push((Rule(condition), next));
+        }
+    }
+    let default = fields
+        .has("Default")
+        .then(|| scope.target(reader, fields, "Default"));
+    Some(StateKind::Choice(Box::new(Choice { rules, default })))
+}
+
+/// A rule, or what stands below `And`, `Or` or `Not`. Only the rule itself leads somewhere.
+fn condition(reader: &mut Reader, fields: &Fields<'_>, top: bool) -> Option<Condition> {
+    let mut found: Vec<(&str, Option<Condition>)> = Vec::new();
+    for (name, value) in fields.entries() {
+        let below = match name.as_str() {
+            "Variable" | "Comment" => continue,
+            "Next" | "Assign" | "Condition" | "Output" if top => continue,
+            "Not" => Fields::of(reader, value, &fields.at(name))
+                .and_then(|inner| condition(reader, &inner, false))
+                .map(|inner| Condition::Not(Box::new(inner))),
+            "And" => several(reader, fields, name).map(Condition::And),
+            "Or" => several(reader, fields, name).map(Condition::Or),
+            _ => match Comparison::parse(name, value) {
+                Some(comparison) => test(reader, fields, name, value, comparison),
+                None => {
+                    let message = format!("Field '{name}' is not supported");
+                    let hint = "A rule has 'Variable' and one comparison operator, or one of 'And', 'Or' and 'Not'.";
+                    reader.schema_hint(&fields.pointer, message, hint);
+                    continue;
+                }
+            },
+        };
+        found.push((name, below));
+    }
+    match found.len() {
+        1 => found.remove(0).1,
+        // JSONata's condition has been refused already.
+        0 if fields.has("Condition") => None,
+        0 => {
+            let message = "One comparison operator, or one of 'And', 'Or' and 'Not', is required";
+            reader.schema(&fields.pointer, message);
+            None
+        }
+        _ => {
+            let names: Vec<&str> = found.iter().map(|(name, _)| *name).collect();
+            reader.schema_hint(
+                &fields.pointer,
+                format!(
+                    "Only one of these fields may be present: [{}]",
+                    names.join(", ")
+                ),
+                "Join comparisons with 'And' or 'Or'.",
+            );
+            None
+        }
+    }
+}
+
+fn several(reader: &mut Reader, fields: &Fields<'_>, name: &str) -> Option<Vec<Condition>> {
+    let items = fields.array(reader, name)?;
+    if items.is_empty() {
+        reader.schema(&fields.at(name), "There must be at least one rule");
+    }
+    let mut all = Vec::with_capacity(items.len());
+    for (at, item) in items.iter().enumerate() {
+        let inner = Fields::of(reader, item, &format!("{}[{at}]", fields.at(name)));
+        all.extend(inner.and_then(|inner| condition(reader, &inner, false)));
+    }
+    Some(all)
+}
+
+fn test(
+    reader: &mut Reader,
+    fields: &Fields<'_>,
+    name: &str,
+    value: &Value,
+    comparison: Result<Comparison, String>,
+) -> Option<Condition> {
+    if name.starts_with("StringEquals")
+        && !name.ends_with("Path")
+        && value.as_str().is_some_and(looks_like_expression)
+    {
+        reader.warning(
+            "NO_PATH",
+            &fields.at(name),
+            format!("The value of '{name}' looks like a path, and is compared as text"),
+            &format!("Use '{name}Path' to compare with what the path selects."),
+        );
+    }
+    fields.require(reader, &["Variable"]);
+    let variable = fields.path(reader, "Variable");
+    match comparison {
+        Ok(comparison) => Some(Condition::Test(Test {
+            variable: variable?,
+            comparison,
+        })),
+        Err(why) => {
+            reader.schema(&fields.at(name), why);
+            None
+        }
+    }
+}

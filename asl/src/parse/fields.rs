@@ -1,0 +1,312 @@
+//! Reading single fields of an object in a definition.
+
+use serde_json::{Map, Value};
+
+use super::reader::Reader;
+use crate::intrinsic::Expression;
+use crate::path::{Path, ReferencePath};
+use crate::template::Template;
+
+/// The greatest number of seconds that AWS takes (over three years).
+pub(super) const SECONDS_MAX: u64 = 99_999_999;
+
+/// The language of a state's expressions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum QueryLanguage {
+    Jsonpath,
+    Jsonata,
+}
+
+/// An object of the definition with its place.
+pub(super) struct Fields<'v> {
+    object: &'v Map<String, Value>,
+    /// The place in AWS's form: `/States/Name/Retry[0]`; empty for the definition itself.
+    pub(super) pointer: String,
+}
+
+impl<'v> Fields<'v> {
+    /// `value` as an object; anything else is a fault.
+    pub(super) fn of(reader: &mut Reader, value: &'v Value, pointer: &str) -> Option<Fields<'v>> {
+        match value {
+            Value::Object(object) => Some(Fields {
+                object,
+                pointer: pointer.to_owned(),
+            }),
+            _ => {
+                reader.schema(pointer, "Expected value of type Object");
+                None
+            }
+        }
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&'v Value> {
+        self.object.get(name)
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.object.contains_key(name)
+    }
+
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&'v String, &'v Value)> {
+        self.object.iter()
+    }
+
+    /// The place of the field `name`.
+    pub(super) fn at(&self, name: &str) -> String {
+        format!("{}/{name}", self.pointer)
+    }
+
+    /// Reports every field that is not in `known`.
+    pub(super) fn only(&self, reader: &mut Reader, known: &[&str]) {
+        for name in self
+            .object
+            .keys()
+            .filter(|name| !known.contains(&name.as_str()))
+        {
+            let near = known.iter().find(|field| field.eq_ignore_ascii_case(name));
+            let hint = match near {
+                Some(field) => format!("It is spelled '{field}'."),
+                None => format!("The fields here are {}.", known.join(", ")),
+            };
+            reader.schema_hint(
+                &self.pointer,
+                format!("Field '{name}' is not supported"),
+                hint,
+            );
+        }
+    }
+
+    /// Reports those of `names` that are not there; AWS names them all in one message.
+    pub(super) fn require(&self, reader: &mut Reader, names: &[&str]) -> bool {
+        let missing: Vec<&str> = names
+            .iter()
+            .copied()
+            .filter(|name| !self.has(name))
+            .collect();
+        if !missing.is_empty() {
+            reader.schema(
+                &self.pointer,
+                format!("These fields are required: [{}]", missing.join(", ")),
+            );
+        }
+        missing.is_empty()
+    }
+
+    /// Reports if more than one of `names` is there.
+    pub(super) fn exclusive(&self, reader: &mut Reader, names: &[&str]) {
+        let present: Vec<&str> = names
+            .iter()
+            .copied()
+            .filter(|name| self.has(name))
+            .collect();
+        if present.len() > 1 {
+            reader.schema_hint(
+                &self.pointer,
+                format!(
+                    "Only one of these fields may be present: [{}]",
+                    present.join(", ")
+                ),
+                "Keep the one that is meant.",
+            );
+        }
+    }
+
+    pub(super) fn string(&self, reader: &mut Reader, name: &str) -> Option<&'v str> {
+        match self.get(name)? {
+            Value::String(text) => Some(text),
+            _ => {
+                reader.schema(&self.at(name), "Expected value of type String");
+                None
+            }
+        }
+    }
+
+    pub(super) fn boolean(&self, reader: &mut Reader, name: &str) -> Option<bool> {
+        let value = self.get(name)?;
+        if value.as_bool().is_none() {
+            reader.schema(&self.at(name), "Expected value of type Boolean");
+        }
+        value.as_bool()
+    }
+
+    pub(super) fn array(&self, reader: &mut Reader, name: &str) -> Option<&'v Vec<Value>> {
+        let value = self.get(name)?;
+        if value.as_array().is_none() {
+            reader.schema(&self.at(name), "Expected value of type Array");
+        }
+        value.as_array()
+    }
+
+    /// A whole number from `least` to `most`.
+    pub(super) fn integer(
+        &self,
+        reader: &mut Reader,
+        name: &str,
+        least: u64,
+        most: u64,
+    ) -> Option<u64> {
+        let value = self.get(name)?;
+        let fits = value
+            .as_u64()
+            .filter(|number| (least..=most).contains(number));
+        if fits.is_none() {
+            let message = match value {
+                Value::Number(_) => format!("Expected an integer from {least} to {most}"),
+                _ => "Expected value of type Integer".to_owned(),
+            };
+            reader.schema(&self.at(name), message);
+        }
+        fits
+    }
+
+    /// `InputPath` or `OutputPath`: `$` where it is absent, nothing where it is `null`.
+    pub(super) fn document_path(&self, reader: &mut Reader, name: &str) -> Option<Path> {
+        match self.get(name) {
+            None => Some(Path::root()),
+            Some(Value::Null) => None,
+            Some(_) => Some(self.path(reader, name).unwrap_or_else(Path::root)),
+        }
+    }
+
+    /// `ResultPath`: `$` where it is absent, nothing where it is `null`.
+    pub(super) fn result_path(&self, reader: &mut Reader) -> Option<ReferencePath> {
+        let name = "ResultPath";
+        match self.get(name) {
+            None => Some(ReferencePath::root()),
+            Some(Value::Null) => None,
+            Some(_) => {
+                let text = self.string(reader, name)?;
+                match ReferencePath::parse(text) {
+                    Ok(path) => Some(path),
+                    Err(why) => {
+                        reader.schema(
+                            &self.at(name),
+                            format!("Value is not a Reference Path: {why}"),
+                        );
+                        Some(ReferencePath::root())
+                    }
+                }
+            }
+        }
+    }
+
+    /// Any path.
+    pub(super) fn path(&self, reader: &mut Reader, name: &str) -> Option<Path> {
+        let text = self.string(reader, name)?;
+        match Path::parse(text) {
+            Ok(path) => Some(path),
+            Err(why) => {
+                let message = format!("The value for the field '{name}' must be a valid JSONPath");
+                reader.schema_hint(&self.at(name), message, sentence(&why));
+                None
+            }
+        }
+    }
+
+    /// A path that names one place, of the input or of the context object.
+    pub(super) fn reference(&self, reader: &mut Reader, name: &str) -> Option<Path> {
+        let path = self.path(reader, name)?;
+        if !path.is_reference() {
+            let why = "a reference path has names and single indices only";
+            reader.schema(
+                &self.at(name),
+                format!("Value is not a Reference Path: {why}"),
+            );
+        }
+        Some(path)
+    }
+
+    /// A reference path or an intrinsic function, as `ErrorPath` and `CausePath` take.
+    pub(super) fn expression(&self, reader: &mut Reader, name: &str) -> Option<Expression> {
+        let text = self.string(reader, name)?;
+        match Expression::parse(text, name) {
+            Ok(expression) => Some(expression),
+            Err(why) => {
+                reader.schema_hint(&self.at(name), not_an_expression(name), sentence(&why));
+                None
+            }
+        }
+    }
+
+    /// A payload template.
+    pub(super) fn template(&self, reader: &mut Reader, name: &str) -> Option<Template> {
+        let value = self.get(name)?;
+        let pointer = self.at(name);
+        warn_no_dollar(reader, value, &pointer);
+        match Template::parse(value) {
+            Ok(template) => Some(template),
+            Err(faults) => {
+                for fault in faults {
+                    let place = format!("{pointer}{}", fault.pointer);
+                    reader.schema_hint(
+                        &place,
+                        not_an_expression(&fault.field),
+                        sentence(&fault.why),
+                    );
+                }
+                None
+            }
+        }
+    }
+
+    pub(super) fn query_language(&self, reader: &mut Reader) -> QueryLanguage {
+        match self.string(reader, "QueryLanguage") {
+            None | Some("JSONPath") => QueryLanguage::Jsonpath,
+            Some("JSONata") => QueryLanguage::Jsonata,
+            Some(_) => {
+                reader.schema(
+                    &self.at("QueryLanguage"),
+                    "Value is not one of: [JSONPath, JSONata]",
+                );
+                QueryLanguage::Jsonpath
+            }
+        }
+    }
+}
+
+fn not_an_expression(field: &str) -> String {
+    format!(
+        "The value for the field '{field}' must be a valid JSONPath or a valid intrinsic function call"
+    )
+}
+
+/// `why` as a hint: a sentence of its own.
+fn sentence(why: &str) -> String {
+    let mut chars = why.chars();
+    match chars.next() {
+        Some(first) => format!("{}{}.", first.to_uppercase(), chars.as_str()),
+        None => String::new(),
+    }
+}
+
+/// Whether text looks like something that is meant to be evaluated.
+pub(super) fn looks_like_expression(text: &str) -> bool {
+    text.starts_with("$.")
+        || text.starts_with("$$.")
+        || (text.starts_with("States.") && text.ends_with(')'))
+}
+
+/// A member that holds an expression and does not say so in its name.
+fn warn_no_dollar(reader: &mut Reader, value: &Value, pointer: &str) {
+    match value {
+        Value::Object(members) => {
+            for (name, value) in members {
+                match value {
+                    Value::String(text) if !name.ends_with(".$") && looks_like_expression(text) => reader.warning(
+                        "NO_DOLLAR",
+                        &format!("{pointer}/{name}"),
+                        format!("The value of '{name}' looks like a JSONPath or an intrinsic function, and is taken as text"),
+                        &format!("Call the field '{name}.$' to have it evaluated."),
+                    ),
+                    _ => warn_no_dollar(reader, value, &format!("{pointer}/{name}")),
+                }
+            }
+        }
+        Value::Array(items) => {
+            for (at, item) in items.iter().enumerate() {
+                warn_no_dollar(reader, item, &format!("{pointer}[{at}]"));
+            }
+        }
+        _ => {}
+    }
+}

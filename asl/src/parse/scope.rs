@@ -1,0 +1,204 @@
+//! `StartAt` and `States`: a set of names, and the transitions between them.
+//!
+//! The definition itself, each branch of a Parallel state and the processor of a Map state are
+//! scopes. A transition stays in its scope; a name is unique in all of them together.
+
+use std::collections::HashMap;
+
+use super::fields::Fields;
+use super::reader::Reader;
+use super::{state, task};
+use crate::model::{Next, StateId};
+
+/// The longest name of a state, in characters (AWS).
+const NAME_MAX: usize = 80;
+
+/// The scope whose states are being read.
+pub(super) struct Scope<'v> {
+    names: HashMap<&'v str, StateId>,
+    /// The state being read.
+    current: StateId,
+    transitions: Vec<(StateId, StateId)>,
+    /// Whether a state ends the execution (or the branch).
+    terminal: bool,
+}
+
+/// Reads `StartAt` and `States` of `fields`; the start if there is one.
+pub(super) fn read(reader: &mut Reader, fields: &Fields<'_>) -> Option<StateId> {
+    fields.require(reader, &["StartAt", "States"]);
+    let start_at = fields.string(reader, "StartAt");
+    let states = Fields::of(reader, fields.get("States")?, &fields.at("States"))?;
+    if states.entries().next().is_none() {
+        reader.schema(&states.pointer, "There must be at least one state");
+        return None;
+    }
+    let mut scope = Scope {
+        names: HashMap::new(),
+        current: StateId(0),
+        transitions: Vec::new(),
+        terminal: false,
+    };
+    for (name, _) in states.entries() {
+        let pointer = states.at(name);
+        if name.is_empty() || name.chars().count() > NAME_MAX {
+            let message = format!("The state name must have from 1 to {NAME_MAX} characters");
+            reader.error("INVALID_STATE_NAME", &pointer, message, None);
+        }
+        let id = reader.reserve(name, &pointer);
+        scope.names.insert(name, id);
+    }
+    let start = start_at.and_then(|name| scope.find(reader, name, &fields.at("StartAt")));
+    for (name, value) in states.entries() {
+        scope.current = scope.names[name.as_str()];
+        if let Some(state) = state::read(reader, &mut scope, name, value, &states.at(name)) {
+            reader.fill(scope.current, state);
+        }
+    }
+    if scope.terminal {
+        scope.report_unreachable(reader, &states, start);
+    } else {
+        reader.no_terminal_state(&fields.pointer);
+    }
+    start
+}
+
+impl Scope<'_> {
+    fn find(&self, reader: &mut Reader, name: &str, pointer: &str) -> Option<StateId> {
+        let found = self.names.get(name).copied();
+        if found.is_none() {
+            let near = self
+                .names
+                .keys()
+                .find(|known| known.eq_ignore_ascii_case(name.trim()));
+            let hint = match near {
+                Some(known) => format!("There is a state '{known}'."),
+                None => "A transition leads to a state of the same 'States' object.".to_owned(),
+            };
+            let message = format!("Missing 'Next' target: {name}");
+            reader.error("MISSING_TRANSITION_TARGET", pointer, message, Some(hint));
+        }
+        found
+    }
+
+    /// The state that the field `name` leads to. AWS calls it 'Next' in its message whatever the field.
+    pub(super) fn target(
+        &mut self,
+        reader: &mut Reader,
+        fields: &Fields<'_>,
+        name: &str,
+    ) -> StateId {
+        let found = fields
+            .string(reader, name)
+            .and_then(|target| self.find(reader, target, &fields.at(name)));
+        match found {
+            Some(id) => {
+                self.transitions.push((self.current, id));
+                id
+            }
+            None => self.current,
+        }
+    }
+
+    /// `Next` or `End`.
+    pub(super) fn next(&mut self, reader: &mut Reader, fields: &Fields<'_>) -> Next {
+        let end = fields.boolean(reader, "End") == Some(true);
+        if fields.has("Next") {
+            if end {
+                reader.schema_hint(
+                    &fields.pointer,
+                    "Only one of these fields may be present: [Next, End]",
+                    "Remove 'Next' if the state is the last, else 'End'.",
+                );
+            }
+            return Next::State(self.target(reader, fields, "Next"));
+        }
+        if !end && fields.get("End").is_none_or(serde_json::Value::is_boolean) {
+            reader.schema_hint(
+                &fields.pointer,
+                "One of these fields is required: [Next, End]",
+                "Say which state is the next, or \"End\": true.",
+            );
+        }
+        self.terminal = true;
+        Next::End
+    }
+
+    /// The state being read ends the execution.
+    pub(super) fn ends(&mut self) {
+        self.terminal = true;
+    }
+
+    fn report_unreachable(&self, reader: &mut Reader, states: &Fields<'_>, start: Option<StateId>) {
+        let mut leads: HashMap<StateId, Vec<StateId>> = HashMap::new();
+        for (from, to) in &self.transitions {
+            leads.entry(*from).or_default().push(*to);
+        }
+        let mut reached: std::collections::HashSet<StateId> = start.into_iter().collect();
+        let mut ahead: Vec<StateId> = start.into_iter().collect();
+        while let Some(id) = ahead.pop() {
+            ahead.extend(
+                leads
+                    .get(&id)
+                    .into_iter()
+                    .flatten()
+                    .copied()
+                    .filter(|to| reached.insert(*to)),
+            );
+        }
+        for (name, _) in states.entries() {
+            if !reached.contains(&self.names[name.as_str()]) {
+                reader.unreachable(&states.at(name), name);
+            }
+        }
+    }
+}
+
+/// Reports what AWS refuses in a machine that is JSONata as a whole, as far as this version knows it;
+/// whether there was any.
+pub(super) fn report_jsonata_faults(reader: &mut Reader, fields: &Fields<'_>) -> bool {
+    let Some(states) = fields
+        .get("States")
+        .and_then(|states| Fields::of(reader, states, &fields.at("States")))
+    else {
+        return false;
+    };
+    let mut found = false;
+    for (name, value) in states.entries() {
+        let Some(state) = Fields::of(reader, value, &states.at(name)) else {
+            continue;
+        };
+        if state
+            .get("QueryLanguage")
+            .is_some_and(|language| language == "JSONPath")
+        {
+            found = true;
+            reader.schema(
+                &state.pointer,
+                "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine",
+            );
+        }
+        found |= task::report_missing_role(reader, &state);
+        for inner in ["ItemProcessor", "Iterator"] {
+            if let Some(inner) = state
+                .get(inner)
+                .and_then(|value| Fields::of(reader, value, &state.at(inner)))
+            {
+                found |= report_jsonata_faults(reader, &inner);
+            }
+        }
+        for (at, branch) in state
+            .get("Branches")
+            .and_then(|b| b.as_array())
+            .into_iter()
+            .flatten()
+            .enumerate()
+        {
+            if let Some(branch) =
+                Fields::of(reader, branch, &format!("{}/Branches[{at}]", state.pointer))
+            {
+                found |= report_jsonata_faults(reader, &branch);
+            }
+        }
+    }
+    found
+}

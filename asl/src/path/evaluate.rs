@@ -1,0 +1,257 @@
+//! Walking a document along a compiled path.
+//!
+//! A definite path is a plain loop that borrows what it finds, and what is missing is an error.
+//! Everything else branches and collects, and what is missing is not a match.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+use serde_json::{Map, Value};
+
+use super::token::Token;
+
+/// How many places a branching path may visit. Two `..` in a row are quadratic in the size of the
+/// document; a payload (256 KiB at most) that is walked once or twice stays far below this.
+const VISITS_MAX: usize = 2_000_000;
+
+/// What `tokens` select in `document`; `root` is what `$` means inside a filter.
+pub(super) fn select<'a>(
+    tokens: &[Token],
+    definite: bool,
+    document: &'a Value,
+    root: &'a Value,
+) -> Result<Cow<'a, Value>, String> {
+    if definite {
+        return walk(tokens, document);
+    }
+    if let [before @ .., Token::Function(call)] = tokens
+        && before.iter().any(|token| matches!(token, Token::Scan))
+    {
+        // `$..price.sum()` means all prices together, as Jayway has it.
+        let all = Value::Array(branches(before, document, root)?);
+        return call.apply(&all, root).map(Cow::Owned);
+    }
+    Ok(Cow::Owned(Value::Array(branches(tokens, document, root)?)))
+}
+
+/// Follows a definite path.
+fn walk<'a>(tokens: &[Token], document: &'a Value) -> Result<Cow<'a, Value>, String> {
+    let mut here = document;
+    for (at, token) in tokens.iter().enumerate() {
+        here = match token {
+            Token::Names(names) => match here {
+                Value::Object(members) => {
+                    return Ok(Cow::Owned(Value::Object(merge(names, members))));
+                }
+                other => return Err(not_an_object(tokens, at, other)),
+            },
+            Token::Function(call) => return call.apply(here, document).map(Cow::Owned),
+            Token::Name(name) => match here {
+                Value::Object(members) => match members.get(&**name) {
+                    Some(value) => value,
+                    None if at + 1 == tokens.len() => return Err(no_results(tokens)),
+                    None => {
+                        return Err(format!(
+                            "Missing property in path {}",
+                            written(&tokens[..=at])
+                        ));
+                    }
+                },
+                other => return Err(not_an_object(tokens, at, other)),
+            },
+            Token::Index(index) => match here {
+                Value::Array(items) => item(items, *index).ok_or_else(|| no_results(tokens))?,
+                other => return Err(not_an_array(tokens, at, other)),
+            },
+            Token::Indices(_)
+            | Token::Slice(..)
+            | Token::Wildcard
+            | Token::Scan
+            | Token::Filter(_) => {
+                unreachable!("a definite path has no branching step")
+            }
+        };
+    }
+    Ok(Cow::Borrowed(here))
+}
+
+/// All that a branching path selects, in the order of the document. What is missing on the way is
+/// no match, even before the first branch (recorded on AWS: `json_path_array_wildcard_or_slice`).
+fn branches<'a>(
+    tokens: &[Token],
+    document: &'a Value,
+    root: &'a Value,
+) -> Result<Vec<Value>, String> {
+    let mut walk = Branching {
+        tokens,
+        root,
+        found: Vec::new(),
+        visits: 0,
+    };
+    walk.step(0, document)?;
+    Ok(walk.found)
+}
+
+struct Branching<'t, 'a> {
+    tokens: &'t [Token],
+    root: &'a Value,
+    found: Vec<Value>,
+    visits: usize,
+}
+
+impl<'a> Branching<'_, 'a> {
+    /// Applies step `at` to `here`. Recursion is as deep as the path has steps, which the parser limits.
+    fn step(&mut self, at: usize, here: &'a Value) -> Result<(), String> {
+        self.visits += 1;
+        if self.visits > VISITS_MAX {
+            return Err(format!("The path visits more than {VISITS_MAX} places"));
+        }
+        let (tokens, root) = (self.tokens, self.root);
+        let next = at + 1;
+        let Some(token) = tokens.get(at) else {
+            self.found.push(here.clone());
+            return Ok(());
+        };
+        match (token, here) {
+            (Token::Name(name), Value::Object(members)) => members
+                .get(&**name)
+                .map_or(Ok(()), |value| self.step(next, value)),
+            (Token::Names(names), Value::Object(members)) => {
+                if next == tokens.len() {
+                    self.found.push(Value::Object(merge(names, members)));
+                    return Ok(());
+                }
+                let mut values = names.iter().filter_map(|name| members.get(&**name));
+                values.try_for_each(|value| self.step(next, value))
+            }
+            (Token::Index(index), Value::Array(items)) => {
+                item(items, *index).map_or(Ok(()), |value| self.step(next, value))
+            }
+            (Token::Indices(indices), Value::Array(items)) => {
+                let mut values = indices.iter().filter_map(|index| item(items, *index));
+                values.try_for_each(|value| self.step(next, value))
+            }
+            (Token::Slice(from, to), Value::Array(items)) => {
+                let mut values = slice(items, *from, *to);
+                values.try_for_each(|value| self.step(next, value))
+            }
+            (Token::Wildcard, Value::Object(members)) => members
+                .values()
+                .try_for_each(|value| self.step(next, value)),
+            (Token::Wildcard, Value::Array(items)) => {
+                items.iter().try_for_each(|value| self.step(next, value))
+            }
+            (Token::Filter(predicate), Value::Array(items)) => {
+                let mut values = items.iter().filter(|value| predicate.accepts(value, root));
+                values.try_for_each(|value| self.step(next, value))
+            }
+            (Token::Filter(predicate), Value::Object(_)) if predicate.accepts(here, root) => {
+                self.step(next, here)
+            }
+            (Token::Scan, Value::Object(_) | Value::Array(_)) => self.scan(next, here),
+            (Token::Function(call), value) => {
+                let value = call.apply(value, root)?;
+                self.found.push(value);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Step `at` at every depth below `here`, itself included, parents first. A list instead of
+    /// recursion, so that the depth of the document does not matter.
+    fn scan(&mut self, at: usize, here: &'a Value) -> Result<(), String> {
+        let mut ahead = vec![here];
+        while let Some(value) = ahead.pop() {
+            match value {
+                Value::Object(members) => ahead.extend(members.values().rev()),
+                Value::Array(items) => ahead.extend(items.iter().rev()),
+                _ => continue,
+            }
+            // After `..` a filter asks each object about itself; asking the array around it as well
+            // would find each of them twice.
+            let asked_by_itself = matches!(self.tokens.get(at), Some(Token::Filter(predicate))
+                if value.is_array() && !predicate.accepts(value, self.root));
+            if !asked_by_itself {
+                self.step(at, value)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One item; a negative index counts from the end.
+pub(super) fn item(items: &[Value], index: i64) -> Option<&Value> {
+    let at = if index < 0 {
+        index.checked_add(items.len() as i64)?
+    } else {
+        index
+    };
+    items.get(usize::try_from(at).ok()?)
+}
+
+/// Jayway's slices: `[1:]` and `[:-1]` count a negative side from the end; `[a:b]` walks the numbers
+/// from `a` up to `b`, each of which may be negative.
+fn slice(items: &[Value], from: Option<i64>, to: Option<i64>) -> impl Iterator<Item = &Value> {
+    let length = items.len() as i64;
+    let from_end = |n: i64| if n < 0 { n.saturating_add(length) } else { n };
+    let (from, to) = match (from, to) {
+        (Some(from), None) => (from_end(from).max(0), length),
+        (None, Some(to)) => (0, from_end(to).min(length)),
+        (Some(from), Some(to)) => (from.max(-length), to.min(length)),
+        (None, None) => (0, length),
+    };
+    (from..to).filter_map(|index| item(items, index))
+}
+
+/// `['a','b']` at the end of a path: one object with those of the members that are there.
+fn merge(names: &[Box<str>], members: &Map<String, Value>) -> Map<String, Value> {
+    names
+        .iter()
+        .filter_map(|name| Some((name.to_string(), members.get(&**name)?.clone())))
+        .collect()
+}
+
+/// The path in Jayway's normal form.
+fn written(tokens: &[Token]) -> String {
+    let mut text = "$".to_owned();
+    for token in tokens {
+        write!(text, "{token}").expect("writing to a string succeeds");
+    }
+    text
+}
+
+fn no_results(tokens: &[Token]) -> String {
+    format!("No results for path: {}", written(tokens))
+}
+
+fn not_an_object(tokens: &[Token], at: usize, found: &Value) -> String {
+    let class = match found {
+        Value::Null => "null",
+        Value::Bool(_) => "java.lang.Boolean",
+        Value::String(_) => "java.lang.String",
+        Value::Number(n) if n.is_f64() => "java.lang.Double",
+        Value::Number(n) if n.as_i64().is_some_and(|n| i32::try_from(n).is_ok()) => {
+            "java.lang.Integer"
+        }
+        Value::Number(_) => "java.lang.Long",
+        Value::Array(_) => "java.util.ArrayList",
+        Value::Object(_) => "java.util.LinkedHashMap",
+    };
+    format!(
+        "Expected to find an object with property {} in path {} but found '{class}'. This is not a json object \
+         according to the JsonProvider: 'com.jayway.jsonpath.spi.json.JacksonJsonProvider'.",
+        tokens[at],
+        written(&tokens[..at]),
+    )
+}
+
+fn not_an_array(tokens: &[Token], at: usize, found: &Value) -> String {
+    if found.is_null() {
+        return format!("The path {} is null", written(&tokens[..at]));
+    }
+    format!(
+        "Filter: {} can only be applied to arrays. Current context is: {found}",
+        tokens[at]
+    )
+}

@@ -1,0 +1,130 @@
+//! JSONPath in Jayway's dialect, which is what AWS runs.
+//!
+//! - [`Path`] reads; it may branch (`..`, `[*]`, filters), and then it gives a list.
+//! - [`ReferencePath`] is made of names and indices only, so it names one place and can be written to.
+//!
+//! Both are compiled once by [`parse`]; [`evaluate`] walks a document; [`filter`] decides what is
+//! inside `[?( )]`; [`function`] holds what may end a path (`.length()`). The messages of a failed
+//! walk are Jayway's, since AWS hands them on to its users.
+
+mod evaluate;
+mod filter;
+mod function;
+mod parse;
+mod reference;
+mod token;
+
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::failure::Failure;
+use crate::scope::Scope;
+
+pub(crate) use filter::numbers;
+pub use reference::ReferencePath;
+use token::Token;
+
+/// A compiled path that reads: `$.a.b`, `$$.Task.Token`, `$..x[?(@.y > 1)]`. Cloning is a reference count.
+#[derive(Debug, Clone)]
+pub struct Path(Arc<Compiled>);
+
+#[derive(Debug)]
+struct Compiled {
+    /// As written.
+    text: Box<str>,
+    /// Whether it starts with `$$`.
+    context: bool,
+    /// Whether it can select one place only.
+    definite: bool,
+    tokens: Vec<Token>,
+}
+
+impl Path {
+    /// Compiles `text`.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong with it.
+    pub fn parse(text: &str) -> Result<Path, String> {
+        let (context, rest) = match text.strip_prefix("$$") {
+            Some(rest) => (true, rest),
+            None => match text.strip_prefix('$') {
+                Some(rest) => (false, rest),
+                None => {
+                    return Err(
+                        "a path starts with '$', or with '$$' for the context object".to_owned(),
+                    );
+                }
+            },
+        };
+        let tokens = parse::tokens(rest)?;
+        let definite = parse::definite(&tokens);
+        Ok(Path(Arc::new(Compiled {
+            text: text.into(),
+            context,
+            definite,
+            tokens,
+        })))
+    }
+
+    /// `$`.
+    pub fn root() -> Path {
+        Path(Arc::new(Compiled {
+            text: "$".into(),
+            context: false,
+            definite: true,
+            tokens: Vec::new(),
+        }))
+    }
+
+    /// Whether it is `$`, so that a caller may pass its input on unchanged.
+    pub fn is_root(&self) -> bool {
+        !self.0.context && self.0.tokens.is_empty()
+    }
+
+    /// Whether it reads the context object.
+    pub fn is_context(&self) -> bool {
+        self.0.context
+    }
+
+    /// Whether it can select one place only, so that its result is a value and not a list of matches.
+    pub fn is_definite(&self) -> bool {
+        self.0.definite
+    }
+
+    /// Whether it consists of names and single indices only.
+    pub fn is_reference(&self) -> bool {
+        self.0.tokens.iter().all(Token::is_reference)
+    }
+
+    /// As written.
+    pub fn text(&self) -> &str {
+        &self.0.text
+    }
+
+    /// What the path selects: the value itself if it is definite, else a list of all matches.
+    ///
+    /// # Errors
+    /// `States.Runtime` with AWS's cause if a definite path finds nothing.
+    pub fn select<'a>(&self, scope: Scope<'a>) -> Result<Cow<'a, Value>, Failure> {
+        self.find(scope)
+            .map_err(|why| Failure::runtime(format!("Invalid path '{}' : {why}", self.text())))
+    }
+
+    /// As [`Path::select`], for a caller that has its own words for a path that finds nothing.
+    ///
+    /// # Errors
+    /// Why nothing was found, in Jayway's words.
+    pub fn find<'a>(&self, scope: Scope<'a>) -> Result<Cow<'a, Value>, String> {
+        let document = if self.0.context {
+            scope.context.value()
+        } else {
+            scope.input
+        };
+        evaluate::select(&self.0.tokens, self.0.definite, document, document)
+    }
+}
