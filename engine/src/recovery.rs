@@ -16,21 +16,49 @@ use crate::random::SplitMix;
 #[derive(Debug, Clone)]
 pub(crate) struct Raised {
     pub(crate) failure: Failure,
-    /// A missing heartbeat is reported as `States.Timeout`, and matched by that name and by
-    /// `States.HeartbeatTimeout`.
-    pub(crate) heartbeat: bool,
+    /// What timed out, if the failure comes from the engine's own clock.
+    timed_out: Option<TimedOut>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum TimedOut {
+    Task,
+    Heartbeat,
 }
 
 impl From<Failure> for Raised {
     fn from(failure: Failure) -> Raised {
         Raised {
             failure,
-            heartbeat: false,
+            timed_out: None,
         }
     }
 }
 
 impl Raised {
+    /// A task was not answered in time. A missing heartbeat is reported as `States.Timeout` too, and
+    /// matched by that name and by `States.HeartbeatTimeout`.
+    pub(crate) fn timed_out(heartbeat: bool) -> Raised {
+        Raised {
+            failure: Failure {
+                error: Some("States.Timeout".into()),
+                cause: None,
+            },
+            timed_out: Some(if heartbeat {
+                TimedOut::Heartbeat
+            } else {
+                TimedOut::Task
+            }),
+        }
+    }
+
+    /// What a Catch makes of it. A timeout has no cause in the history and an empty one here, while
+    /// a `SendTaskFailure` without error and cause gives null for both (both recorded).
+    fn error_output(&self) -> Value {
+        let empty = self.timed_out.map(|_| String::new());
+        json!({ "Error": self.failure.error, "Cause": self.failure.cause.clone().or(empty) })
+    }
+
     /// Whether an `ErrorEquals` names it.
     fn is_named_by(&self, names: &[Arc<str>]) -> bool {
         let error = self.failure.error.as_deref().unwrap_or_default();
@@ -39,7 +67,7 @@ impl Raised {
             // AWS was recorded to catch it so, for the result of a task.
             "States.ALL" => error != "States.Runtime",
             "States.TaskFailed" => error != "States.Runtime" && error != "States.Timeout",
-            "States.HeartbeatTimeout" if self.heartbeat => true,
+            "States.HeartbeatTimeout" if self.timed_out == Some(TimedOut::Heartbeat) => true,
             name => name == error,
         })
     }
@@ -71,7 +99,7 @@ impl Decider<'_> {
                 .iter()
                 .find(|c| raised.is_named_by(&c.errors))
             {
-                return self.catch(frame, catcher, &raised.failure);
+                return self.catch(frame, catcher, &raised);
             }
         }
         self.fail_frame(frame, raised)
@@ -90,8 +118,8 @@ impl Decider<'_> {
             .then(|| (index as u16, delay_millis(retrier, used, &self.random)))
     }
 
-    fn catch(&mut self, frame: FrameId, catcher: &Catcher, failure: &Failure) -> Result<(), Over> {
-        let error = json!({ "Error": failure.error, "Cause": failure.cause });
+    fn catch(&mut self, frame: FrameId, catcher: &Catcher, raised: &Raised) -> Result<(), Over> {
+        let error = raised.error_output();
         let output = match &catcher.result_path {
             None => Ok(Output::Input),
             Some(path) if path.is_root() => Ok(Output::Document(Data::from(error))),
@@ -226,21 +254,11 @@ mod tests {
 
     #[test]
     fn a_missing_heartbeat_goes_by_two_names() {
-        let failure = Failure {
-            error: Some("States.Timeout".into()),
-            cause: None,
-        };
-        let raised = Raised {
-            failure,
-            heartbeat: true,
-        };
+        let raised = Raised::timed_out(true);
         assert!(raised.is_named_by(&["States.HeartbeatTimeout".into()]));
         assert!(raised.is_named_by(&["States.Timeout".into()]));
         assert!(!raised.is_named_by(&["States.TaskFailed".into()]));
-        let timeout = Raised {
-            heartbeat: false,
-            ..raised
-        };
+        let timeout = Raised::timed_out(false);
         assert!(!timeout.is_named_by(&["States.HeartbeatTimeout".into()]));
     }
 

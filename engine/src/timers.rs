@@ -5,8 +5,6 @@
 //! an hour does not pretend to have acted in it. So what follows from a timer counts from now, and
 //! fires in the same tick only if it is due now.
 
-use asl::Failure;
-
 use crate::decide::{Decider, Over};
 use crate::event::{EventKind, FrameId};
 use crate::execution::Status;
@@ -55,11 +53,7 @@ impl Decider<'_> {
                     .deadline()
                     .expect("a task without a deadline has no timer");
                 self.emit(frame, EventKind::TaskTimedOut { wait, heartbeat })?;
-                let failure = Failure {
-                    error: Some("States.Timeout".into()),
-                    cause: None,
-                };
-                self.recover(frame, Raised { failure, heartbeat })
+                self.recover(frame, Raised::timed_out(heartbeat))
             }
             Phase::Idle | Phase::Children(_) => {
                 unreachable!("only what waits for a time has a timer")

@@ -20,6 +20,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
 use asl::Timestamp;
@@ -68,6 +69,7 @@ struct Shared {
     due_moved: Notify,
     sizes: Sizes,
     cleaning: cleaner::Cleaning,
+    syncs: AtomicU64,
 }
 
 struct Handle {
@@ -134,6 +136,7 @@ impl Store {
             due_moved: Notify::new(),
             sizes,
             cleaning: cleaner::Cleaning::default(),
+            syncs: AtomicU64::new(0),
         });
         let writer = Writer {
             shared: Arc::clone(&shared),
@@ -440,10 +443,16 @@ impl Store {
         self.0.shared.cleaning.problem()
     }
 
-    /// How many bytes of records are on disk, and how many of them are still needed.
-    pub fn disk_bytes(&self) -> (u64, u64) {
-        let live = self.0.shared.index.read().live_bytes();
-        (self.0.shared.segments.used_bytes(), live)
+    /// Figures for operators.
+    pub fn figures(&self) -> Figures {
+        let shared = &self.0.shared;
+        let index = shared.index.read();
+        Figures {
+            executions: index.executions(),
+            used_bytes: shared.segments.used_bytes(),
+            live_bytes: index.live_bytes(),
+            syncs: shared.syncs.load(Ordering::Relaxed),
+        }
     }
 
     /// Waits, blocking, until disk space that is to be given back has been. For tests and tools.
@@ -511,6 +520,19 @@ fn execution_of(payload: &[u8]) -> Result<record::ExecutionBody<'_>, StoreError>
         .and_then(|record| record.execution())
         .and_then(|body| body.ok_or_else(|| "an execution's record has none".to_string()))
         .map_err(StoreError)
+}
+
+/// Figures of an open store.
+#[derive(Debug, Clone, Copy)]
+pub struct Figures {
+    /// Executions, open and ended.
+    pub executions: u64,
+    /// Bytes of records on disk.
+    pub used_bytes: u64,
+    /// Those of them that are still needed, about.
+    pub live_bytes: u64,
+    /// Batches written, and so syncs waited for, since the store was opened.
+    pub syncs: u64,
 }
 
 /// What opening a store found.

@@ -183,7 +183,8 @@ mod tests {
 
     #[test]
     fn a_step_is_read_with_its_wait_and_its_refusal() {
-        let step = read(r##"fail "Ask them"#2 Oops "It broke." => WaitEnded"##).unwrap();
+        let step = read(r##"fail "Ask them"#2 Oops "It broke." => WaitEnded"##)
+            .expect("the line is a step");
         let wait = WaitName {
             state: "Ask them".to_owned(),
             number: Some(2),

@@ -225,7 +225,9 @@ impl Command {
 /// Completes the sentence "the function NAME ...".
 pub fn find(name: &str) -> Result<PathBuf, String> {
     if name.is_empty() {
-        return Err("has an empty program; name one, for example program = [\"./bootstrap\"]".into());
+        return Err(
+            "has an empty program; name one, for example program = [\"./bootstrap\"]".into(),
+        );
     }
     if name.contains('/') {
         let path = PathBuf::from(name);

@@ -33,8 +33,8 @@ use crate::record::{self, ExecutionFacts, Facts, Moved};
 /// How much is rewritten with one sync.
 const GROUP_BYTES: usize = 256 << 10;
 
-/// An execution's events are rewritten in parts of about this size.
-const PART_BYTES: usize = 1 << 20;
+/// An execution's events are rewritten in parts of about this size, or less if segments are small.
+const PART_BYTES: u64 = 1 << 20;
 
 /// Tells the cleaner that there is something to do.
 #[derive(Default)]
@@ -319,11 +319,12 @@ fn send_execution(shared: &Shared, number: u32, key: ExecutionKey) -> Result<Opt
     let mut piece = Piece::default();
     let mut parts = Parts::default();
     let mut newest = None;
+    let part_bytes = PART_BYTES.min(shared.sizes.largest / 4) as usize;
     for (place, record) in records.iter().enumerate() {
         let (Some(facts), Some(body)) = (&record.facts.execution, record.execution()?) else {
             return Err("a record among an execution's has none".into());
         };
-        if newest.is_some() && piece.events.len() + body.events.len() > PART_BYTES {
+        if newest.is_some() && piece.events.len() + body.events.len() > part_bytes {
             let sent = piece.take().send_part(shared, facts, &parts)?;
             parts.add(sent);
         }

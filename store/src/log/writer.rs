@@ -388,6 +388,7 @@ impl Writer {
             .write(&self.batch.bytes, begin)
             .map_err(failed)?;
         self.active.file.sync().map_err(failed)?;
+        self.shared.syncs.fetch_add(1, Ordering::Relaxed);
         self.active
             .end
             .store(begin + self.batch.bytes.len() as u64, Ordering::Release);
