@@ -1,8 +1,85 @@
 //! The callback gateway: references, callbacks, dispositions, alerts.
+//!
+//! A third party knows nothing of tasks and tokens; it calls back with a *reference* of its own. A
+//! worker registers `reference -> task token`; a *route* says how to read the callback; and each
+//! callback, a *delivery*, is stored before it is acknowledged, and gets exactly one *disposition*.
+//!
+//! The life of a reference (one document each, [`record::Reference`]):
+//!
+//! | standing | a callback comes | it is registered | its time comes |
+//! | --- | --- | --- | --- |
+//! | none | Kept: early or unknown | Waiting | |
+//! | Kept | duplicate, or unknown again | Delivering | removed; early becomes unknown, with the alert |
+//! | Waiting | Delivering | the same token: nothing; another: see below | removed once its wait is over for long enough |
+//! | Delivering | waits for the outcome | the same | the same |
+//! | Answered | duplicate | the same | removed |
+//!
+//! From Delivering it goes to Answered if the wait took the callback, back to Waiting if the wait was
+//! over (the callback is late, and further ones will be), and stays if the engine could not be
+//! reached; the delivery is then tried again.
+//!
+//! Another token takes a reference over only within the same execution and only when the earlier
+//! wait is over: a retry that got the same reference from the third party. A reference of another
+//! execution is refused for as long as it is remembered, since a late answer to the one must not
+//! become the answer to the other.
+//!
+//! What a crash leaves: the first commit has the delivery and the reference as Delivering together.
+//! If the process dies after it, the delivery is due and is handed to the engine again. Either the
+//! wait is still open, or it ended with the very result that this delivery brings, in which case it
+//! was this one that did it; anything else is late.
+//!
+//! Early or unknown? On arrival they look alike. A route that names the tasks it `expects` references
+//! from can tell: while such a task is open and has not registered, the callback may be for it
+//! (202, early); else there is nobody left who could register it (404, unknown, alert at once). It
+//! is kept all the same, and delivered should it be registered within the time. A route that
+//! `expects` nothing can't tell: all are early, and the alert comes when their time is over.
+//!
+//! Tokens are stored with references, for they have to be used, and appear nowhere else: what is
+//! shown of one is its fingerprint.
+//!
+//! This module does not know signatures yet (the disposition `unverified` keeps their seat), and it
+//! does not know where a callback's body comes from: [`crate::http`] has read it.
+//!
+//! In reading order:
+//! - [`disposition`]: what can become of a delivery.
+//! - [`route`]: how a callback is read; the configuration.
+//! - [`record`]: what is stored.
+//! - [`receive`]: a callback comes. [`register`]: a reference comes. [`deliver`]: the two meet.
+//! - [`attend`]: time passes.
+//! - [`alert`]: who is told. [`inbox`]: who asks.
+//! - [`expected`], [`flights`], [`engine`]: what the above needs.
 
-use serde::Deserialize;
-use store::Store;
+mod alert;
+mod attend;
+mod deliver;
+pub mod disposition;
+mod engine;
+mod expected;
+mod flights;
+mod inbox;
+mod receive;
+mod record;
+mod register;
+pub mod route;
 
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use ::engine::{ExecutionKey, WaitId};
+use hashbrown::HashMap;
+use hyper::{Method, StatusCode};
+use store::{Commit, CommitError, DocumentChange, Store, StoreError, Table};
+use uuid::Uuid;
+
+pub use self::disposition::Disposition;
+pub use self::route::{ConditionConfig, FailureConfig, RouteConfig};
+
+use self::engine::Engine;
+use self::expected::Expected;
+use self::flights::Flights;
+use self::record::{Delivery, Reference, reference_key};
+use self::route::Route;
 use crate::clock::Clock;
 use crate::http::{Call, Reply};
 use crate::runner::Runner;
@@ -10,17 +87,32 @@ use crate::topics::Topics;
 
 /// The gateway of a server. Cloning is a reference count.
 #[derive(Clone)]
-pub struct Gateway {}
+pub struct Gateway(Arc<Inner>);
 
-/// `[[routes]]` of the configuration: how one third party calls back.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RouteConfig {
-    /// Its name, part of a reference's key.
-    pub name: String,
-    /// The path that the third party POSTs to, for example `/callbacks/valuation`.
-    pub path: String,
-    // the gateway's author: reference, failure, output, error, cause, early_seconds, used_seconds, alerts ...
+struct Inner {
+    clock: Clock,
+    store: Store,
+    engine: Arc<dyn Engine>,
+    topics: Topics,
+    routes: Vec<Route>,
+    by_path: HashMap<String, usize>,
+    by_name: HashMap<String, usize>,
+    expected: Expected,
+    flights: Flights,
+    /// Orders the ids of deliveries of the same millisecond.
+    sequence: AtomicU32,
+    base_url: OnceLock<String>,
+}
+
+/// What alerts name before [`Gateway::announce`] was called: the default address of a server.
+const DEFAULT_BASE_URL: &str = "http://127.0.0.1:8083";
+
+/// Why something could not be stored.
+enum NotStored {
+    /// Somebody else was first; look again.
+    Conflict,
+    /// The store failed; text for the log.
+    Server(String),
 }
 
 impl Gateway {
@@ -35,20 +127,204 @@ impl Gateway {
         runner: Runner,
         topics: Topics,
     ) -> Result<Gateway, String> {
-        let _ = (routes, clock, store, runner, topics);
-        todo!()
+        Gateway::with_engine(routes, clock, store, Arc::new(runner), topics)
+    }
+
+    fn with_engine(
+        configs: Vec<RouteConfig>,
+        clock: Clock,
+        store: Store,
+        engine: Arc<dyn Engine>,
+        topics: Topics,
+    ) -> Result<Gateway, String> {
+        let mut routes = Vec::with_capacity(configs.len());
+        let mut by_path = HashMap::new();
+        let mut by_name = HashMap::new();
+        for (index, config) in configs.into_iter().enumerate() {
+            let route = Route::checked(index, config, &topics)?;
+            if by_name.insert(route.name.clone(), index).is_some() {
+                return Err(format!(
+                    "two routes have the name \"{}\"; give one of them another `name`",
+                    route.name
+                ));
+            }
+            if let Some(other) = by_path.insert(route.path.clone(), index) {
+                let other: &Route = &routes[other];
+                return Err(format!(
+                    "the routes \"{}\" and \"{}\" have the same path {:?}; give one of them another `path`",
+                    other.name, route.name, route.path
+                ));
+            }
+            routes.push(route);
+        }
+        let expected = Expected::new(routes.iter().map(|route| route.expects.as_slice()));
+        Ok(Gateway(Arc::new(Inner {
+            clock,
+            store,
+            engine,
+            topics,
+            routes,
+            by_path,
+            by_name,
+            expected,
+            flights: Flights::default(),
+            sequence: AtomicU32::new(0),
+            base_url: OnceLock::new(),
+        })))
+    }
+
+    /// Says where the server listens, for the commands in alerts. The first call counts.
+    pub fn announce(&self, address: SocketAddr) {
+        let _ = self.0.base_url.set(format!("http://{address}"));
     }
 
     /// Answers a call on a route's path, or on the gateway's own API under `/rejoin/`; `None` if it is neither.
     pub async fn handle(&self, call: &Call) -> Option<Reply> {
-        let _ = call;
-        todo!()
+        if let Some(&route) = self.0.by_path.get(call.path.as_str()) {
+            return Some(match call.method {
+                Method::POST => self.receive(route, call).await,
+                _ => not_allowed("POST"),
+            });
+        }
+        if let Some(rest) = call.path.strip_prefix("/rejoin/references/") {
+            return Some(match call.method {
+                Method::PUT => self.register(rest, call).await,
+                Method::GET => self.show_reference(rest).await,
+                _ => not_allowed("GET, PUT"),
+            });
+        }
+        let rest = call.path.strip_prefix("/rejoin/deliveries")?;
+        if !rest.is_empty() && !rest.starts_with('/') {
+            return None;
+        }
+        Some(match call.method {
+            Method::GET => match rest.trim_start_matches('/') {
+                "" => self.list_deliveries(call).await,
+                id => self.show_delivery(id).await,
+            },
+            _ => not_allowed("GET"),
+        })
     }
 
     /// The scheduler hands over a reference or a delivery that is due (an early callback expires, a
     /// used reference is forgotten, an undelivered one is tried again).
-    pub async fn attend(&self, table: store::Table, key: &str) {
-        let _ = (table, key);
-        todo!()
+    pub async fn attend(&self, table: Table, key: &str) {
+        let attended = match table {
+            Table::Reference => self.attend_reference(key).await,
+            Table::Delivery => self.attend_delivery(key).await,
+            _ => Ok(()),
+        };
+        if let Err(what) = attended {
+            // The document is due again after a restart, which is what a failed store needs.
+            eprintln!("rejoin: the gateway could not look after what was due: {what}");
+        }
     }
+
+    /// A task with a token is about to be handed to its resource; a reference may follow.
+    pub fn wait_opened(
+        &self,
+        execution: ExecutionKey,
+        wait: WaitId,
+        state_machine_arn: &str,
+        state_name: &str,
+    ) {
+        self.0
+            .expected
+            .opened(execution, wait, state_machine_arn, state_name);
+    }
+
+    /// A wait is over, whatever ended it.
+    pub fn wait_ended(&self, execution: ExecutionKey, wait: WaitId) {
+        self.0.expected.settled(execution, wait, None);
+    }
+
+    /// A reference's document, with its version.
+    async fn reference(
+        &self,
+        route: &str,
+        reference: &str,
+    ) -> Result<Option<(u64, Reference)>, String> {
+        self.document(Table::Reference, &reference_key(route, reference))
+            .await
+    }
+
+    /// A delivery's document, with its version.
+    async fn delivery(&self, id: &str) -> Result<Option<(u64, Delivery)>, String> {
+        self.document(Table::Delivery, id).await
+    }
+
+    async fn document<T: serde::de::DeserializeOwned>(
+        &self,
+        table: Table,
+        key: &str,
+    ) -> Result<Option<(u64, T)>, String> {
+        let found = self.0.store.get(table, key).await;
+        let Some(document) = found.map_err(|StoreError(what)| what)? else {
+            return Ok(None);
+        };
+        let content = serde_json::from_slice(&document.content)
+            .map_err(|why| format!("a stored document of the gateway can't be read: {why}"))?;
+        Ok(Some((document.version, content)))
+    }
+
+    /// Makes changes durable together.
+    async fn commit(&self, documents: Vec<DocumentChange>) -> Result<(), NotStored> {
+        let commit = Commit {
+            execution: None,
+            documents,
+        };
+        match self.0.store.commit(commit).await {
+            Ok(_) => Ok(()),
+            Err(CommitError::Conflict) => Err(NotStored::Conflict),
+            Err(error @ CommitError::Storage(_)) => Err(NotStored::Server(error.to_string())),
+        }
+    }
+
+    /// An id that sorts by the server's time, and by arrival within a millisecond: a UUID of version 7.
+    fn delivery_id(&self) -> String {
+        let now = u64::try_from(self.0.clock.now().0).unwrap_or_default();
+        let sequence = self.0.sequence.fetch_add(1, Ordering::Relaxed) % (1 << 12);
+        let random = Uuid::new_v4().into_bytes();
+        let mut tail = [0; 10];
+        tail[..2].copy_from_slice(&(sequence as u16).to_be_bytes());
+        tail[2..].copy_from_slice(&random[..8]);
+        uuid::Builder::from_unix_timestamp_millis(now, &tail)
+            .into_uuid()
+            .to_string()
+    }
+
+    fn base_url(&self) -> &str {
+        self.0.base_url.get().map_or(DEFAULT_BASE_URL, |url| url)
+    }
+
+    fn route_named(&self, name: &str) -> Option<&Route> {
+        self.0.by_name.get(name).map(|&index| &self.0.routes[index])
+    }
+}
+
+impl From<String> for NotStored {
+    fn from(what: String) -> NotStored {
+        NotStored::Server(what)
+    }
+}
+
+fn not_allowed(allow: &str) -> Reply {
+    let mut reply = Reply::refusal(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "MethodNotAllowed",
+        format!("this path takes {allow}"),
+        "send the request with that method",
+    );
+    reply.headers.push(("Allow", allow.to_owned()));
+    reply
+}
+
+fn server_error(what: &str) -> Reply {
+    eprintln!("rejoin: the gateway could not read or write: {what}");
+    Reply::refusal(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "Unavailable",
+        "the server can't reach its store",
+        "try again later; the server's log says what is wrong",
+    )
 }

@@ -13,7 +13,7 @@
 //! - [`scheduler`]: what is due.
 //! - [`machines`], [`activity`], [`activities`]: what executions are made of and work for;
 //!   [`registry`]: their documents, kept in memory; [`tags`].
-//! - [`http`]: requests in, requests out. [`routes`]: who answers what.
+//! - [`http`]: requests in. [`client`]: requests out. [`routes`]: who answers what.
 //! - [`executions`], [`time_control`]: what the Step Functions API does not have.
 //! - [`api`]: the Step Functions API, one file an operation.
 //! - [`functions`]: programs that speak the Lambda Runtime API, and URLs.
@@ -24,6 +24,7 @@ pub mod activities;
 pub mod activity;
 pub mod api;
 pub mod app;
+pub mod client;
 pub mod clock;
 pub mod dispatch;
 pub mod executions;

@@ -7,9 +7,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use store::Store;
 
+use crate::client::Client;
 use crate::clock::Clock;
 use crate::functions::Functions;
-use crate::http::Client;
 
 /// All topics of a server. Cloning is a reference count.
 #[derive(Clone)]

@@ -7,14 +7,25 @@ use engine::{Event, EventKind, FrameId, Identity, Snapshot, WaitId};
 
 /// An event that is told from others by its time.
 pub fn event(at: i64) -> Event {
-    Event { at: Timestamp(at), frame: FrameId::ROOT, kind: EventKind::TaskHeartbeat { wait: WaitId(1) } }
+    Event {
+        at: Timestamp(at),
+        frame: FrameId::ROOT,
+        kind: EventKind::TaskHeartbeat { wait: WaitId(1) },
+    }
 }
 
 /// An event with a payload of some bytes.
 #[allow(dead_code)] // For large ones, and the benchmark.
 pub fn large_event(at: i64, bytes: usize) -> Event {
     let output = Data::from(serde_json::Value::String("x".repeat(bytes)));
-    Event { at: Timestamp(at), frame: FrameId::ROOT, kind: EventKind::TaskSubmitted { wait: WaitId(1), output } }
+    Event {
+        at: Timestamp(at),
+        frame: FrameId::ROOT,
+        kind: EventKind::TaskSubmitted {
+            wait: WaitId(1),
+            output,
+        },
+    }
 }
 
 /// Some snapshot. Its fields are the engine's own, so it is read from what a store would hold.

@@ -1,0 +1,203 @@
+//! Requests out: to functions, subscribers and other endpoints.
+//!
+//! HTTP/1.1, plain or over TLS, with connections that are kept and used again. The machine's root
+//! certificates are read with the first `https` request, not before: reading them takes longer than
+//! all the rest of a server's start, and most servers that a laptop or a test starts never need them.
+//!
+//! It does not follow redirects and does not try again: whoever sends knows whether that is safe.
+//! Its errors leave out a URL's query, which may hold a credential.
+
+use std::error::Error;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::http::uri::Scheme;
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+
+/// Longer answers are not read to their end: the largest that has a use is a function's, of 6 MB.
+pub const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// A connection unused for this long is closed, before most servers and proxies (60 s and more) do it
+/// from their side, which would cost a request.
+const IDLE_CONNECTION: Duration = Duration::from_secs(30);
+
+/// Sends requests to functions, subscribers and other endpoints; keeps connections. Cloning is a reference count.
+#[derive(Clone)]
+pub struct Client(Arc<Connections>);
+
+struct Connections {
+    plain: legacy::Client<HttpConnector, Full<Bytes>>,
+    /// Made with the first `https` request; the error is a sentence.
+    secure: OnceLock<Result<legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>, String>>,
+}
+
+/// What a request came to.
+#[derive(Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: Bytes,
+}
+
+impl Default for Client {
+    fn default() -> Client {
+        Client::new()
+    }
+}
+
+impl Client {
+    /// A client without connections yet.
+    pub fn new() -> Client {
+        Client(Arc::new(Connections {
+            plain: pool().build(connector()),
+            secure: OnceLock::new(),
+        }))
+    }
+
+    /// Sends one request and reads the whole answer, within `limit` of real time.
+    ///
+    /// # Errors
+    /// One sentence: what could not be reached and why.
+    pub async fn send(
+        &self,
+        method: Method,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+        limit: Duration,
+    ) -> Result<Answer, String> {
+        let uri = address(url)?;
+        let place = place(&uri);
+        let secure = uri.scheme() == Some(&Scheme::HTTPS);
+        let mut request = Request::builder().method(method).uri(uri);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request
+            .body(Full::new(body))
+            .map_err(|e| format!("the request to {place} can't be written: {e}"))?;
+        let exchange = async {
+            let response = if secure {
+                self.secure()?.request(request).await
+            } else {
+                self.0.plain.request(request).await
+            };
+            let response = response.map_err(|e| explain(&place, &e))?;
+            whole(response)
+                .await
+                .map_err(|e| format!("the answer of {place} can't be read: {}", deepest(&*e)))
+        };
+        match tokio::time::timeout(limit, exchange).await {
+            Ok(answer) => answer,
+            Err(_) => Err(format!(
+                "{place} did not answer within {} s",
+                limit.as_secs_f64()
+            )),
+        }
+    }
+
+    fn secure(
+        &self,
+    ) -> Result<&legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>, String> {
+        let made = self.0.secure.get_or_init(|| {
+            let mut connector = connector();
+            connector.enforce_http(false);
+            let roots = HttpsConnectorBuilder::new()
+                .with_native_roots()
+                .map_err(|e| {
+                    format!(
+                        "this machine's root certificates can't be read, without which no https \
+                         endpoint can be trusted: {e}; install ca-certificates or set SSL_CERT_FILE"
+                    )
+                })?;
+            Ok(pool().build(roots.https_only().enable_http1().wrap_connector(connector)))
+        });
+        made.as_ref().map_err(Clone::clone)
+    }
+}
+
+/// Checks that a URL is one that requests can be sent to.
+///
+/// # Errors
+/// One sentence that says what is wrong with it.
+pub fn address(url: &str) -> Result<Uri, String> {
+    let uri: Uri = url
+        .parse()
+        .map_err(|e| format!("{url:?} is not a URL: {e}"))?;
+    let known = uri.scheme() == Some(&Scheme::HTTP) || uri.scheme() == Some(&Scheme::HTTPS);
+    if !known || uri.host().is_none_or(str::is_empty) {
+        return Err(format!(
+            "{url:?} is not a URL of a server; it has to begin with http:// or https:// and a host"
+        ));
+    }
+    Ok(uri)
+}
+
+fn pool() -> legacy::Builder {
+    let mut builder = legacy::Client::builder(TokioExecutor::new());
+    builder
+        .pool_idle_timeout(IDLE_CONNECTION)
+        .pool_timer(TokioTimer::new());
+    builder
+}
+
+fn connector() -> HttpConnector {
+    let mut connector = HttpConnector::new();
+    // Requests are written whole; waiting for more to send only delays the answer.
+    connector.set_nodelay(true);
+    connector
+}
+
+async fn whole(response: Response<Incoming>) -> Result<Answer, Box<dyn Error + Send + Sync>> {
+    let (head, body) = response.into_parts();
+    let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await?;
+    Ok(Answer {
+        status: head.status,
+        headers: head.headers,
+        body: body.to_bytes(),
+    })
+}
+
+/// A URL as it may be shown: without the query and without credentials.
+fn place(uri: &Uri) -> String {
+    let host = uri.host().unwrap_or_default();
+    let port = uri.port_u16().map_or(String::new(), |p| format!(":{p}"));
+    let scheme = uri.scheme_str().unwrap_or_default();
+    format!("{scheme}://{host}{port}{}", uri.path())
+}
+
+/// Why a request got no answer, in one sentence.
+fn explain(place: &str, error: &legacy::Error) -> String {
+    let root = deepest(error);
+    if root
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|e| e.kind() == std::io::ErrorKind::ConnectionRefused)
+    {
+        return format!("{place} refused the connection: nothing listens there");
+    }
+    if chain(error).any(|cause| cause.to_string() == "dns error") {
+        return format!("the host of {place} is not known: {root}");
+    }
+    if error.is_connect() {
+        return format!("{place} can't be reached: {root}");
+    }
+    format!("{place} gave no answer: {root}")
+}
+
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |cause| (*cause).source())
+}
+
+fn deepest<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+    chain(error).last().unwrap_or(error)
+}

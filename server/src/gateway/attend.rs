@@ -1,0 +1,100 @@
+//! Time passes: what is undelivered is tried again, what was kept expires, what is over is forgotten.
+
+use store::Expect;
+
+use super::deliver::{Attempt, used_keep_seconds};
+use super::disposition::Disposition;
+use super::record::{Reference, Standing};
+use super::{Gateway, NotStored};
+
+impl Gateway {
+    /// A delivery that is stored, and of which nobody knows what became: hands it to the engine again.
+    pub(super) async fn attend_delivery(&self, id: &str) -> Result<(), String> {
+        let Some(flight) = self.0.flights.begin(id) else {
+            // It is on its way; whoever brings it records what comes of it.
+            self.0.flights.landed(id).await;
+            return Ok(());
+        };
+        let Some((_, mut delivery)) = self.delivery(id).await? else {
+            return Ok(());
+        };
+        // It may have landed between being due and now. An early one has a target once its reference
+        // is registered, and is on its way from then on.
+        let open = match delivery.disposition() {
+            None | Some(Disposition::Undeliverable) => true,
+            Some(Disposition::Early | Disposition::UnknownReference) => delivery.target.is_some(),
+            Some(_) => false,
+        };
+        if !open || delivery.outcome().is_none() {
+            return Ok(());
+        }
+        self.deliver(&mut delivery, Attempt::Again, flight)
+            .await
+            .map(drop)
+    }
+
+    /// A reference whose time has come.
+    pub(super) async fn attend_reference(&self, key: &str) -> Result<(), String> {
+        loop {
+            let found = self.document(store::Table::Reference, key).await?;
+            let Some((version, reference)) = found else {
+                return Ok(());
+            };
+            match self.look_at(version, reference).await {
+                Ok(()) => return Ok(()),
+                Err(NotStored::Conflict) => {}
+                Err(NotStored::Server(what)) => return Err(what),
+            }
+        }
+    }
+
+    async fn look_at(&self, version: u64, reference: Reference) -> Result<(), NotStored> {
+        let route = self.route_named(&reference.route);
+        let now = self.0.clock.now();
+        let keep = used_keep_seconds(route);
+        let again = |due| vec![reference.change(Expect::Version(version), due)];
+        let documents = match &reference.standing {
+            Standing::Kept {
+                delivery, unknown, ..
+            } => {
+                let mut documents = vec![reference.removal(version)];
+                if !unknown && let Some((read, mut delivery)) = self.delivery(delivery).await? {
+                    let note = format!(
+                        "Nobody registered {:?} on this route within {} s.",
+                        reference.reference,
+                        (now.0 - delivery.received_at.0) / 1000
+                    );
+                    let step = self.step(Disposition::UnknownReference, note);
+                    delivery.steps.push(step.clone());
+                    documents.push(delivery.change(Expect::Version(read), None));
+                    documents.extend(self.alert(route, &delivery, &step));
+                }
+                documents
+            }
+            Standing::Answered { .. } => vec![reference.removal(version)],
+            // Its outcome sets another time.
+            Standing::Delivering { .. } => again(Some(now.plus_seconds(keep.max(1)))),
+            Standing::Waiting { holder } => {
+                let Ok(token) = self.0.engine.check(&holder.token) else {
+                    return self.commit(vec![reference.removal(version)]).await;
+                };
+                match self.0.engine.wait(token).await? {
+                    None => vec![reference.removal(version)],
+                    Some(view) => match view.wait {
+                        Err(ended) => match ended.ended_at.plus_seconds(keep) {
+                            due if due <= now => vec![reference.removal(version)],
+                            due => again(Some(due)),
+                        },
+                        // A wait that outlives its deadline: it had none, or it was moved.
+                        Ok(open) => again(
+                            open.timeout_at
+                                .map(|at| at.plus_seconds(keep.max(1)))
+                                .filter(|due| *due > now),
+                        ),
+                    },
+                }
+            }
+        };
+        self.commit(documents).await
+    }
+}

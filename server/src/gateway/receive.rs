@@ -1,0 +1,424 @@
+//! A callback comes: read it, store it, deliver it, answer.
+
+use bytes::Bytes;
+use hyper::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
+use serde_json::json;
+use store::Expect;
+
+use super::alert::late_by;
+use super::deliver::Attempt;
+use super::disposition::Disposition;
+use super::record::{Body, Delivery, Holder, Intent, Reference, Standing, Step};
+use super::route::Route;
+use super::{Gateway, NotStored};
+use crate::http::{Call, Reply};
+use crate::runner::TokenError;
+
+/// When a third party should try again after a 503.
+const RETRY_AFTER_SECONDS: u32 = 5;
+
+impl Gateway {
+    /// Takes a callback in. It is worked on by a task of its own: a third party that hangs up early
+    /// can't leave it half done.
+    pub(super) async fn receive(&self, route: usize, call: &Call) -> Reply {
+        let mut delivery = Delivery {
+            id: self.delivery_id(),
+            route: self.0.routes[route].name.clone(),
+            reference: None,
+            received_at: self.0.clock.now(),
+            peer: call.peer.to_string(),
+            headers: kept_headers(call),
+            body: Body::default(),
+            body_bytes: call.body.len(),
+            intent: None,
+            target: None,
+            attempts: 0,
+            steps: Vec::new(),
+        };
+        let (gateway, body, busy) = (self.clone(), call.body.clone(), self.0.clock.busy());
+        let taken = tokio::spawn(async move {
+            let _busy = busy;
+            let route = &gateway.0.routes[route];
+            let met = gateway.take_in(route, &mut delivery, &body).await;
+            reply(&delivery.id, met)
+        });
+        taken
+            .await
+            .unwrap_or_else(|error| super::server_error(&error.to_string()))
+    }
+
+    async fn take_in(
+        &self,
+        route: &Route,
+        delivery: &mut Delivery,
+        body: &Bytes,
+    ) -> Result<Step, String> {
+        match route.read(body) {
+            Ok(reading) => {
+                delivery.body = Body::of(body);
+                delivery.reference = Some(reading.reference);
+                delivery.intent = Some(reading.intent);
+                self.meet(route, delivery, &reading.digest).await
+            }
+            Err(fault) => {
+                // Of one that is too large, as much as the route takes shows whose it was.
+                delivery.body = Body::of_head(body, route.body_bytes_max);
+                let step = self.step(fault.disposition, fault.reason);
+                let settled = self.settle(route, delivery, None, step, None).await;
+                settled.map_err(|not_stored| match not_stored {
+                    NotStored::Server(what) => what,
+                    NotStored::Conflict => "a new delivery's id exists already".into(),
+                })
+            }
+        }
+    }
+
+    /// Brings a callback together with its reference, whatever stands there by now.
+    async fn meet(
+        &self,
+        route: &Route,
+        delivery: &mut Delivery,
+        digest: &str,
+    ) -> Result<Step, String> {
+        let name = delivery.reference.clone().unwrap_or_default();
+        let heartbeat = delivery.intent == Some(Intent::Heartbeat);
+        let mut waited = 0;
+        loop {
+            let found = self.reference(&route.name, &name).await?;
+            let (version, standing) = match found {
+                Some((version, reference)) => (Some(version), Some(reference.standing)),
+                None => (None, None),
+            };
+            let expect = version.map_or(Expect::Absent, Expect::Version);
+            let met = match standing {
+                None => self.keep(route, delivery, &name, digest, expect).await,
+                Some(Standing::Kept { unknown: true, .. }) if self.may_be_early(route) => {
+                    self.keep(route, delivery, &name, digest, expect).await
+                }
+                Some(Standing::Kept { .. }) if heartbeat => {
+                    self.keep(route, delivery, &name, digest, expect).await
+                }
+                Some(Standing::Kept {
+                    delivery: first,
+                    unknown: true,
+                    ..
+                }) => {
+                    let note = format!(
+                        "Nobody has registered {name:?} on this route, and delivery {first} came with it before; that one is kept in case somebody does."
+                    );
+                    let step = self.step(Disposition::UnknownReference, note);
+                    self.settle(route, delivery, None, step, None).await
+                }
+                Some(Standing::Kept {
+                    delivery: first,
+                    digest: said,
+                    unknown: false,
+                }) => {
+                    let step = self.repeat(&first, said == digest);
+                    self.settle(route, delivery, None, step, None).await
+                }
+                Some(standing) if heartbeat => {
+                    let holder = standing.holder().cloned();
+                    let holder = holder.expect("all but a kept reference have a holder");
+                    self.beat(route, delivery, holder).await
+                }
+                Some(Standing::Waiting { holder }) => {
+                    self.hand_over(route, delivery, holder, &name, digest, expect)
+                        .await
+                }
+                Some(Standing::Delivering {
+                    delivery: first, ..
+                }) if waited < 2 => {
+                    // What becomes of the first one decides what this one is. If it is not on its
+                    // way, the engine could not be reached, and perhaps can be now.
+                    waited += 1;
+                    match waited {
+                        1 => self.0.flights.landed(&first).await,
+                        _ => self.attend_delivery(&first).await?,
+                    }
+                    continue;
+                }
+                Some(
+                    Standing::Delivering {
+                        holder,
+                        delivery: first,
+                        digest: said,
+                    }
+                    | Standing::Answered {
+                        holder,
+                        delivery: first,
+                        digest: said,
+                    },
+                ) => {
+                    let step = self.repeat(&first, said == digest);
+                    self.settle(route, delivery, Some(&holder), step, None)
+                        .await
+                }
+            };
+            match met {
+                Ok(step) => return Ok(step),
+                Err(NotStored::Conflict) => {}
+                Err(NotStored::Server(what)) => return Err(what),
+            }
+        }
+    }
+
+    /// Whether a callback without a registered reference may be early on this route.
+    fn may_be_early(&self, route: &Route) -> bool {
+        route.expects.is_empty() || self.0.expected.any(route.index)
+    }
+
+    /// Keeps a callback whose reference nobody has registered.
+    async fn keep(
+        &self,
+        route: &Route,
+        delivery: &mut Delivery,
+        name: &str,
+        digest: &str,
+        expect: Expect,
+    ) -> Result<Step, NotStored> {
+        let early = self.may_be_early(route);
+        let keep = route.early_keep_seconds;
+        let until = delivery.received_at.plus_seconds(keep);
+        let (disposition, note) = match (early, delivery.intent == Some(Intent::Heartbeat)) {
+            (true, true) => (
+                Disposition::Heartbeat,
+                format!("{name:?} is not registered yet, so no wait was extended."),
+            ),
+            (true, false) => (
+                Disposition::Early,
+                format!("{name:?} is not registered yet; kept until {until}."),
+            ),
+            (false, _) => (
+                Disposition::UnknownReference,
+                format!(
+                    "Nobody has registered {name:?} on this route, and no task that could is open; kept until {until} in case somebody does."
+                ),
+            ),
+        };
+        let step = self.step(disposition, note);
+        let reference = (delivery.intent != Some(Intent::Heartbeat)).then(|| {
+            let reference = Reference {
+                route: route.name.clone(),
+                reference: name.to_owned(),
+                standing: Standing::Kept {
+                    delivery: delivery.id.clone(),
+                    digest: digest.to_owned(),
+                    unknown: !early,
+                },
+            };
+            reference.change(expect, Some(until))
+        });
+        self.settle(route, delivery, None, step, reference).await
+    }
+
+    /// A callback meets the wait it is for: stores both as being delivered, then delivers.
+    async fn hand_over(
+        &self,
+        route: &Route,
+        delivery: &mut Delivery,
+        holder: Holder,
+        name: &str,
+        digest: &str,
+        expect: Expect,
+    ) -> Result<Step, NotStored> {
+        let flight = self.0.flights.begin(&delivery.id);
+        let flight = flight.expect("nobody else knows of a delivery before it is stored");
+        delivery.target = Some(holder.clone());
+        let reference = Reference {
+            route: route.name.clone(),
+            reference: name.to_owned(),
+            standing: Standing::Delivering {
+                holder: holder.clone(),
+                delivery: delivery.id.clone(),
+                digest: digest.to_owned(),
+            },
+        };
+        self.commit(vec![
+            delivery.change(Expect::Absent, self.look_after()),
+            reference.change(expect, self.forget_at(route, &holder)),
+        ])
+        .await?;
+        Ok(self.deliver(delivery, Attempt::First, flight).await?)
+    }
+
+    /// Tells the engine that the work goes on. There is nothing to make up for if that fails, and a
+    /// heartbeat is no use later, so it is stored once, with what came of it.
+    async fn beat(
+        &self,
+        route: &Route,
+        delivery: &mut Delivery,
+        holder: Holder,
+    ) -> Result<Step, NotStored> {
+        delivery.attempts = 1;
+        delivery.target = Some(holder.clone());
+        let step = match self.0.engine.heartbeat(&holder.token).await {
+            Ok(()) => self.step(
+                Disposition::Heartbeat,
+                format!("The wait in {} goes on.", holder.place.state_name),
+            ),
+            Err(TokenError::Server(what)) => {
+                eprintln!("rejoin: a heartbeat could not be delivered: {what}");
+                self.step(
+                    Disposition::Undeliverable,
+                    "The engine could not be reached; a heartbeat is not tried again.".into(),
+                )
+            }
+            Err(error) => self.late(delivery, &holder, error),
+        };
+        self.settle(route, delivery, Some(&holder), step, None)
+            .await
+    }
+
+    /// A callback for a reference that has had its answer.
+    fn repeat(&self, first: &str, identical: bool) -> Step {
+        if identical {
+            let note = format!("It says the same as delivery {first}, which counts.");
+            self.step(Disposition::DuplicateIdentical, note)
+        } else {
+            let note = format!(
+                "It says something else than delivery {first}, which counts; this one changed nothing."
+            );
+            self.step(Disposition::DuplicateContradicting, note)
+        }
+    }
+
+    /// A callback for a wait that is over.
+    pub(super) fn late(&self, delivery: &Delivery, holder: &Holder, error: TokenError) -> Step {
+        let place = &holder.place;
+        let whose = format!(
+            "Execution {} no longer waits in {}",
+            place.execution_name, place.state_name
+        );
+        let TokenError::Ended(ended) = error else {
+            return self.step(
+                Disposition::LateEnded,
+                format!("{whose}: the execution is no longer kept."),
+            );
+        };
+        let late = late_by(delivery, ended.ended_at);
+        let (disposition, how) = if ended.superseded {
+            (
+                Disposition::LateSuperseded,
+                "a later attempt of the state took its place, under a token of its own",
+            )
+        } else {
+            match ended.end {
+                engine::WaitEnd::TimedOut => (Disposition::LateTimedOut, "it had timed out"),
+                engine::WaitEnd::HeartbeatTimedOut => (
+                    Disposition::LateTimedOut,
+                    "it had gone without a heartbeat for too long",
+                ),
+                engine::WaitEnd::Succeeded { .. } => (
+                    Disposition::LateEnded,
+                    "it had been answered by other means",
+                ),
+                engine::WaitEnd::Failed { .. } => {
+                    (Disposition::LateEnded, "it had failed by other means")
+                }
+                engine::WaitEnd::Aborted => (
+                    Disposition::LateEnded,
+                    "the execution had ended or gone another way",
+                ),
+            }
+        };
+        Step {
+            wait_ended_at: Some(ended.ended_at),
+            ..self.step(
+                disposition,
+                format!("{whose}: {how} {late} s before the callback came."),
+            )
+        }
+    }
+
+    pub(super) fn step(&self, disposition: Disposition, note: String) -> Step {
+        Step {
+            at: self.0.clock.now(),
+            disposition,
+            note,
+            wait_ended_at: None,
+        }
+    }
+
+    /// Stores a new delivery whose disposition is clear, with its alert and what else changes.
+    async fn settle(
+        &self,
+        route: &Route,
+        delivery: &mut Delivery,
+        holder: Option<&Holder>,
+        step: Step,
+        reference: Option<store::DocumentChange>,
+    ) -> Result<Step, NotStored> {
+        if delivery.target.is_none() {
+            delivery.target = holder.cloned();
+        }
+        delivery.steps = vec![step.clone()];
+        let mut documents = vec![delivery.change(Expect::Absent, None)];
+        documents.extend(reference);
+        documents.extend(self.alert(Some(route), delivery, &step));
+        self.commit(documents).await?;
+        Ok(step)
+    }
+}
+
+/// The headers as they came, but not those whose values are secrets of the caller.
+fn kept_headers(call: &Call) -> Vec<(String, String)> {
+    call.headers
+        .iter()
+        .map(|(name, value)| {
+            let secret = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE].contains(name);
+            let value = if secret {
+                "(not kept)".into()
+            } else {
+                String::from_utf8_lossy(value.as_bytes()).into_owned()
+            };
+            (name.as_str().to_owned(), value)
+        })
+        .collect()
+}
+
+/// What the third party hears. It is a stranger: nothing of the execution is told.
+fn reply(id: &str, met: Result<Step, String>) -> Reply {
+    let (disposition, message) = match &met {
+        Ok(step) => (step.disposition, told(step)),
+        Err(what) => {
+            eprintln!("rejoin: a callback could not be stored: {what}");
+            (
+                Disposition::Undeliverable,
+                "The callback could not be stored; send it again later.",
+            )
+        }
+    };
+    let mut body = json!({ "disposition": disposition, "message": message });
+    if met.is_ok() {
+        body["deliveryId"] = id.into();
+    }
+    let mut reply = Reply::json(disposition.status(), &body);
+    if disposition == Disposition::Undeliverable {
+        reply
+            .headers
+            .push(("Retry-After", RETRY_AFTER_SECONDS.to_string()));
+    }
+    reply
+}
+
+fn told(step: &Step) -> &str {
+    match step.disposition {
+        Disposition::Delivered => "The callback was delivered.",
+        Disposition::DeliveredAsFailure => "The callback was delivered, as a failure.",
+        Disposition::Heartbeat => "The heartbeat was taken.",
+        Disposition::Early => "The reference is not known yet; the callback is kept for it.",
+        Disposition::DuplicateIdentical => "The callback was taken before.",
+        Disposition::DuplicateContradicting => {
+            "Another callback with this reference was taken before and says something else; this one has no effect."
+        }
+        Disposition::LateTimedOut | Disposition::LateEnded | Disposition::LateSuperseded => {
+            "Nobody waits for this callback any longer."
+        }
+        Disposition::UnknownReference => "Nobody knows this reference.",
+        // It speaks of the body alone.
+        Disposition::Malformed | Disposition::TooLarge => &step.note,
+        Disposition::Unverified => "The callback is not signed as it must be.",
+        Disposition::Undeliverable => "The callback is stored, and could not be delivered yet.",
+    }
+}

@@ -1,0 +1,254 @@
+//! What the gateway stores: a document for each reference, one for each delivery.
+//!
+//! A document is JSON; a field is never renamed or taken away, a new one has `#[serde(default)]`.
+
+use std::borrow::Cow;
+
+use asl::{Data, Failure, Timestamp};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use engine::{Outcome, WaitEnd};
+use serde::{Deserialize, Serialize};
+use store::{DocumentChange, Expect, Table};
+
+use super::disposition::Disposition;
+
+/// A third party's name for a piece of work, and how far things are with it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Reference {
+    pub route: String,
+    pub reference: String,
+    pub standing: Standing,
+}
+
+/// The life cycle of a reference; the table stands in the module's documentation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) enum Standing {
+    /// Nobody has registered it, and a callback is kept for whoever does.
+    Kept {
+        delivery: String,
+        digest: String,
+        /// The callback counted as one with an unknown reference; if not, it is early.
+        unknown: bool,
+    },
+    /// Registered; no callback has answered it.
+    Waiting { holder: Holder },
+    /// A callback is stored and on its way to the wait; whether it arrived is not recorded yet.
+    Delivering {
+        holder: Holder,
+        delivery: String,
+        digest: String,
+    },
+    /// A callback answered it.
+    Answered {
+        holder: Holder,
+        delivery: String,
+        digest: String,
+    },
+}
+
+impl Standing {
+    /// Who registered the reference.
+    pub fn holder(&self) -> Option<&Holder> {
+        match self {
+            Standing::Kept { .. } => None,
+            Standing::Waiting { holder }
+            | Standing::Delivering { holder, .. }
+            | Standing::Answered { holder, .. } => Some(holder),
+        }
+    }
+}
+
+/// Who waits under a reference.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Holder {
+    pub token: String,
+    pub registered_at: Timestamp,
+    pub place: Place,
+}
+
+/// Which execution waits, in which state and since when: kept here because it is wanted after the
+/// execution itself is forgotten.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Place {
+    pub execution_arn: String,
+    pub execution_name: String,
+    pub state_machine_arn: String,
+    pub state_name: String,
+    pub wait_began_at: Timestamp,
+    pub wait_deadline: Option<Timestamp>,
+}
+
+/// One callback, as it came, and what became of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Delivery {
+    pub id: String,
+    pub route: String,
+    pub reference: Option<String>,
+    pub received_at: Timestamp,
+    pub peer: String,
+    pub headers: Vec<(String, String)>,
+    pub body: Body,
+    /// How many bytes came; more than are kept if it was too large.
+    pub body_bytes: usize,
+    /// What it asks for; none if it could not be read.
+    pub intent: Option<Intent>,
+    /// The wait it is for, once that is known.
+    pub target: Option<Holder>,
+    /// How often it was handed to the engine.
+    pub attempts: u32,
+    /// What it was taken for, from the first to what it is now.
+    pub steps: Vec<Step>,
+}
+
+/// A disposition that a delivery got.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Step {
+    pub at: Timestamp,
+    pub disposition: Disposition,
+    /// Why, in a sentence for people.
+    pub note: String,
+    /// When the wait had ended, if it was late.
+    pub wait_ended_at: Option<Timestamp>,
+}
+
+impl Delivery {
+    /// What it counts as now; none while it is being delivered for the first time.
+    pub fn disposition(&self) -> Option<Disposition> {
+        self.steps.last().map(|step| step.disposition)
+    }
+
+    /// What it asks of the engine.
+    pub fn outcome(&self) -> Option<Outcome> {
+        match self.intent.as_ref()? {
+            Intent::Heartbeat => None,
+            Intent::Success { output } => {
+                let output = match output {
+                    Some(output) => output.clone(),
+                    // The body was JSON when it came in, and it is stored with a checksum.
+                    None => Data::parse(self.body.text.as_deref()?).ok()?,
+                };
+                Some(Outcome::Success(output))
+            }
+            Intent::Failure { error, cause } => Some(Outcome::Failure(Failure {
+                error: error.clone().map(Cow::Owned),
+                cause: cause.clone(),
+            })),
+        }
+    }
+}
+
+/// What a callback asks for, decided once, when it came: a changed configuration does not change it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) enum Intent {
+    Success {
+        /// The output; `None` is the whole body.
+        output: Option<Data>,
+    },
+    Failure {
+        error: Option<String>,
+        cause: Option<String>,
+    },
+    Heartbeat,
+}
+
+/// Whether a wait that ended this way may have been ended by this very outcome.
+pub(super) fn ended_by(end: &WaitEnd, outcome: &Outcome) -> bool {
+    match (end, outcome) {
+        (WaitEnd::Succeeded { output }, Outcome::Success(sent)) => output == sent,
+        (WaitEnd::Failed { failure }, Outcome::Failure(sent)) => failure == sent,
+        _ => false,
+    }
+}
+
+/// A body's bytes: text where they are UTF-8, so that people can read them.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Body {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base64: Option<String>,
+}
+
+impl Body {
+    /// Keeps `bytes`.
+    pub fn of(bytes: &[u8]) -> Body {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Body {
+                text: Some(text.to_owned()),
+                base64: None,
+            },
+            Err(_) => Body {
+                text: None,
+                base64: Some(STANDARD.encode(bytes)),
+            },
+        }
+    }
+
+    /// Keeps at most the first `bytes_max` of `bytes`, without half a character at the end.
+    pub fn of_head(bytes: &[u8], bytes_max: usize) -> Body {
+        let head = &bytes[..bytes.len().min(bytes_max)];
+        match std::str::from_utf8(head) {
+            Err(cut) if cut.error_len().is_none() => Body::of(&head[..cut.valid_up_to()]),
+            _ => Body::of(head),
+        }
+    }
+
+    /// For people: the text, or the bytes in base64.
+    pub fn shown(&self) -> &str {
+        self.text
+            .as_deref()
+            .or(self.base64.as_deref())
+            .unwrap_or_default()
+    }
+}
+
+/// Separates a route's name from the reference in a key; a route's name can't contain it.
+const KEY_SEPARATOR: char = '\n';
+
+/// The key of a reference's document.
+pub(super) fn reference_key(route: &str, reference: &str) -> String {
+    format!("{route}{KEY_SEPARATOR}{reference}")
+}
+
+impl Reference {
+    /// The document's next content.
+    pub fn change(&self, expect: Expect, due: Option<Timestamp>) -> DocumentChange {
+        DocumentChange {
+            table: Table::Reference,
+            key: reference_key(&self.route, &self.reference),
+            expect,
+            content: Some(written(self)),
+            due,
+        }
+    }
+
+    /// The document is removed.
+    pub fn removal(&self, version: u64) -> DocumentChange {
+        DocumentChange {
+            table: Table::Reference,
+            key: reference_key(&self.route, &self.reference),
+            expect: Expect::Version(version),
+            content: None,
+            due: None,
+        }
+    }
+}
+
+impl Delivery {
+    /// The document's next content.
+    pub fn change(&self, expect: Expect, due: Option<Timestamp>) -> DocumentChange {
+        DocumentChange {
+            table: Table::Delivery,
+            key: self.id.clone(),
+            expect,
+            content: Some(written(self)),
+            due,
+        }
+    }
+}
+
+fn written(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).expect("a record has text keys and finite numbers only")
+}

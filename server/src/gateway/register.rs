@@ -1,0 +1,386 @@
+//! A reference comes: a worker says under which name the third party will call back.
+
+use engine::token::fingerprint;
+use engine::{Token, WaitEnd};
+use hyper::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use store::Expect;
+
+use super::deliver::Attempt;
+use super::inbox::place_members;
+use super::record::{Holder, Place, Reference, Standing, Step};
+use super::route::{REFERENCE_BYTES_MAX, Route};
+use super::{Gateway, NotStored, server_error};
+use crate::http::{Call, Reply, percent_decode};
+
+/// The body of a registration.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Registration {
+    task_token: String,
+}
+
+/// What came of a registration.
+enum Registered {
+    /// The reference is this wait's.
+    Held,
+    /// And a callback had come before; this became of it.
+    Early { delivery: String, step: Step },
+    /// Somebody else has it.
+    Taken { holder: Box<Holder>, open: bool },
+}
+
+impl Gateway {
+    /// `PUT /rejoin/references/{route}/{reference}`.
+    pub(super) async fn register(&self, path: &str, call: &Call) -> Reply {
+        let (route, reference) = match self.named(path) {
+            Ok(named) => named,
+            Err(refusal) => return refusal,
+        };
+        let registration: Registration = match serde_json::from_slice(&call.body) {
+            Ok(registration) => registration,
+            Err(why) => {
+                return Reply::refusal(
+                    StatusCode::BAD_REQUEST,
+                    "InvalidBody",
+                    format!("the body is not a registration: {why}"),
+                    "send {\"taskToken\": \"...\"} with the token that the task got from $$.Task.Token",
+                );
+            }
+        };
+        let text = registration.task_token;
+        let Ok(token) = self.0.engine.check(&text) else {
+            return Reply::refusal(
+                StatusCode::BAD_REQUEST,
+                "InvalidToken",
+                format!(
+                    "the task token {} is not one of this server",
+                    fingerprint(&text)
+                ),
+                "register at the server that runs the execution, with the token exactly as the task got it",
+            );
+        };
+        let view = match self.0.engine.wait(token).await {
+            Ok(Some(view)) => view,
+            Ok(None) => {
+                return Reply::refusal(
+                    StatusCode::GONE,
+                    "ExecutionGone",
+                    "the execution of this task token is no longer kept",
+                    "there is nothing left to wait for; no reference is needed",
+                );
+            }
+            Err(what) => return server_error(&what),
+        };
+        let (Ok(wait) | Err(wait)) = view.wait.as_ref().map_err(|ended| &ended.wait);
+        let holder = Holder {
+            token: text,
+            registered_at: self.0.clock.now(),
+            place: Place {
+                execution_arn: view.identity.arn.to_string(),
+                execution_name: view.identity.name.to_string(),
+                state_machine_arn: view.identity.state_machine_arn.to_string(),
+                state_name: wait.state_name.to_string(),
+                wait_began_at: wait.opened_at,
+                wait_deadline: wait.timeout_at,
+            },
+        };
+        let (gateway, route, busy) = (self.clone(), route.index, self.0.clock.busy());
+        let registered = tokio::spawn(async move {
+            let _busy = busy;
+            let route = &gateway.0.routes[route];
+            let registered = gateway.hold(route, &reference, holder, token).await;
+            gateway
+                .answer_registration(route, &reference, registered)
+                .await
+        });
+        registered
+            .await
+            .unwrap_or_else(|error| server_error(&error.to_string()))
+    }
+
+    /// `GET /rejoin/references/{route}/{reference}`.
+    pub(super) async fn show_reference(&self, path: &str) -> Reply {
+        let (route, name) = match self.named(path) {
+            Ok(named) => named,
+            Err(refusal) => return refusal,
+        };
+        match self.reference(&route.name, &name).await {
+            Err(what) => server_error(&what),
+            Ok(None) => Reply::refusal(
+                StatusCode::NOT_FOUND,
+                "NotFound",
+                format!(
+                    "nothing is known of the reference {name:?} on the route \"{}\"",
+                    route.name
+                ),
+                "it was never registered here, or its time is over; GET /rejoin/deliveries?reference=... shows callbacks that came with it",
+            ),
+            Ok(Some((_, reference))) => Reply::json(StatusCode::OK, &self.shown(&reference).await),
+        }
+    }
+
+    /// The route and the reference of a path `{route}/{reference}`.
+    fn named(&self, path: &str) -> Result<(&Route, String), Reply> {
+        let Some((route, reference)) = path.split_once('/') else {
+            return Err(Reply::refusal(
+                StatusCode::BAD_REQUEST,
+                "InvalidPath",
+                "the path has no reference",
+                "use /rejoin/references/ROUTE/REFERENCE, with the reference percent-encoded",
+            ));
+        };
+        let name = percent_decode(route);
+        let Some(route) = self.route_named(&name) else {
+            let known: Vec<&str> = self.0.routes.iter().map(|route| &*route.name).collect();
+            return Err(Reply::refusal(
+                StatusCode::NOT_FOUND,
+                "NoSuchRoute",
+                format!("there is no route \"{name}\""),
+                &match known.is_empty() {
+                    true => {
+                        "no routes are configured; add [[routes]] to the configuration".to_owned()
+                    }
+                    false => format!("configured are: {}", known.join(", ")),
+                },
+            ));
+        };
+        let reference = percent_decode(reference);
+        if reference.is_empty() || reference.len() > REFERENCE_BYTES_MAX {
+            return Err(Reply::refusal(
+                StatusCode::BAD_REQUEST,
+                "InvalidReference",
+                format!("the reference has {} bytes", reference.len()),
+                &format!("it must have 1 to {REFERENCE_BYTES_MAX}"),
+            ));
+        }
+        Ok((route, reference))
+    }
+
+    /// Makes the reference this holder's, and delivers what came before it.
+    async fn hold(
+        &self,
+        route: &Route,
+        name: &str,
+        holder: Holder,
+        token: Token,
+    ) -> Result<Registered, String> {
+        loop {
+            let held = match self.reference(&route.name, name).await? {
+                None => self.take(route, name, &holder, Expect::Absent).await,
+                Some((version, reference)) => {
+                    let expect = Expect::Version(version);
+                    match reference.standing {
+                        Standing::Kept {
+                            delivery, digest, ..
+                        } => {
+                            self.take_with(route, name, &holder, expect, &delivery, digest)
+                                .await
+                        }
+                        Standing::Waiting { holder: other }
+                        | Standing::Delivering { holder: other, .. }
+                        | Standing::Answered { holder: other, .. } => {
+                            if other.token == holder.token {
+                                Ok(Registered::Held)
+                            } else if self.is_open(&other).await? {
+                                Ok(Registered::Taken {
+                                    holder: other.into(),
+                                    open: true,
+                                })
+                            } else if other.place.execution_arn != holder.place.execution_arn {
+                                Ok(Registered::Taken {
+                                    holder: other.into(),
+                                    open: false,
+                                })
+                            } else {
+                                self.take(route, name, &holder, expect).await
+                            }
+                        }
+                    }
+                }
+            };
+            match held {
+                Ok(held) => {
+                    if !matches!(held, Registered::Taken { .. }) {
+                        // Only now: until the reference is stored, a callback for it is early.
+                        self.0
+                            .expected
+                            .settled(token.execution, token.wait, Some(route.index));
+                    }
+                    return Ok(held);
+                }
+                Err(NotStored::Conflict) => {}
+                Err(NotStored::Server(what)) => return Err(what),
+            }
+        }
+    }
+
+    async fn take(
+        &self,
+        route: &Route,
+        name: &str,
+        holder: &Holder,
+        expect: Expect,
+    ) -> Result<Registered, NotStored> {
+        let reference = Reference {
+            route: route.name.clone(),
+            reference: name.to_owned(),
+            standing: Standing::Waiting {
+                holder: holder.clone(),
+            },
+        };
+        let due = self.forget_at(route, holder);
+        self.commit(vec![reference.change(expect, due)]).await?;
+        Ok(Registered::Held)
+    }
+
+    /// Takes a reference that a callback is kept for, and delivers it.
+    async fn take_with(
+        &self,
+        route: &Route,
+        name: &str,
+        holder: &Holder,
+        expect: Expect,
+        delivery: &str,
+        digest: String,
+    ) -> Result<Registered, NotStored> {
+        let Some((read, mut delivery)) = self.delivery(delivery).await? else {
+            // Its record was removed; the reference alone is of no use to anybody.
+            return self.take(route, name, holder, expect).await;
+        };
+        let Some(flight) = self.0.flights.begin(&delivery.id) else {
+            self.0.flights.landed(&delivery.id).await;
+            return Err(NotStored::Conflict);
+        };
+        delivery.target = Some(holder.clone());
+        let reference = Reference {
+            route: route.name.clone(),
+            reference: name.to_owned(),
+            standing: Standing::Delivering {
+                holder: holder.clone(),
+                delivery: delivery.id.clone(),
+                digest,
+            },
+        };
+        self.commit(vec![
+            delivery.change(Expect::Version(read), self.look_after()),
+            reference.change(expect, self.forget_at(route, holder)),
+        ])
+        .await?;
+        // The registration is durable; if the rest fails the delivery is due, and comes by itself.
+        match self.deliver(&mut delivery, Attempt::First, flight).await {
+            Ok(step) => Ok(Registered::Early {
+                delivery: delivery.id,
+                step,
+            }),
+            Err(what) => {
+                eprintln!("rejoin: what became of an early callback could not be stored: {what}");
+                Ok(Registered::Held)
+            }
+        }
+    }
+
+    async fn is_open(&self, holder: &Holder) -> Result<bool, String> {
+        let Ok(token) = self.0.engine.check(&holder.token) else {
+            return Ok(false);
+        };
+        let view = self.0.engine.wait(token).await?;
+        Ok(view.is_some_and(|view| view.wait.is_ok()))
+    }
+
+    async fn answer_registration(
+        &self,
+        route: &Route,
+        name: &str,
+        registered: Result<Registered, String>,
+    ) -> Reply {
+        let early = match registered {
+            Err(what) => return server_error(&what),
+            Ok(Registered::Taken { holder, open }) => {
+                let place = &holder.place;
+                let state = if open { "waits" } else { "waited" };
+                return Reply::refusal(
+                    StatusCode::CONFLICT,
+                    "ReferenceTaken",
+                    format!(
+                        "execution {} {state} in {} under the reference {name:?} on the route \"{}\"",
+                        place.execution_name, place.state_name, route.name
+                    ),
+                    if open {
+                        "a reference names one piece of work at a time; use the reference that the third party gave for this one"
+                    } else {
+                        "a late answer to that execution must not become this one's; use a fresh reference, or set the route's used_keep_seconds lower"
+                    },
+                );
+            }
+            Ok(Registered::Held) => None,
+            Ok(Registered::Early { delivery, step }) => Some((delivery, step)),
+        };
+        let mut body = match self.reference(&route.name, name).await {
+            Ok(Some((_, reference))) => self.shown(&reference).await,
+            // It was registered, and its time was over at once (used_keep_seconds = 0).
+            Ok(None) => json!({ "route": route.name, "reference": name }),
+            Err(what) => return server_error(&what),
+        };
+        if let Some((delivery, step)) = early {
+            body["early"] = json!({
+                "deliveryId": delivery,
+                "disposition": step.disposition,
+                "note": step.note,
+            });
+        }
+        Reply::json(StatusCode::OK, &body)
+    }
+
+    /// A reference for people.
+    async fn shown(&self, reference: &Reference) -> Value {
+        let (standing, delivery) = match &reference.standing {
+            Standing::Kept {
+                delivery,
+                unknown: false,
+                ..
+            } => ("early", Some(delivery)),
+            Standing::Kept { delivery, .. } => ("unknown", Some(delivery)),
+            Standing::Waiting { .. } => ("waiting", None),
+            Standing::Delivering { delivery, .. } => ("delivering", Some(delivery)),
+            Standing::Answered { delivery, .. } => ("answered", Some(delivery)),
+        };
+        let mut shown = json!({
+            "route": reference.route,
+            "reference": reference.reference,
+            "standing": standing,
+        });
+        if let Some(delivery) = delivery {
+            shown["deliveryId"] = delivery.as_str().into();
+        }
+        if let Some(holder) = reference.standing.holder() {
+            shown["tokenFingerprint"] = fingerprint(&holder.token).into();
+            shown["registeredAt"] = holder.registered_at.to_string().into();
+            place_members(&mut shown, &holder.place);
+            shown["wait"] = self.wait_shown(holder).await;
+        }
+        shown
+    }
+
+    async fn wait_shown(&self, holder: &Holder) -> Value {
+        let view = match self.0.engine.check(&holder.token) {
+            Ok(token) => self.0.engine.wait(token).await,
+            Err(_) => Ok(None),
+        };
+        match view {
+            Err(_) => "unavailable".into(),
+            Ok(None) => "gone".into(),
+            Ok(Some(view)) => match view.wait {
+                Ok(_) => "open".into(),
+                Err(ended) => match ended.end {
+                    WaitEnd::Succeeded { .. } => "succeeded".into(),
+                    WaitEnd::Failed { .. } => "failed".into(),
+                    WaitEnd::TimedOut => "timed-out".into(),
+                    WaitEnd::HeartbeatTimedOut => "heartbeat-timed-out".into(),
+                    WaitEnd::Aborted => "aborted".into(),
+                },
+            },
+        }
+    }
+}
