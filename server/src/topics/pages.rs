@@ -1,0 +1,69 @@
+//! What people and scripts ask about topics.
+//!
+//! | request | answer |
+//! | --- | --- |
+//! | `GET /rejoin/topics` | all topics, with their subscribers |
+//! | `GET /rejoin/topics/NAME/messages?limit=N&after=ID` | what was published, newest first |
+
+use hyper::{Method, StatusCode};
+use serde_json::json;
+
+use super::Topics;
+use crate::http::{Call, Reply};
+
+const MESSAGES: usize = 100;
+const MESSAGES_MAX: usize = 1000;
+
+impl Topics {
+    /// Answers a call on `/rejoin/topics` and below; `None` if it is on another path.
+    pub async fn handle(&self, call: &Call) -> Option<Reply> {
+        let rest = call.path.strip_prefix("/rejoin/topics")?;
+        let name = rest
+            .strip_prefix('/')
+            .and_then(|rest| rest.strip_suffix("/messages"));
+        if !rest.is_empty() && name.is_none() {
+            return None;
+        }
+        if call.method != Method::GET {
+            let what = json!({ "message": "topics are read with GET; publish with sns:publish in a state machine" });
+            return Some(Reply::json(StatusCode::METHOD_NOT_ALLOWED, &what));
+        }
+        match name {
+            None => Some(Reply::json(
+                StatusCode::OK,
+                &json!({ "topics": self.list() }),
+            )),
+            Some(name) => Some(self.page(name, &call.query).await),
+        }
+    }
+
+    async fn page(&self, name: &str, query: &str) -> Reply {
+        let parameter = |name: &str| {
+            query
+                .split('&')
+                .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+        };
+        let limit = match parameter("limit").map(str::parse::<usize>) {
+            None => MESSAGES,
+            Some(Ok(limit)) if (1..=MESSAGES_MAX).contains(&limit) => limit,
+            Some(_) => {
+                let what = json!({ "message": format!("limit has to be a number from 1 to {MESSAGES_MAX}") });
+                return Reply::json(StatusCode::BAD_REQUEST, &what);
+            }
+        };
+        match self.messages(name, limit, parameter("after")).await {
+            Ok(Some(page)) => Reply::json(StatusCode::OK, &page),
+            Ok(None) => {
+                let what = json!({
+                    "message": format!("there is no topic {name}; GET /rejoin/topics lists those there are"),
+                });
+                Reply::json(StatusCode::NOT_FOUND, &what)
+            }
+            Err(what) => {
+                eprintln!("rejoin: the messages of the topic {name} could not be read: {what}");
+                let what = json!({ "message": "the messages could not be read; the server's log says why" });
+                Reply::json(StatusCode::INTERNAL_SERVER_ERROR, &what)
+            }
+        }
+    }
+}
