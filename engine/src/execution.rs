@@ -256,7 +256,8 @@ impl Execution {
 
     /// The parameters of an open wait's task: an activity task's input.
     pub fn parameters(&self, wait: WaitId) -> Option<Data> {
-        self.open_task(wait).map(|(_, task)| task.parameters.clone())
+        self.open_task(wait)
+            .map(|(_, task)| task.parameters.clone())
     }
 
     /// The waits that are open now, oldest first.
