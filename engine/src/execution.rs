@@ -201,6 +201,11 @@ impl Execution {
         [frame, self.now.deadline].into_iter().flatten().min()
     }
 
+    /// How many events its AWS history has by now.
+    pub fn history_events(&self) -> u64 {
+        self.now.history_events
+    }
+
     /// What has to leave the process because of `events`, which `decide` or `begin` just gave.
     pub fn effects(&self, events: &[Event]) -> Vec<Effect> {
         let mut effects = Vec::new();
