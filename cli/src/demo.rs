@@ -56,7 +56,11 @@ impl Demo {
                 report::print(&outcomes, self.real_time);
             }
             let all_well = outcomes.iter().all(Outcome::ok);
-            Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+            Ok(if all_well {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            })
         })
     }
 
@@ -69,8 +73,15 @@ impl Demo {
         };
         let mut outcomes = Vec::new();
         if self.real_time {
-            eprintln!("all {} rows at once, in real time; the last callback comes after 45 s ...", ROWS.len());
-            let playing: Vec<_> = ROWS.iter().map(|row| play(stage.clone(), row)).map(tokio::spawn).collect();
+            eprintln!(
+                "all {} rows at once, in real time; the last callback comes after 45 s ...",
+                ROWS.len()
+            );
+            let playing: Vec<_> = ROWS
+                .iter()
+                .map(|row| play(stage.clone(), row))
+                .map(tokio::spawn)
+                .collect();
             for row in playing {
                 let outcome = row.await.map_err(|e| format!("a row broke: {e}"))??;
                 say(&outcome);

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::connection::Connection;
 use super::subject::Subject;
+use crate::connection::Connection;
 
 /// What one run came to. Times are in milliseconds.
 #[derive(Serialize)]

@@ -34,7 +34,9 @@ impl Outcome {
             && self.error.as_deref() == self.row.error
             && self.dispositions == self.row.dispositions
             && self.alerts.len() == self.row.alerts.len()
-            && described.zip(self.row.alerts).all(|(is, must)| is.starts_with(must))
+            && described
+                .zip(self.row.alerts)
+                .all(|(is, must)| is.starts_with(must))
     }
 
     /// As one JSON object.
@@ -65,21 +67,27 @@ pub async fn read(
     from: Timestamp,
     begun: Instant,
 ) -> Result<Outcome, String> {
-    let described = stage.get(&format!("/rejoin/executions/{execution}")).await?;
+    let described = stage
+        .get(&format!("/rejoin/executions/{execution}"))
+        .await?;
     let mut last = moment(&described["stopDate"]).unwrap_or(from);
     let mut dispositions = Vec::new();
     let mut ids = Vec::new();
     for delivery in stage.deliveries_about(row).await? {
         last = last.max(moment(&delivery["receivedAt"]).unwrap_or(from));
         let steps = delivery["dispositions"].as_array().into_iter().flatten();
-        let names: Vec<&str> = steps.filter_map(|step| step["disposition"].as_str()).collect();
+        let names: Vec<&str> = steps
+            .filter_map(|step| step["disposition"].as_str())
+            .collect();
         dispositions.push(names.join(", then "));
         ids.push(delivery["id"].clone());
     }
     let mut alerts = stage.alerts().await?;
     alerts.retain(|alert| {
         // The workflow's own messages say executionId, the gateway's executionArn.
-        alert["executionId"] == *execution || alert["executionArn"] == *execution || ids.contains(&alert["deliveryId"])
+        alert["executionId"] == *execution
+            || alert["executionArn"] == *execution
+            || ids.contains(&alert["deliveryId"])
     });
     let text = |name: &str| described[name].as_str().map(str::to_owned);
     Ok(Outcome {

@@ -15,13 +15,22 @@ const RESET: &str = "\u{1b}[0m";
 
 /// Colours where a terminal shows them and its owner wants them.
 fn paint(colour: &str, text: &str) -> String {
-    let plain = !std::io::stdout().is_terminal() || std::env::var_os("NO_COLOR").is_some_and(|set| !set.is_empty());
-    if plain { text.to_owned() } else { format!("{colour}{text}{RESET}") }
+    let plain = !std::io::stdout().is_terminal()
+        || std::env::var_os("NO_COLOR").is_some_and(|set| !set.is_empty());
+    if plain {
+        text.to_owned()
+    } else {
+        format!("{colour}{text}{RESET}")
+    }
 }
 
 /// A line for a row that is done.
 pub fn progress(outcome: &Outcome) {
-    let mark = if outcome.ok() { paint(GREEN, "ok") } else { paint(RED, "WRONG") };
+    let mark = if outcome.ok() {
+        paint(GREEN, "ok")
+    } else {
+        paint(RED, "WRONG")
+    };
     println!("  {:<26} {mark}", outcome.row.scenario);
 }
 
@@ -48,14 +57,22 @@ pub fn print(outcomes: &[Outcome], real_time: bool) {
             outcome.alerts.len().to_string(),
             format!("{:.1} s", outcome.virtual_seconds),
             format!("{:.0} ms", outcome.real_ms),
-            if outcome.ok() { paint(GREEN, "ok") } else { paint(RED, "WRONG") },
+            if outcome.ok() {
+                paint(GREEN, "ok")
+            } else {
+                paint(RED, "WRONG")
+            },
         ]);
     }
     println!("\n{table}");
     println!("What the error topic heard:");
     for outcome in outcomes {
         for alert in &outcome.alerts {
-            println!("  {} {}", paint(YELLOW, &format!("[{}]", outcome.row.scenario)), first_thing(alert));
+            println!(
+                "  {} {}",
+                paint(YELLOW, &format!("[{}]", outcome.row.scenario)),
+                first_thing(alert)
+            );
         }
     }
     for outcome in outcomes.iter().filter(|outcome| !outcome.ok()) {
@@ -65,14 +82,26 @@ pub fn print(outcomes: &[Outcome], real_time: bool) {
             outcome.row.status, outcome.row.error, outcome.row.dispositions, outcome.row.alerts
         );
         let heard: Vec<&str> = outcome.alerts.iter().map(description).collect();
-        println!("  got    {} {:?} {:?} {heard:?}", outcome.status, outcome.error, outcome.dispositions);
+        println!(
+            "  got    {} {:?} {:?} {heard:?}",
+            outcome.status, outcome.error, outcome.dispositions
+        );
     }
     let well = outcomes.iter().filter(|outcome| outcome.ok()).count();
     let real: f64 = outcomes.iter().map(|outcome| outcome.real_ms).sum();
     let passed: f64 = outcomes.iter().map(|outcome| outcome.virtual_seconds).sum();
-    println!("\n{}", paint(BOLD, &format!("{well} of {} as they must be", outcomes.len())));
+    println!(
+        "\n{}",
+        paint(
+            BOLD,
+            &format!("{well} of {} as they must be", outcomes.len())
+        )
+    );
     if !real_time {
-        println!("{passed:.0} s of waiting, tested in {:.1} s. `rejoin demo --serve` leaves it running for you.", real / 1000.0);
+        println!(
+            "{passed:.0} s of waiting, tested in {:.1} s. `rejoin demo --serve` leaves it running for you.",
+            real / 1000.0
+        );
     }
 }
 
@@ -85,20 +114,38 @@ fn summary(dispositions: &[String]) -> String {
             _ => parts.push((1, disposition)),
         }
     }
-    let parts: Vec<String> =
-        parts.iter().map(|(count, name)| if *count > 1 { format!("{count} x {name}") } else { (*name).to_owned() }).collect();
-    if parts.is_empty() { "none".to_owned() } else { parts.join("; ") }
+    let parts: Vec<String> = parts
+        .iter()
+        .map(|(count, name)| {
+            if *count > 1 {
+                format!("{count} x {name}")
+            } else {
+                (*name).to_owned()
+            }
+        })
+        .collect();
+    if parts.is_empty() {
+        "none".to_owned()
+    } else {
+        parts.join("; ")
+    }
 }
 
 /// Which execution, which step, since when: what one looks for first.
 fn first_thing(alert: &Value) -> String {
     let text = |name: &str| alert[name].as_str();
     let mut line = paint(BOLD, description(alert));
-    let execution = text("executionName").or_else(|| text("executionId").and_then(|arn| arn.rsplit(':').next()));
+    let execution = text("executionName")
+        .or_else(|| text("executionId").and_then(|arn| arn.rsplit(':').next()));
     match (execution, text("stateName")) {
-        (Some(execution), Some(state)) => line.push_str(&format!(" | execution {execution}, state {state}")),
+        (Some(execution), Some(state)) => {
+            line.push_str(&format!(" | execution {execution}, state {state}"))
+        }
         (Some(execution), None) => line.push_str(&format!(" | execution {execution}")),
-        (None, _) => line.push_str(&format!(" | body {}", text("eventBody").unwrap_or_default())),
+        (None, _) => line.push_str(&format!(
+            " | body {}",
+            text("eventBody").unwrap_or_default()
+        )),
     }
     if let Some(late) = alert["lateBySeconds"].as_f64() {
         line.push_str(&format!(" | {late:.1} s late"));

@@ -23,6 +23,15 @@ pub struct Row {
 const TIMED_OUT: Option<&str> = Some("ValuationServiceTimedOut");
 const TIMED_OUT_ALERT: &str = "The valuation service timed out";
 
+/// Longer than `HeartbeatSeconds` in all, and never that long without one.
+const STEADY: &[&str] = &[
+    "heartbeat",
+    "heartbeat",
+    "heartbeat",
+    "heartbeat",
+    "delivered",
+];
+
 /// All scenarios.
 pub const ROWS: &[Row] = &[
     Row {
@@ -124,6 +133,16 @@ pub const ROWS: &[Row] = &[
         error: TIMED_OUT,
         dispositions: &["heartbeat", "heartbeat", "heartbeat"],
         alerts: &[TIMED_OUT_ALERT],
+    },
+    Row {
+        scenario: "heartbeats go on",
+        property: "Steady heartbeats",
+        heartbeats: true,
+        seconds: 60,
+        status: "SUCCEEDED",
+        error: None,
+        dispositions: STEADY,
+        alerts: &[],
     },
     Row {
         scenario: "request rejected",

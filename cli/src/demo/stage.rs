@@ -36,25 +36,42 @@ pub struct Stage {
 impl Stage {
     /// Sets the stage on a free port.
     pub async fn open(real_time: bool) -> Result<Stage, String> {
-        let clock = if real_time { Clock::real() } else { Clock::standing_at(Clock::machine_time()) };
+        let clock = if real_time {
+            Clock::real()
+        } else {
+            Clock::standing_at(Clock::machine_time())
+        };
         let folder = std::env::temp_dir().join(format!("rejoin-demo-{}", std::process::id()));
         Stage::set(clock, "127.0.0.1:0", folder).await
     }
 
     async fn set(clock: Clock, listen: &str, folder: PathBuf) -> Result<Stage, String> {
         let listener = bind(listen).await?;
-        let address = listener.local_addr().map_err(|e| format!("the listening address is not known: {e}"))?;
+        let address = listener
+            .local_addr()
+            .map_err(|e| format!("the listening address is not known: {e}"))?;
         // The service calls through the same client as the server; which it is makes no difference.
         let service = ValuationService::new(clock.clone(), server::client::Client::new());
         let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let service_address =
-            service.start(anywhere).await.map_err(|e| format!("the valuation service can't listen: {e}"))?;
+        let service_address = service
+            .start(anywhere)
+            .await
+            .map_err(|e| format!("the valuation service can't listen: {e}"))?;
         let app = open_app(clock.clone(), &folder, address, service_address).await?;
         tokio::spawn(server::http::serve(app.clone(), listener));
-        let stage = Stage { clock, app, address, service, folder: Arc::new(folder) };
+        let stage = Stage {
+            clock,
+            app,
+            address,
+            service,
+            folder: Arc::new(folder),
+        };
         for (name, definition) in [
             (loan_processor::STATE_MACHINE, loan_processor::DEFINITION),
-            (loan_processor::STATE_MACHINE_WITH_HEARTBEATS, loan_processor::DEFINITION_WITH_HEARTBEATS),
+            (
+                loan_processor::STATE_MACHINE_WITH_HEARTBEATS,
+                loan_processor::DEFINITION_WITH_HEARTBEATS,
+            ),
         ] {
             let machine = json!({
                 "name": name,
@@ -73,15 +90,21 @@ impl Stage {
         } else {
             loan_processor::STATE_MACHINE
         };
-        let name: String =
-            row.scenario.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+        let name: String = row
+            .scenario
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+            .collect();
         let request = json!({
             "stateMachineArn": format!("arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{machine}"),
             "name": name,
             "input": application(row.property).to_string(),
         });
         let started = self.call("StartExecution", &request).await?;
-        started["executionArn"].as_str().map(str::to_owned).ok_or_else(|| "a start gave no ARN".to_owned())
+        started["executionArn"]
+            .as_str()
+            .map(str::to_owned)
+            .ok_or_else(|| "a start gave no ARN".to_owned())
     }
 
     /// What the gateway kept of the callbacks that were sent about a row's property, oldest first.
@@ -90,7 +113,12 @@ impl Stage {
         let listed = self.get("/rejoin/deliveries?limit=1000").await?;
         let mut about = Vec::new();
         for brief in listed["deliveries"].as_array().into_iter().flatten().rev() {
-            let delivery = self.get(&format!("/rejoin/deliveries/{}", brief["id"].as_str().unwrap_or_default())).await?;
+            let delivery = self
+                .get(&format!(
+                    "/rejoin/deliveries/{}",
+                    brief["id"].as_str().unwrap_or_default()
+                ))
+                .await?;
             let ours = |sent: &&loan_processor::service::SentCallback| {
                 sent.name_or_number == row.property && delivery["body"] == *sent.body
             };
@@ -103,7 +131,10 @@ impl Stage {
 
     /// All messages on the error topic, oldest first.
     pub async fn alerts(&self) -> Result<Vec<Value>, String> {
-        let path = format!("/rejoin/topics/{}/messages?limit=1000", loan_processor::TOPIC);
+        let path = format!(
+            "/rejoin/topics/{}/messages?limit=1000",
+            loan_processor::TOPIC
+        );
         let listed = self.get(&path).await?;
         let messages = listed["messages"].as_array().into_iter().flatten();
         let mut alerts: Vec<Value> = messages.map(|message| message["message"].clone()).collect();
@@ -115,20 +146,27 @@ impl Stage {
     pub async fn get(&self, path: &str) -> Result<Value, String> {
         let answer = Connection::open(self.address).await?.get(path).await?;
         match answer.status {
-            200 => serde_json::from_str(&answer.body).map_err(|e| format!("{path} is not JSON: {e}")),
+            200 => {
+                serde_json::from_str(&answer.body).map_err(|e| format!("{path} is not JSON: {e}"))
+            }
             status => Err(format!("{path}: {status} {}", answer.body)),
         }
     }
 
     async fn call(&self, operation: &str, body: &Value) -> Result<Value, String> {
-        let answer = Connection::open(self.address).await?.call(operation, &body.to_string()).await?;
-        serde_json::from_str(&answer).map_err(|e| format!("{operation} did not answer with JSON: {e}"))
+        let answer = Connection::open(self.address)
+            .await?
+            .call(operation, &body.to_string())
+            .await?;
+        serde_json::from_str(&answer)
+            .map_err(|e| format!("{operation} did not answer with JSON: {e}"))
     }
 
     /// Ends the function and removes the data.
     pub async fn close(self) -> Result<(), String> {
         self.app.functions.stop().await;
-        std::fs::remove_dir_all(&*self.folder).map_err(|e| format!("{} can't be removed: {e}", self.folder.display()))
+        std::fs::remove_dir_all(&*self.folder)
+            .map_err(|e| format!("{} can't be removed: {e}", self.folder.display()))
     }
 }
 
@@ -141,18 +179,27 @@ async fn open_app(
 ) -> Result<App, String> {
     let mut config: Config = toml::from_str(loan_processor::CONFIGURATION)
         .map_err(|e| format!("the example's configuration is not right: {e}"))?;
-    let this = std::env::current_exe().map_err(|e| format!("this program's own file is not known: {e}"))?;
+    let this = std::env::current_exe()
+        .map_err(|e| format!("this program's own file is not known: {e}"))?;
     for function in config.functions.values_mut() {
-        function.program = Some(vec![this.to_string_lossy().into_owned(), "function".to_owned()]);
+        function.program = Some(vec![
+            this.to_string_lossy().into_owned(),
+            "function".to_owned(),
+        ]);
         let url = format!("http://{service_address}{VALUATIONS_PATH}");
-        function.environment.insert("VALUATION_SERVICE_URL".to_owned(), url);
+        function
+            .environment
+            .insert("VALUATION_SERVICE_URL".to_owned(), url);
     }
     for topic in config.topics.values_mut() {
         // The report shows what the topic heard; there is no need to log it as well.
         topic.subscribers.clear();
     }
     let settings = Settings {
-        place: Place { region: REGION.to_owned(), account: ACCOUNT.to_owned() },
+        place: Place {
+            region: REGION.to_owned(),
+            account: ACCOUNT.to_owned(),
+        },
         clock,
         directory: Some(folder.to_owned()),
         retention_days: RETENTION_DAYS,
@@ -179,13 +226,21 @@ pub async fn serve() -> Result<ExitCode, String> {
     let url = format!("http://{}", stage.address);
     let input = application("Late callback");
     println!("The loan processor is up at {url}, in real time. Try:\n");
-    println!("  export AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any AWS_DEFAULT_REGION={REGION}");
+    println!(
+        "  export AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any AWS_DEFAULT_REGION={REGION}"
+    );
     println!("  aws stepfunctions start-execution --endpoint-url {url} \\");
-    println!("    --state-machine-arn arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{} \\", loan_processor::STATE_MACHINE);
+    println!(
+        "    --state-machine-arn arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{} \\",
+        loan_processor::STATE_MACHINE
+    );
     println!("    --input '{input}'\n");
     println!("nameOrNumber may be: {}.", faults());
     println!("What arrived:  curl {url}/rejoin/deliveries");
-    println!("What is wrong: curl {url}/rejoin/topics/{}/messages\n", loan_processor::TOPIC);
+    println!(
+        "What is wrong: curl {url}/rejoin/topics/{}/messages\n",
+        loan_processor::TOPIC
+    );
     println!("Ctrl-C ends it and removes its data.");
     until_told_to_stop().await?;
     stage.close().await?;
@@ -199,6 +254,8 @@ fn faults() -> String {
 
 /// The function, when this program is started as one.
 pub async fn run_function() -> Result<ExitCode, String> {
-    loan_processor::request::run_function().await.map_err(|e| format!("the function ended: {e}"))?;
+    loan_processor::request::run_function()
+        .await
+        .map_err(|e| format!("the function ended: {e}"))?;
     Ok(ExitCode::SUCCESS)
 }
