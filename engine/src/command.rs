@@ -70,11 +70,12 @@ pub enum Outcome {
 /// Why a command does not apply. Nothing has changed then.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
-    /// The wait is over; what ended it stands in the execution's events ([`crate::execution::wait_end`]).
+    /// The wait is over, whether or not the execution is; what ended it stands in the execution's
+    /// events ([`crate::execution::wait_end`]), or will once the tick that is due has been sent.
     WaitEnded,
     /// The execution never had such a wait.
     NoSuchWait,
-    /// The execution has ended.
+    /// The execution has ended: it cannot be stopped.
     NotRunning,
     /// The activity task is already with a worker.
     AlreadyPickedUp,

@@ -11,6 +11,6 @@ pub const HISTORY_EVENTS_MAX: u64 = 25_000;
 /// pass, 24,856 do not).
 pub const WAIT_SECONDS_MAX: i64 = i32::MAX as i64;
 
-/// How many iterations of an inline Map run at once where `MaxConcurrency` is 0, "no limit": AWS
-/// runs about 40, so that one Map does not flood what it calls.
-pub const INLINE_MAP_CONCURRENCY: u32 = 40;
+/// An inline Map runs at most so many iterations at once, whatever `MaxConcurrency` says (and 0 says
+/// "no limit"), so that one Map does not flood what it calls.
+pub const INLINE_MAP_CONCURRENCY_MAX: u32 = 40;

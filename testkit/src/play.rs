@@ -1,17 +1,18 @@
 //! Plays a scenario on the engine alone, with a clock moved by hand.
 //!
-//! After every step the execution is rebuilt from its events, and from a snapshot that went through
-//! JSON; both must be the very same value.
+//! After every step the promise of [`crate::rebuild`] is checked, so that a scenario is a test of
+//! recovery as well.
 
 use std::sync::Arc;
 
 use asl::{Data, Failure, StateMachine, Timestamp};
 use engine::{
-    Command, CommandKind, Effect, Event, EventKind, Execution, ExecutionKey, Outcome, Snapshot,
-    Token, TokenKey, WaitEnd, WaitId, history, wait_end,
+    Command, CommandKind, Effect, Event, EventKind, Execution, ExecutionKey, Outcome, Token,
+    TokenKey, WaitEnd, WaitId, history, wait_end,
 };
 
 use crate::outline::outline;
+use crate::rebuild;
 use crate::scenario::Scenario;
 use crate::script::{Action, Step, WaitName};
 use crate::world::{self, EXECUTION_ARN, STARTED_AT};
@@ -221,16 +222,7 @@ impl Player {
     }
 
     fn check_rebuilt(&self) -> Result<(), String> {
-        let now = self.execution.snapshot();
-        if Execution::replay(self.machine.clone(), &self.events).snapshot() != now {
-            return Err("the events do not rebuild the execution".to_owned());
-        }
-        let stored = serde_json::to_string(&now).map_err(|e| e.to_string())?;
-        let read: Snapshot = serde_json::from_str(&stored).map_err(|e| e.to_string())?;
-        if Execution::restore(self.machine.clone(), read).snapshot() != now {
-            return Err("the snapshot does not restore the execution".to_owned());
-        }
-        Ok(())
+        rebuild::check(&self.machine, &self.execution, &self.events)
     }
 
     /// The outline; a task token is shown by the number of its wait.

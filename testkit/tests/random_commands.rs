@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use asl::{Data, Failure, Random, StateMachine, Timestamp};
 use engine::{
-    Command, CommandKind, Effect, Event, EventKind, Execution, Outcome, Snapshot, Status, TokenKey,
-    WaitId, history, wait_end,
+    Command, CommandKind, Effect, Event, EventKind, Execution, Outcome, Status, TokenKey, WaitId,
+    history, wait_end,
 };
+use testkit::rebuild;
 use testkit::world::{STARTED_AT, identity, machine, tokens};
 
 /// Enough for every ending; in a release build ten times as many take a second.
@@ -250,34 +251,8 @@ fn send(
 }
 
 fn check(machine: &Arc<StateMachine>, execution: &Execution, events: &[Event], seed: u64) {
-    let now = execution.snapshot();
-    let replayed = Execution::replay(machine.clone(), events);
-    assert_eq!(
-        replayed.snapshot(),
-        now,
-        "seed {seed}: the events do not rebuild the value"
-    );
-
-    let stored = serde_json::to_string(&now).expect("a snapshot can be written");
-    let read: Snapshot = serde_json::from_str(&stored).expect("a snapshot can be read");
-    let restored = Execution::restore(machine.clone(), read);
-    assert_eq!(
-        restored.snapshot(),
-        now,
-        "seed {seed}: the snapshot does not restore the value"
-    );
-    for other in [&replayed, &restored] {
-        assert_eq!(
-            other.next_timer(),
-            execution.next_timer(),
-            "seed {seed}: the timers differ"
-        );
-        let dispatches = |execution: &Execution| execution.undelivered().len();
-        assert_eq!(
-            dispatches(other),
-            dispatches(execution),
-            "seed {seed}: the dispatches differ"
-        );
+    if let Err(difference) = rebuild::check(machine, execution, events) {
+        panic!("seed {seed}: {difference}");
     }
     assert_eq!(
         execution.has_undelivered(),

@@ -7,7 +7,7 @@ use crate::decide::{Decider, Stop};
 use crate::event::{EventKind, FrameId};
 use crate::flow::Made;
 use crate::frame::Phase;
-use crate::limits::INLINE_MAP_CONCURRENCY;
+use crate::limits::INLINE_MAP_CONCURRENCY_MAX;
 
 pub(crate) fn run(
     decider: &mut Decider<'_>,
@@ -147,9 +147,8 @@ fn concurrency(
             })
         })?,
     };
-    Ok(if given == 0 {
-        INLINE_MAP_CONCURRENCY
-    } else {
-        given
+    Ok(match given {
+        0 => INLINE_MAP_CONCURRENCY_MAX,
+        given => given.min(INLINE_MAP_CONCURRENCY_MAX),
     })
 }
