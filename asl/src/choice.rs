@@ -3,6 +3,9 @@
 //! A comparison of values of different types does not hold, and is no failure; a `Variable` that
 //! selects nothing is one, except under `IsPresent`.
 
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
 use std::cmp::Ordering;
 

@@ -10,6 +10,31 @@ use std::sync::{Arc, OnceLock};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
+/// How many arrays and objects may stand inside of each other: what serde_json reads back from text.
+///
+/// A state can nest its input once more (`{"a.$": "$"}`), so a loop can build a document that could
+/// be written and not read again. Whoever accepts a state's output checks it with [`too_deep`].
+pub const DEPTH_MAX: usize = 127;
+
+/// Whether `value` nests deeper than [`DEPTH_MAX`].
+pub fn too_deep(value: &Value) -> bool {
+    fn deeper_than(value: &Value, levels: usize) -> bool {
+        match value {
+            Value::Array(items) => {
+                levels == 0 || items.iter().any(|item| deeper_than(item, levels - 1))
+            }
+            Value::Object(members) => {
+                levels == 0
+                    || members
+                        .values()
+                        .any(|member| deeper_than(member, levels - 1))
+            }
+            _ => false,
+        }
+    }
+    deeper_than(value, DEPTH_MAX)
+}
+
 /// A shared, immutable JSON document. Cloning is a reference count.
 #[derive(Clone)]
 pub struct Data(Arc<Forms>);
@@ -93,5 +118,33 @@ impl<'de> Deserialize<'de> for Data {
             text: OnceLock::from(text),
             value: OnceLock::new(),
         })))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_too_deep_can_be_read_back() {
+        for levels in [DEPTH_MAX, DEPTH_MAX + 1] {
+            let value = (0..levels).fold(Value::Null, |inner, _| Value::Array(vec![inner]));
+            assert_eq!(too_deep(&value), levels > DEPTH_MAX);
+            assert_eq!(
+                Data::parse(Data::from(value).text()).is_err(),
+                levels > DEPTH_MAX
+            );
+        }
+    }
+
+    #[test]
+    fn a_document_keeps_the_text_it_was_given() {
+        let data = Data::parse("{ \"b\": 1.0, \"a\": 2 }").expect("JSON");
+        assert_eq!(data.text(), "{ \"b\": 1.0, \"a\": 2 }");
+        assert_eq!(
+            Data::from(data.value().clone()).text(),
+            "{\"b\":1.0,\"a\":2}",
+            "in the order of the members"
+        );
     }
 }

@@ -19,6 +19,8 @@ pub mod choice;
 pub mod data;
 pub mod diagnostic;
 pub mod failure;
+#[cfg(test)]
+mod fixture;
 pub mod intrinsic;
 pub mod model;
 pub mod parse;

@@ -3,6 +3,9 @@
 //! What does not depend on the input is kept as a finished value; the rest is a tree that mirrors
 //! the template. Members keep their order, which users see in the history.
 
+#[cfg(test)]
+mod tests;
+
 use serde_json::{Map, Value};
 
 use crate::failure::Failure;

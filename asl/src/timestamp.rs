@@ -54,3 +54,30 @@ impl Timestamp {
         if upper { text.parse().ok() } else { None }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Timestamp;
+
+    /// The refused forms are recorded on AWS: `test_wait_timestamp_invalid`.
+    #[test]
+    fn a_timestamp_has_the_form_that_asl_asks_for() {
+        for (text, millis) in [
+            ("1970-01-01T00:00:01Z", Some(1000)),
+            ("1970-01-01T01:00:00.250+01:00", Some(250)),
+            ("2016-12-05T21:29:29", None),
+            ("2016-12-05 21:29:29Z", None),
+            ("05-12-2016T21:29:29Z", None),
+            ("2016-12-05T25:29:29Z", None),
+            ("2016-12-05t21:29:29z", None),
+            ("2016-12-05", None),
+            ("", None),
+        ] {
+            assert_eq!(
+                Timestamp::from_asl(text).map(|instant| instant.0),
+                millis,
+                "{text}"
+            );
+        }
+    }
+}

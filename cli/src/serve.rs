@@ -1,5 +1,6 @@
 //! `rejoin serve`: a server until it is told to stop.
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -97,39 +98,51 @@ impl Serve {
         for note in &opening.notes {
             eprintln!("rejoin: {note}");
         }
-        println!(
+        say(&format!(
             "rejoin {} listens on http://{address}",
             env!("CARGO_PKG_VERSION")
-        );
+        ));
         match &directory {
             Some(directory) => {
-                println!(
-                    "data in {} ({} executions)",
-                    directory.display(),
-                    opening.executions
-                );
+                let executions = opening.executions;
+                say(&format!(
+                    "data in {} ({executions} executions)",
+                    directory.display()
+                ));
             }
-            None => println!("data in memory: gone at the end"),
+            None => say("data in memory: gone at the end"),
         }
         if kind == ClockKind::Virtual {
-            println!(
-                "virtual clock, standing at {}: move it with POST http://{address}/rejoin/clock/advance",
-                app.clock.now()
-            );
+            let now = app.clock.now();
+            say(&format!(
+                "virtual clock, standing at {now}: move it with POST http://{address}/rejoin/clock/advance"
+            ));
         }
-        let mut stop = signal(SignalKind::terminate())
-            .map_err(|e| format!("signals can't be watched: {e}"))?;
-        let mut interrupt = signal(SignalKind::interrupt())
-            .map_err(|e| format!("signals can't be watched: {e}"))?;
         tokio::select! {
             () = server::http::serve(app.clone(), listener) => {}
-            _ = stop.recv() => {}
-            _ = interrupt.recv() => {}
+            told = until_told_to_stop() => told?,
         }
         app.functions.stop().await;
-        println!("stopped");
+        say("stopped");
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Returns at SIGTERM or Ctrl-C.
+pub async fn until_told_to_stop() -> Result<(), String> {
+    let unseen = |e| format!("signals can't be watched: {e}");
+    let mut terminate = signal(SignalKind::terminate()).map_err(unseen)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(unseen)?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+/// Prints a line. Whoever started the server may have closed its output since, which is no reason to stop.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 /// A runtime with as many threads as the machine has cores.

@@ -32,7 +32,10 @@ struct World {
 
 #[test]
 fn acknowledged_starts_and_callbacks_survive_fifty_kills_and_no_wait_ends_twice() {
-    let seed = std::env::var("SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(20_261_122_u64);
+    let seed = std::env::var("SEED")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(20_261_122_u64);
     println!("seed {seed} (SEED=... for other moments)");
     let mut random = seed;
     let folder = Folder::new("crash");
@@ -48,7 +51,9 @@ fn acknowledged_starts_and_callbacks_survive_fifty_kills_and_no_wait_ends_twice(
                 scope.spawn(|| world.work(client, &machine, &activity));
             }
             // Between 5 and 60 ms of work, then death at whatever instant that is.
-            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             let moment = Instant::now() + Duration::from_millis(5 + (random >> 33) % 55);
             while Instant::now() < moment {
                 std::thread::yield_now();
@@ -62,18 +67,32 @@ fn acknowledged_starts_and_callbacks_survive_fifty_kills_and_no_wait_ends_twice(
     // What was fetched before any of the kills can still be called back.
     let mut client = server.client();
     for (token, execution) in std::mem::take(&mut *world.open.lock().expect("no worker panicked")) {
-        assert!(world.call_back(&mut client, token, execution), "the server answers now");
+        assert!(
+            world.call_back(&mut client, token, execution),
+            "the server answers now"
+        );
     }
     let completed = world.completed.into_inner().expect("no worker panicked");
     let perhaps = world.perhaps.into_inner().expect("no worker panicked");
     let started = world.started.into_inner().expect("no worker panicked");
-    println!("{} starts and {} callbacks were acknowledged", started.len(), completed.len());
-    assert!(completed.len() > 2 * KILLS, "the kills left no time for work");
+    println!(
+        "{} starts and {} callbacks were acknowledged",
+        started.len(),
+        completed.len()
+    );
+    assert!(
+        completed.len() > 2 * KILLS,
+        "the kills left no time for work"
+    );
     for execution in &started {
         let described = client.must("DescribeExecution", &json!({ "executionArn": execution }));
         let output = described["output"].as_str();
         match completed.get(execution) {
-            Some(told) => assert_eq!(output, Some(told.as_str()), "an acknowledged callback did not count: {execution}"),
+            Some(told) => assert_eq!(
+                output,
+                Some(told.as_str()),
+                "an acknowledged callback did not count: {execution}"
+            ),
             None => {
                 let sent = perhaps.get(execution).map_or(&[][..], Vec::as_slice);
                 assert!(
@@ -82,10 +101,20 @@ fn acknowledged_starts_and_callbacks_survive_fifty_kills_and_no_wait_ends_twice(
                 );
             }
         }
-        let history = client.must("GetExecutionHistory", &json!({ "executionArn": execution, "maxResults": 1000 }));
+        let history = client.must(
+            "GetExecutionHistory",
+            &json!({ "executionArn": execution, "maxResults": 1000 }),
+        );
         let events = history["events"].as_array().expect("a history has events");
-        let ends = events.iter().filter(|event| event["type"] == "ActivitySucceeded").count();
-        assert_eq!(ends, usize::from(output.is_some()), "completions of one wait: {execution}");
+        let ends = events
+            .iter()
+            .filter(|event| event["type"] == "ActivitySucceeded")
+            .count();
+        assert_eq!(
+            ends,
+            usize::from(output.is_some()),
+            "completions of one wait: {execution}"
+        );
     }
 }
 
@@ -94,10 +123,19 @@ impl World {
     fn work(&self, mut client: Client, machine: &str, activity: &str) {
         let lock = "no worker panicked";
         while !self.stop.load(Ordering::Relaxed) {
-            let Ok((200, started)) = client.call("StartExecution", &json!({ "stateMachineArn": machine })) else { return };
-            let execution = started["executionArn"].as_str().expect("a start gives an ARN").to_owned();
+            let Ok((200, started)) =
+                client.call("StartExecution", &json!({ "stateMachineArn": machine }))
+            else {
+                return;
+            };
+            let execution = started["executionArn"]
+                .as_str()
+                .expect("a start gives an ARN")
+                .to_owned();
             self.started.lock().expect(lock).push(execution);
-            let Ok(task) = client.fetch(activity) else { return };
+            let Ok(task) = client.fetch(activity) else {
+                return;
+            };
             // Some tasks wait for a later life of the server: the oldest is called back.
             let chosen = {
                 let mut open = self.open.lock().expect(lock);
@@ -116,14 +154,28 @@ impl World {
     fn call_back(&self, client: &mut Client, token: String, execution: String) -> bool {
         let lock = "no worker panicked";
         let output = format!("{{\"n\":{}}}", self.outputs.fetch_add(1, Ordering::Relaxed));
-        match client.call("SendTaskSuccess", &json!({ "taskToken": token, "output": output })) {
+        match client.call(
+            "SendTaskSuccess",
+            &json!({ "taskToken": token, "output": output }),
+        ) {
             Ok((200, _)) => {
-                let before = self.completed.lock().expect(lock).insert(execution.clone(), output);
-                assert_eq!(before, None, "two acknowledged completions of one wait: {execution}");
+                let before = self
+                    .completed
+                    .lock()
+                    .expect(lock)
+                    .insert(execution.clone(), output);
+                assert_eq!(
+                    before, None,
+                    "two acknowledged completions of one wait: {execution}"
+                );
                 true
             }
             Ok((status, answer)) => {
-                assert_eq!((status, answer["__type"].as_str()), (400, Some("TaskTimedOut")), "{answer}");
+                assert_eq!(
+                    (status, answer["__type"].as_str()),
+                    (400, Some("TaskTimedOut")),
+                    "{answer}"
+                );
                 assert!(
                     self.perhaps.lock().expect(lock).contains_key(&execution),
                     "refused, though nobody had called back: {execution}"
@@ -131,7 +183,12 @@ impl World {
                 true
             }
             Err(_) => {
-                self.perhaps.lock().expect(lock).entry(execution.clone()).or_default().push(output);
+                self.perhaps
+                    .lock()
+                    .expect(lock)
+                    .entry(execution.clone())
+                    .or_default()
+                    .push(output);
                 self.open.lock().expect(lock).push((token, execution));
                 false
             }
@@ -149,17 +206,28 @@ fn a_thousand_parked_executions_take_their_callbacks_after_a_kill() {
     let mut tasks = Vec::new();
     for _ in 0..PARKED {
         client.must("StartExecution", &json!({ "stateMachineArn": machine }));
-        tasks.push(client.fetch(&activity).expect("an answer").expect("a task is waiting"));
+        tasks.push(
+            client
+                .fetch(&activity)
+                .expect("an answer")
+                .expect("a task is waiting"),
+        );
     }
     server.kill();
 
     let server = Server::start(&folder.0, &[]);
     let mut client = server.client();
     for (number, (token, _)) in tasks.iter().enumerate() {
-        client.must("SendTaskSuccess", &json!({ "taskToken": token, "output": number.to_string() }));
+        client.must(
+            "SendTaskSuccess",
+            &json!({ "taskToken": token, "output": number.to_string() }),
+        );
     }
     for (number, (_, execution)) in tasks.iter().enumerate() {
         let described = client.must("DescribeExecution", &json!({ "executionArn": execution }));
-        assert_eq!((&described["status"], &described["output"]), (&json!("SUCCEEDED"), &json!(number.to_string())));
+        assert_eq!(
+            (&described["status"], &described["output"]),
+            (&json!("SUCCEEDED"), &json!(number.to_string()))
+        );
     }
 }

@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 
+use asl::{Pattern, Resource, StateKind};
 use serde_json::{Value, json};
 
 use crate::apply::item;
@@ -57,13 +58,28 @@ impl ContextObject<'_> {
         if retried {
             object["State"]["RetryCount"] = frame.retries.iter().sum::<u32>().into();
         }
-        if place.state_type == StateType::Task {
+        if self.has_token() {
             object["Task"] = json!({ "Token": self.token() });
         }
         if let Some((index, value)) = self.item() {
             object["Map"] = json!({ "Item": { "Index": index, "Value": value } });
         }
         object
+    }
+
+    /// Only what others may answer shows its token (recorded: `lambda:invoke` has no `$$.Task`).
+    fn has_token(&self) -> bool {
+        let place = self.execution.now.frames[&self.frame].place();
+        match &self.execution.machine.state(place.id).kind {
+            StateKind::Task(task) => matches!(
+                task.resource,
+                Resource::Service {
+                    pattern: Pattern::WaitForTaskToken | Pattern::Sync,
+                    ..
+                }
+            ),
+            _ => false,
+        }
     }
 
     /// The token of the wait that is open, or of the one that is about to be.

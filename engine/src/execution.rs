@@ -201,6 +201,11 @@ impl Execution {
         [frame, self.now.deadline].into_iter().flatten().min()
     }
 
+    /// How many events its AWS history has by now.
+    pub fn history_events(&self) -> u64 {
+        self.now.history_events
+    }
+
     /// What has to leave the process because of `events`, which `decide` or `begin` just gave.
     pub fn effects(&self, events: &[Event]) -> Vec<Effect> {
         let mut effects = Vec::new();
@@ -256,7 +261,8 @@ impl Execution {
 
     /// The parameters of an open wait's task: an activity task's input.
     pub fn parameters(&self, wait: WaitId) -> Option<Data> {
-        self.open_task(wait).map(|(_, task)| task.parameters.clone())
+        self.open_task(wait)
+            .map(|(_, task)| task.parameters.clone())
     }
 
     /// The waits that are open now, oldest first.

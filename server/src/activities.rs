@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use engine::{CommandKind, ExecutionKey, Token, WaitId};
+use engine::{ExecutionKey, Token, WaitId};
 use hashbrown::HashMap;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;

@@ -65,16 +65,17 @@ const TARGET_PREFIX: &str = "AWSStepFunctions.";
 
 /// Answers a call at `/`.
 pub async fn handle(app: &App, call: Call) -> Reply {
-    let target = call.headers.get("x-amz-target");
-    let target = target.and_then(|value| value.to_str().ok()).unwrap_or("");
+    let target = call.header("x-amz-target").unwrap_or_default().to_owned();
     let answer = match target.strip_prefix(TARGET_PREFIX) {
+        // The one operation that waits for something, so it lets virtual time go on.
+        Some("GetActivityTask") => get_activity_task::answer(app, &call.body, call.busy).await,
         Some(operation) => perform(app, operation, &call.body).await,
         None => Err(ApiError::unknown_operation(format!(
             "The header X-Amz-Target is to name an operation, for example \
              {TARGET_PREFIX}StartExecution, not '{target}'"
         ))),
     };
-    reply(target, answer)
+    reply(&target, answer)
 }
 
 async fn perform(app: &App, operation: &str, body: &[u8]) -> Answer {
@@ -89,7 +90,6 @@ async fn perform(app: &App, operation: &str, body: &[u8]) -> Answer {
         "DescribeStateMachineForExecution" => {
             describe_state_machine_for_execution::answer(app, body).await
         }
-        "GetActivityTask" => get_activity_task::answer(app, body).await,
         "GetExecutionHistory" => get_execution_history::answer(app, body).await,
         "ListActivities" => list_activities::answer(app, body).await,
         "ListExecutions" => list_executions::answer(app, body).await,

@@ -95,8 +95,7 @@ impl App {
             routes,
             address,
         } = settings;
-        let (store, opening) = Store::open(Options { directory })
-        .map_err(|e| e.to_string())?;
+        let (store, opening) = Store::open(Options { directory }).map_err(|e| e.to_string())?;
         clock.attach(Arc::new(store.clone()));
         let client = Client::new();
         let machines = Machines::new(store.clone());

@@ -11,7 +11,11 @@ fn clock() -> Clock {
 }
 
 /// Someone who notes the time at which they wake.
-fn sleeper(clock: &Clock, until: i64, log: &Arc<Mutex<Vec<(i64, i64)>>>) -> tokio::task::JoinHandle<()> {
+fn sleeper(
+    clock: &Clock,
+    until: i64,
+    log: &Arc<Mutex<Vec<(i64, i64)>>>,
+) -> tokio::task::JoinHandle<()> {
     let (clock, log) = (clock.clone(), log.clone());
     tokio::spawn(async move {
         let _busy = clock.sleep_until(Timestamp(until)).await;

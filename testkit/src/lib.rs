@@ -5,9 +5,11 @@
 //! - [`scenario`]: a file of scenarios, read and, where asked, written anew.
 //! - [`script`]: what happens in a scenario, line by line.
 //! - [`play`]: a scenario played on the engine alone.
+//! - [`world`]: what every execution in a test needs.
 //! - [`outline`]: a history in one line an event.
 
 pub mod outline;
 pub mod play;
 pub mod scenario;
 pub mod script;
+pub mod world;

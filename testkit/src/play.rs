@@ -7,27 +7,21 @@ use std::sync::Arc;
 
 use asl::{Data, Failure, StateMachine, Timestamp};
 use engine::{
-    Command, CommandKind, Effect, Event, EventKind, Execution, ExecutionKey, Identity, Outcome,
-    Snapshot, Token, TokenKey, WaitEnd, WaitId, history, wait_end,
+    Command, CommandKind, Effect, Event, EventKind, Execution, ExecutionKey, Outcome, Snapshot,
+    Token, TokenKey, WaitEnd, WaitId, history, wait_end,
 };
 
 use crate::outline::outline;
 use crate::scenario::Scenario;
 use crate::script::{Action, Step, WaitName};
-
-const STARTED_AT: Timestamp = Timestamp(1_767_225_600_000);
-const EXECUTION_ARN: &str = "arn:aws:states:us-east-1:123456789012:execution:Machine:run";
+use crate::world::{self, EXECUTION_ARN, STARTED_AT};
 
 /// The outline of what comes of a scenario.
 ///
 /// # Errors
 /// A sentence that says which step did not go as the script says, or that the definition is refused.
 pub fn play(scenario: &Scenario) -> Result<String, String> {
-    let parsed = asl::parse(&scenario.definition);
-    let Some(machine) = parsed.machine else {
-        let faults: Vec<String> = parsed.diagnostics.iter().map(ToString::to_string).collect();
-        return Err(format!("the definition is refused: {}", faults.join("; ")));
-    };
+    let machine = world::machine(&scenario.definition)?;
     let (input, steps) = match scenario.script.first() {
         Some(Step {
             action: Action::Start(input),
@@ -36,7 +30,7 @@ pub fn play(scenario: &Scenario) -> Result<String, String> {
         _ => ("{}", &*scenario.script),
     };
     let input = Data::parse(input).map_err(|e| format!("the input is not JSON: {e}"))?;
-    let mut player = Player::start(Arc::new(machine), input)?;
+    let mut player = Player::start(machine, input)?;
     for step in steps {
         player
             .step(step)
@@ -56,17 +50,8 @@ struct Player {
 
 impl Player {
     fn start(machine: Arc<StateMachine>, input: Data) -> Result<Player, String> {
-        let identity = Identity {
-            arn: EXECUTION_ARN.into(),
-            name: "run".into(),
-            state_machine_arn: "arn:aws:states:us-east-1:123456789012:stateMachine:Machine".into(),
-            state_machine_name: "Machine".into(),
-            definition: "0".repeat(64).into(),
-            role_arn: "arn:aws:iam::123456789012:role/Role".into(),
-            input,
-            started_at: STARTED_AT,
-        };
-        let tokens = TokenKey::new(&[7; 32]);
+        let identity = world::identity(input);
+        let tokens = world::tokens();
         let (execution, events) = Execution::begin(machine.clone(), identity, 1, &tokens);
         let player = Player {
             machine,

@@ -1,1 +1,504 @@
+//! Each row is a definition and what is said about it.
 
+use serde_json::{Value, json};
+
+use super::{Parsed, definition_message, parse, parse_express};
+use crate::diagnostic::Severity;
+use crate::fixture::World;
+use crate::model::*;
+
+/// The definition of one state, with a state `Done` after it.
+fn with(state: Value) -> String {
+    json!({"StartAt": "S", "States": {"S": state, "Done": {"Type": "Succeed"}}}).to_string()
+}
+
+fn errors(text: &str) -> String {
+    let Parsed {
+        machine,
+        diagnostics,
+    } = parse(text);
+    let message = definition_message(&diagnostics);
+    assert_eq!(
+        machine.is_none(),
+        !message.is_empty(),
+        "a machine, or errors: {text}"
+    );
+    message
+}
+
+fn warnings(text: &str) -> Vec<String> {
+    let found = parse(text)
+        .diagnostics
+        .into_iter()
+        .filter(|d| d.severity == Severity::Warning);
+    found.map(|d| format!("{} {}", d.code, d.pointer)).collect()
+}
+
+fn machine(text: &str) -> StateMachine {
+    let Parsed {
+        machine,
+        diagnostics,
+    } = parse(text);
+    machine.unwrap_or_else(|| panic!("{}", definition_message(&diagnostics)))
+}
+
+/// Recorded on AWS, in the words of CreateStateMachine.
+#[test]
+fn what_aws_refuses_is_refused_in_its_words() {
+    for (text, expected) in [
+        (json!({"StartAt": "A"}).to_string(), "SCHEMA_VALIDATION_FAILED: These fields are required: [States] at /"),
+        (
+            json!({"States": {"A": {"Type": "Pass", "End": true}}}).to_string(),
+            "SCHEMA_VALIDATION_FAILED: These fields are required: [StartAt] at /",
+        ),
+        (
+            with(json!({"Type": "Wait", "Timestamp": "05-12-2016T21:29:29Z", "Next": "Done"})),
+            "SCHEMA_VALIDATION_FAILED: String does not match RFC3339 timestamp at /States/S/Timestamp",
+        ),
+        (
+            with(json!({"Type": "Wait", "Timestamp": "2016-12-05 21:29:29Z", "Next": "Done"})),
+            "SCHEMA_VALIDATION_FAILED: String does not match RFC3339 timestamp at /States/S/Timestamp",
+        ),
+        (
+            with(json!({"Type": "Wait", "Timestamp": "2016-12-05T21:29:29", "Next": "Done"})),
+            "SCHEMA_VALIDATION_FAILED: String does not match RFC3339 timestamp at /States/S/Timestamp",
+        ),
+        (
+            with(json!({"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Credentials": {}, "Next": "Done"})),
+            "SCHEMA_VALIDATION_FAILED: The field 'RoleArn' is required but was missing at /States/S/Credentials",
+        ),
+        (
+            with(json!({"Type": "Pass", "Parameters": {"parsed.$": "States.StringToJson('\"')x"}, "Next": "Done"})),
+            "SCHEMA_VALIDATION_FAILED: The value for the field 'parsed.$' must be a valid JSONPath or a valid intrinsic \
+             function call at /States/S/Parameters",
+        ),
+        (
+            with(json!({"Type": "Task", "Resource": "arn:aws:states:::dynamodb:query", "Next": "Done"})),
+            "SCHEMA_VALIDATION_FAILED: The resource provided arn:aws:states:::dynamodb:query is not recognized. The value \
+             is not a valid resource ARN, or the resource is not available in this region. at /States/S/Resource",
+        ),
+        (
+            json!({"StartAt": "P", "QueryLanguage": "JSONata",
+                   "States": {"P": {"Type": "Pass", "End": true, "QueryLanguage": "JSONPath"}}})
+            .to_string(),
+            "SCHEMA_VALIDATION_FAILED: 'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine \
+             at /States/P",
+        ),
+        // Measured on AWS by others: what concerns the graph.
+        (
+            json!({"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Pass", "Next": "A"}}})
+                .to_string(),
+            "MISSING_END_STATE: Workflow has no terminal state",
+        ),
+        (
+            json!({"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "NOPE"}}}).to_string(),
+            "MISSING_TRANSITION_TARGET: Missing 'Next' target: NOPE at /States/A/Next, \
+             MISSING_END_STATE: Workflow has no terminal state",
+        ),
+        (
+            json!({"StartAt": "p1", "States": {"p1": {"Type": "Pass", "Next": "p3"}, "p2": {"Type": "Pass", "End": true}}})
+                .to_string(),
+            "MISSING_TRANSITION_TARGET: Missing 'Next' target: p3 at /States/p1/Next, \
+             MISSING_TRANSITION_TARGET: State \"p2\" is not reachable. at /States/p2",
+        ),
+        (
+            json!({"StartAt": "x", "States": {"S": {"Type": "Succeed"}}}).to_string(),
+            "MISSING_TRANSITION_TARGET: Missing 'Next' target: x at /StartAt, \
+             MISSING_TRANSITION_TARGET: State \"S\" is not reachable. at /States/S",
+        ),
+        (
+            with(json!({"Type": "Choice", "Default": "NO", "Choices": [{"Variable": "$", "IsNull": true, "Next": "Done"}]})),
+            "MISSING_TRANSITION_TARGET: Missing 'Next' target: NO at /States/S/Default",
+        ),
+        (
+            with(json!({"Type": "Choice", "Default": "Done", "Choices": [{"Variable": "$", "StringMatches": "Test"}]})),
+            "SCHEMA_VALIDATION_FAILED: These fields are required: [Next] at /States/S/Choices[0]",
+        ),
+        (
+            with(json!({"Type": "Pass", "Catch": [], "Next": "Done"})),
+            "SCHEMA_VALIDATION_FAILED: Field 'Catch' is not supported at /States/S",
+        ),
+        (
+            with(json!({"Type": "Pass", "Output": {}, "Next": "Done"})),
+            "SCHEMA_VALIDATION_FAILED: The QueryLanguage is set to 'JSONPath', but field 'Output' is only supported for \
+             the 'JSONata' QueryLanguage at /States/S",
+        ),
+    ] {
+        assert_eq!(errors(&text), expected, "{text}");
+    }
+}
+
+#[test]
+fn an_express_machine_has_neither_activities_nor_task_tokens() {
+    for (resource, expected) in [
+        (
+            "arn:aws:states:us-east-1:1:activity:a",
+            "Express state machine does not support Activity ARN",
+        ),
+        (
+            "arn:aws:states:::sns:publish.waitForTaskToken",
+            "Express state machine does not support '.waitForTaskToken' service integration ",
+        ),
+    ] {
+        let text = with(
+            json!({"Type": "Task", "Resource": resource, "TimeoutSeconds": 1, "Next": "Done"}),
+        );
+        assert!(parse(&text).machine.is_some());
+        let refused = definition_message(&parse_express(&text).diagnostics);
+        assert_eq!(
+            refused,
+            format!("SCHEMA_VALIDATION_FAILED: {expected} at /States/S/Resource")
+        );
+    }
+}
+
+#[test]
+fn a_fault_names_its_code_and_place() {
+    let task = |field: &str, value: Value| {
+        let mut state =
+            json!({"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Next": "Done"});
+        state[field] = value;
+        with(state)
+    };
+    for (text, code, place) in [
+        (String::new(), "MISSING_DESCRIPTION", ""),
+        ("{".to_owned(), "INVALID_JSON_DESCRIPTION", ""),
+        ("[]".to_owned(), "SCHEMA_VALIDATION_FAILED", "/"),
+        ("[".repeat(100_000), "TOO_DEEPLY_NESTED", ""),
+        (json!({"StartAt": "A", "States": {}}).to_string(), "SCHEMA_VALIDATION_FAILED", "/States"),
+        (json!({"StartAt": "A", "States": []}).to_string(), "SCHEMA_VALIDATION_FAILED", "/States"),
+        (with(json!({"Next": "Done"})), "SCHEMA_VALIDATION_FAILED", "/States/S"),
+        (with(json!({"Type": "pass", "Next": "Done"})), "SCHEMA_VALIDATION_FAILED", "/States/S/Type"),
+        (with(json!({"Type": "Pass"})), "SCHEMA_VALIDATION_FAILED", "/States/S"),
+        (with(json!({"Type": "Pass", "End": "yes"})), "SCHEMA_VALIDATION_FAILED", "/States/S/End"),
+        (with(json!({"Type": "Pass", "End": true, "Next": "Done"})), "SCHEMA_VALIDATION_FAILED", "/States/S"),
+        (with(json!({"Type": "Pass", "InputPath": "a", "Next": "Done"})), "SCHEMA_VALIDATION_FAILED", "/States/S/InputPath"),
+        (with(json!({"Type": "Pass", "ResultPath": "$..a", "Next": "Done"})), "SCHEMA_VALIDATION_FAILED", "/States/S/ResultPath"),
+        (with(json!({"Type": "Pass", "Parameters": {"a": [{"b.$": "c"}]}, "Next": "Done"})), "SCHEMA_VALIDATION_FAILED", "/States/S/Parameters/a[0]"),
+        (with(json!({"Type": "Wait", "Next": "Done"})), "SCHEMA_VALIDATION_FAILED", "/States/S"),
+        (with(json!({"Type": "Wait", "Seconds": -1, "Next": "Done"})), "SCHEMA_VALIDATION_FAILED", "/States/S/Seconds"),
+        (with(json!({"Type": "Wait", "Seconds": 1, "SecondsPath": "$.a", "Next": "Done"})), "SCHEMA_VALIDATION_FAILED", "/States/S"),
+        (with(json!({"Type": "Choice", "Choices": []})), "SCHEMA_VALIDATION_FAILED", "/States/S/Choices"),
+        (with(json!({"Type": "Choice", "Choices": [{"Variable": "$", "Next": "Done"}]})), "SCHEMA_VALIDATION_FAILED", "/States/S/Choices[0]"),
+        (with(json!({"Type": "Choice", "Choices": [{"Not": {"Variable": "$", "NumericEquals": "1"}, "Next": "Done"}]})), "SCHEMA_VALIDATION_FAILED", "/States/S/Choices[0]/Not/NumericEquals"),
+        (with(json!({"Type": "Choice", "Choices": [{"And": [{"StringEquals": "a"}], "Next": "Done"}]})), "SCHEMA_VALIDATION_FAILED", "/States/S/Choices[0]/And[0]"),
+        (with(json!({"Type": "Fail", "Error": "a", "ErrorPath": "$.a"})), "SCHEMA_VALIDATION_FAILED", "/States/S"),
+        (task("TimeoutSeconds", json!(0)), "SCHEMA_VALIDATION_FAILED", "/States/S/TimeoutSeconds"),
+        (task("Resource", json!("lambda")), "SCHEMA_VALIDATION_FAILED", "/States/S/Resource"),
+        (task("Retry", json!([{"ErrorEquals": []}])), "SCHEMA_VALIDATION_FAILED", "/States/S/Retry[0]/ErrorEquals"),
+        (task("Retry", json!([{"ErrorEquals": ["States.ALL", "A"]}])), "SCHEMA_VALIDATION_FAILED", "/States/S/Retry[0]/ErrorEquals"),
+        (task("Retry", json!([{"ErrorEquals": ["States.ALL"]}, {"ErrorEquals": ["A"]}])), "SCHEMA_VALIDATION_FAILED", "/States/S/Retry[0]/ErrorEquals"),
+        (task("Retry", json!([{"ErrorEquals": ["A"], "BackoffRate": 0.5}])), "SCHEMA_VALIDATION_FAILED", "/States/S/Retry[0]/BackoffRate"),
+        (task("Retry", json!([{"ErrorEquals": ["A"], "IntervalSeconds": 5, "MaxDelaySeconds": 5}])), "SCHEMA_VALIDATION_FAILED", "/States/S/Retry[0]/MaxDelaySeconds"),
+        (task("Retry", json!([{"ErrorEquals": ["A"], "JitterStrategy": "SOME"}])), "SCHEMA_VALIDATION_FAILED", "/States/S/Retry[0]/JitterStrategy"),
+        (task("Catch", json!([{"ErrorEquals": ["A"]}])), "SCHEMA_VALIDATION_FAILED", "/States/S/Catch[0]"),
+        (task("Catch", json!([{"ErrorEquals": ["A"], "Next": "NO"}])), "MISSING_TRANSITION_TARGET", "/States/S/Catch[0]/Next"),
+        (with(json!({"Type": "Parallel", "Branches": [], "Next": "Done"})), "SCHEMA_VALIDATION_FAILED", "/States/S/Branches"),
+        (with(json!({"Type": "Parallel", "Branches": [{"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "Done"}}}], "Next": "Done"})), "MISSING_TRANSITION_TARGET", "/States/S/Branches[0]/States/A/Next"),
+        (with(json!({"Type": "Map", "Next": "Done"})), "SCHEMA_VALIDATION_FAILED", "/States/S"),
+        (with(json!({"Type": "Map", "ItemProcessor": {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}, "Next": "Done"})), "DUPLICATE_STATE_NAME", "/States/S/ItemProcessor/States/Done"),
+        (json!({"StartAt": "a".repeat(81), "States": {"a".repeat(81): {"Type": "Succeed"}}}).to_string(), "INVALID_STATE_NAME", ""),
+        // What AWS runs and this version does not.
+        (json!({"StartAt": "S", "QueryLanguage": "JSONata", "States": {"S": {"Type": "Succeed"}}}).to_string(), "NOT_SUPPORTED_YET", "/QueryLanguage"),
+        (with(json!({"Type": "Pass", "QueryLanguage": "JSONata", "Next": "Done"})), "NOT_SUPPORTED_YET", "/States/S/QueryLanguage"),
+        (with(json!({"Type": "Pass", "Assign": {"a": 1}, "Next": "Done"})), "NOT_SUPPORTED_YET", "/States/S/Assign"),
+        (task("Catch", json!([{"ErrorEquals": ["A"], "Assign": {}, "Next": "Done"}])), "NOT_SUPPORTED_YET", "/States/S/Catch[0]/Assign"),
+        (with(json!({"Type": "Map", "ItemReader": {}, "ItemProcessor": {"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}, "Next": "Done"})), "NOT_SUPPORTED_YET", "/States/S/ItemReader"),
+        (with(json!({"Type": "Map", "ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED"}, "StartAt": "A", "States": {"A": {"Type": "Succeed"}}}, "Next": "Done"})), "NOT_SUPPORTED_YET", "/States/S/ItemProcessor/ProcessorConfig/Mode"),
+    ] {
+        let diagnostics = parse(&text).diagnostics;
+        let found = diagnostics.iter().find(|d| d.severity == Severity::Error).unwrap_or_else(|| panic!("accepted: {text}"));
+        let place = if code == "INVALID_STATE_NAME" { found.pointer.clone() } else { place.to_owned() };
+        assert_eq!((found.code, &found.pointer), (code, &place), "{text}: {found}");
+    }
+}
+
+#[test]
+fn all_faults_are_found_at_once() {
+    let text = json!({"StartAt": "A", "Colour": 1, "States": {
+        "A": {"Type": "Pass", "InputPath": "x", "Parameters": {"a.$": "b", "c.$": "d"}, "Next": "NOPE"},
+        "B": {"Type": "Wait", "End": true},
+        "C": {"Type": "Task", "Resource": "r", "TimeoutSeconds": 5, "HeartbeatSeconds": 5, "End": true}
+    }});
+    let diagnostics = parse(&text.to_string()).diagnostics;
+    let places: Vec<&str> = diagnostics.iter().map(|d| d.pointer.as_str()).collect();
+    assert_eq!(
+        places,
+        [
+            "/",
+            "/States/A/Parameters",
+            "/States/A/Parameters",
+            "/States/A/Next",
+            "/States/A/InputPath",
+            "/States/B",
+            "/States/C/Resource",
+            "/States/C/HeartbeatSeconds"
+        ]
+    );
+}
+
+#[test]
+fn what_runs_and_is_probably_not_meant_is_warned_of() {
+    let callback = "arn:aws:states:::lambda:invoke.waitForTaskToken";
+    for (state, expected) in [
+        (
+            json!({"Type": "Task", "Resource": callback, "Next": "Done"}),
+            vec!["CALLBACK_WITHOUT_TIMEOUT /States/S"],
+        ),
+        (
+            json!({"Type": "Task", "Resource": callback, "TimeoutSeconds": 5, "Next": "Done"}),
+            vec![],
+        ),
+        (
+            json!({"Type": "Task", "Resource": callback, "HeartbeatSecondsPath": "$.h", "Next": "Done"}),
+            vec![],
+        ),
+        (
+            json!({"Type": "Pass", "Parameters": {"a": {"b": "$.c"}, "d": "$5"}, "Next": "Done"}),
+            vec!["NO_DOLLAR /States/S/Parameters/a/b"],
+        ),
+        (
+            json!({"Type": "Pass", "Result": "$.a", "Next": "Done"}),
+            vec!["PASS_RESULT_IS_STATIC /States/S/Result"],
+        ),
+        (
+            json!({"Type": "Choice", "Choices": [{"Variable": "$.a", "StringEquals": "$.b", "Next": "Done"}]}),
+            vec!["NO_PATH /States/S/Choices[0]/StringEquals"],
+        ),
+    ] {
+        let text = with(state);
+        assert_eq!(errors(&text), "", "a warning refuses nothing");
+        assert_eq!(warnings(&text), expected, "{text}");
+    }
+}
+
+#[test]
+fn defaults_are_filled_in() {
+    let text = with(
+        json!({"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:1:function:f", "Next": "Done",
+        "Retry": [{"ErrorEquals": ["A"]}, {"ErrorEquals": ["States.ALL"], "IntervalSeconds": 3, "MaxAttempts": 0,
+                   "BackoffRate": 1, "MaxDelaySeconds": 9, "JitterStrategy": "FULL"}],
+        "Catch": [{"ErrorEquals": ["B"], "Next": "Done"}, {"ErrorEquals": ["C"], "Next": "Done", "ResultPath": null}]}),
+    );
+    let machine = machine(&text);
+    assert_eq!(
+        (
+            machine.start_at,
+            machine.find("Done"),
+            machine.timeout_seconds
+        ),
+        (StateId(0), Some(StateId(1)), None)
+    );
+    let state = machine.state(machine.start_at);
+    assert!(state.input_path.as_ref().is_some_and(crate::Path::is_root));
+    assert!(state.output_path.as_ref().is_some_and(crate::Path::is_root));
+    let StateKind::Task(task) = &state.kind else {
+        panic!("a Task")
+    };
+    assert!(matches!(&task.resource, Resource::Function { arn } if arn.ends_with(":f")));
+    assert_eq!(task.next, Next::State(StateId(1)));
+    assert!(
+        task.result
+            .path
+            .as_ref()
+            .is_some_and(crate::ReferencePath::is_root)
+    );
+    let [first, second] = &task.recovery.retriers[..] else {
+        panic!("two retriers")
+    };
+    assert_eq!(
+        (
+            first.interval_seconds,
+            first.max_attempts,
+            first.backoff_rate
+        ),
+        (1, 3, 2.0)
+    );
+    assert_eq!((first.max_delay_seconds, first.full_jitter), (None, false));
+    assert_eq!(
+        (
+            second.interval_seconds,
+            second.max_attempts,
+            second.backoff_rate
+        ),
+        (3, 0, 1.0)
+    );
+    assert_eq!(
+        (second.max_delay_seconds, second.full_jitter),
+        (Some(9), true)
+    );
+    let paths: Vec<bool> = task
+        .recovery
+        .catchers
+        .iter()
+        .map(|catcher| catcher.result_path.is_some())
+        .collect();
+    assert_eq!(paths, [true, false], "null drops the failure");
+}
+
+#[test]
+fn a_resource_is_taken_apart() {
+    for (arn, service, action, pattern) in [
+        (
+            "arn:aws:states:::lambda:invoke",
+            "lambda",
+            "invoke",
+            Pattern::RequestResponse,
+        ),
+        (
+            "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+            "sqs",
+            "sendMessage.waitForTaskToken",
+            Pattern::WaitForTaskToken,
+        ),
+        (
+            "arn:aws:states:::states:startExecution.sync:2",
+            "states",
+            "startExecution.sync:2",
+            Pattern::Sync,
+        ),
+        (
+            "arn:aws:states:::ecs:runTask.sync",
+            "ecs",
+            "runTask.sync",
+            Pattern::Sync,
+        ),
+        (
+            "arn:aws-cn:states:::aws-sdk:s3:listBuckets",
+            "aws-sdk:s3",
+            "listBuckets",
+            Pattern::RequestResponse,
+        ),
+    ] {
+        let text = with(json!({"Type": "Task", "Resource": arn, "Next": "Done"}));
+        let machine = machine(&text);
+        let StateKind::Task(task) = &machine.states[0].kind else {
+            panic!("a Task")
+        };
+        let expected = Resource::Service {
+            arn: arn.into(),
+            service: service.into(),
+            action: action.into(),
+            pattern,
+        };
+        assert_eq!(task.resource, expected);
+    }
+}
+
+#[test]
+fn nested_states_stand_in_one_list() {
+    let inner =
+        |name: &str| json!({"StartAt": name, "States": {name: {"Type": "Pass", "End": true}}});
+    let text = json!({"StartAt": "P", "States": {
+        "P": {"Type": "Parallel", "Branches": [inner("A"), inner("B")], "Next": "M"},
+        "M": {"Type": "Map", "Iterator": inner("C"), "Parameters": {"v.$": "$$.Map.Item.Value"}, "End": true}
+    }});
+    let machine = machine(&text.to_string());
+    let names: Vec<&str> = machine.states.iter().map(|state| &*state.name).collect();
+    assert_eq!(names, ["P", "M", "A", "B", "C"]);
+    let (StateKind::Parallel(parallel), StateKind::Map(map)) =
+        (&machine.states[0].kind, &machine.states[1].kind)
+    else {
+        panic!("a Parallel and a Map")
+    };
+    assert_eq!(parallel.branches, [StateId(2), StateId(3)]);
+    assert_eq!(map.start_at, StateId(4));
+    assert!(
+        map.item_selector.is_some(),
+        "the older name of ItemSelector"
+    );
+}
+
+/// Text of a definition with bytes changed, parts doubled and parts cut, from a seed: never a panic,
+/// and either a machine or an error.
+#[test]
+fn no_text_is_too_odd() {
+    let seeds = [
+        with(
+            json!({"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken", "HeartbeatSeconds": 3,
+            "Parameters": {"a.$": "States.Format('{}', $.a[?(@.b =~ /x/ && @.c in ['d', 1])].e.length())"},
+            "ResultPath": "$.a.b[0]", "Retry": [{"ErrorEquals": ["States.ALL"], "BackoffRate": 1.5}],
+            "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Done"}], "Next": "Done"}),
+        ),
+        with(
+            json!({"Type": "Choice", "Choices": [{"And": [{"Variable": "$..a", "StringMatches": "a*"},
+            {"Not": {"Variable": "$['x','y']", "TimestampEqualsPath": "$$.a[-1:]"}}], "Next": "Done"}], "Default": "Done"}),
+        ),
+        with(
+            json!({"Type": "Parallel", "Branches": [{"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 1,
+            "Next": "F"}, "F": {"Type": "Fail", "CausePath": "States.UUID()"}}}], "Next": "Done"}),
+        ),
+        with(
+            json!({"Type": "Map", "ItemsPath": "$.l", "MaxConcurrency": 2, "ItemProcessor": {"StartAt": "I",
+            "States": {"I": {"Type": "Pass", "Result": {}, "End": true}}}, "Next": "Done"}),
+        ),
+    ];
+    let world = World::seeded(20_261_122);
+    let mut accepted = 0;
+    for round in 0..20_000 {
+        let mut text: Vec<char> = seeds[round % seeds.len()].chars().collect();
+        for _ in 0..=world.below(4) {
+            let (from, to) = (world.below(text.len()), world.below(text.len()));
+            let part: Vec<char> = text[from..(from + world.below(12)).min(text.len())].to_vec();
+            match world.below(4) {
+                0 => text[from] = text[to],
+                1 => drop(text.splice(to..to, part)),
+                2 => drop(text.remove(from)),
+                _ => {
+                    text[from] = ['"', '\\', '$', '[', ']', '(', '.', '\'', 'é', '0', '-', ',']
+                        [world.below(12)]
+                }
+            }
+        }
+        let text: String = text.into_iter().collect();
+        accepted += usize::from(errors(&text).is_empty());
+    }
+    assert!(
+        accepted > 200,
+        "the changes are small enough that some of the texts are definitions: {accepted}"
+    );
+}
+
+/// The same for expressions: what compiles can be evaluated on any document.
+#[test]
+fn no_expression_is_too_odd() {
+    let seeds = [
+        "$.a.b[0]['c','d'].e",
+        "$..a[?(@.b > 1 && !@.c || @.d in ['x', 2])].f",
+        "$.a[-2:].b[1,2].*",
+        "$.a.concat('x', $.b)",
+        "States.Format('{} \\{\\}', $.a, States.MathAdd(1, -2.5))",
+        "States.JsonMerge($.a, $$.b, false)",
+        "States.ArrayRange(1, $.n, 3)",
+        "States.Hash($.a[?(@.b =~ /a+/i)].length(), 'MD5')",
+        "$.a[(@.length-1)].sum()",
+    ];
+    let document = json!({"a": [{"b": 2, "c": null, "d": "x", "f": [1, "é"]}, "text", 3], "b": {"c": 1, "d": [[]]}, "n": 9});
+    let world = World::seeded(7);
+    let mut compiled = 0;
+    for round in 0..50_000 {
+        let mut text: Vec<char> = seeds[round % seeds.len()].chars().collect();
+        for _ in 0..=world.below(3) {
+            let (from, to) = (world.below(text.len()), world.below(text.len()));
+            match world.below(3) {
+                0 => text[from] = text[to],
+                1 => text.insert(
+                    from,
+                    [
+                        '.', '[', ']', '(', ')', '?', '@', '$', '\'', '\\', '*', 'é', '9', '!', ':',
+                    ][world.below(15)],
+                ),
+                _ => drop(text.remove(from)),
+            }
+        }
+        let text: String = text.into_iter().collect();
+        if let Ok(expression) = crate::intrinsic::Expression::parse(&text, "x.$") {
+            compiled += 1;
+            let _ = expression.evaluate(world.scope(&document));
+        }
+    }
+    assert!(
+        compiled > 2_000,
+        "the changes are small enough that some still compile: {compiled}"
+    );
+}

@@ -10,9 +10,10 @@ use serde_json::{Map, Value};
 
 use super::token::Token;
 
-/// How many places a branching path may visit. Two `..` in a row are quadratic in the size of the
-/// document; a payload (256 KiB at most) that is walked once or twice stays far below this.
-const VISITS_MAX: usize = 2_000_000;
+/// How many places a branching path may visit, those inside of its matches included. Two `..` in a
+/// row are quadratic in the size of the document, in time and in what they copy; a payload (256 KiB
+/// at most, so 128 Ki values) that is walked once or twice stays below this.
+const VISITS_MAX: usize = 1_000_000;
 
 /// What `tokens` select in `document`; `root` is what `$` means inside a filter.
 pub(super) fn select<'a>(
@@ -102,13 +103,14 @@ struct Branching<'t, 'a> {
 impl<'a> Branching<'_, 'a> {
     /// Applies step `at` to `here`. Recursion is as deep as the path has steps, which the parser limits.
     fn step(&mut self, at: usize, here: &'a Value) -> Result<(), String> {
-        self.visits += 1;
+        let (tokens, root) = (self.tokens, self.root);
+        let token = tokens.get(at);
+        self.visits += if token.is_some() { 1 } else { places(here) };
         if self.visits > VISITS_MAX {
             return Err(format!("The path visits more than {VISITS_MAX} places"));
         }
-        let (tokens, root) = (self.tokens, self.root);
         let next = at + 1;
-        let Some(token) = tokens.get(at) else {
+        let Some(token) = token else {
             self.found.push(here.clone());
             return Ok(());
         };
@@ -170,13 +172,32 @@ impl<'a> Branching<'_, 'a> {
             }
             // After `..` a filter asks each object about itself; asking the array around it as well
             // would find each of them twice.
-            let asked_by_itself = matches!(self.tokens.get(at), Some(Token::Filter(predicate))
-                if value.is_array() && !predicate.accepts(value, self.root));
-            if !asked_by_itself {
+            let applies = match (self.tokens.get(at), value) {
+                (Some(Token::Filter(predicate)), Value::Array(_)) => {
+                    predicate.accepts(value, self.root)
+                }
+                // A union that ends the path wants an object that has all of the names.
+                (Some(Token::Names(names)), Value::Object(members))
+                    if at + 1 == self.tokens.len() =>
+                {
+                    names.iter().all(|name| members.contains_key(&**name))
+                }
+                _ => true,
+            };
+            if applies {
                 self.step(at, value)?;
             }
         }
         Ok(())
+    }
+}
+
+/// How many values `value` consists of.
+fn places(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(places).sum::<usize>(),
+        Value::Object(members) => 1 + members.values().map(places).sum::<usize>(),
+        _ => 1,
     }
 }
 

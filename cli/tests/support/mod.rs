@@ -26,10 +26,19 @@ impl Server {
             .spawn()
             .expect("the server starts");
         let mut line = String::new();
-        let output = child.stdout.take().expect("the server's output was asked for");
-        BufReader::new(output).read_line(&mut line).expect("the server says something");
-        let address = line.trim().rsplit_once("http://").and_then(|(_, address)| address.parse().ok());
-        let address = address.unwrap_or_else(|| panic!("the server did not say where it listens: {line:?}"));
+        let output = child
+            .stdout
+            .take()
+            .expect("the server's output was asked for");
+        BufReader::new(output)
+            .read_line(&mut line)
+            .expect("the server says something");
+        let address = line
+            .trim()
+            .rsplit_once("http://")
+            .and_then(|(_, address)| address.parse().ok());
+        let address =
+            address.unwrap_or_else(|| panic!("the server did not say where it listens: {line:?}"));
         Server { child, address }
     }
 
@@ -42,12 +51,21 @@ impl Server {
     /// SIGTERM, and the exit status.
     pub fn terminate(&mut self) -> std::process::ExitStatus {
         let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().expect("kill runs").success());
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &id])
+                .status()
+                .expect("kill runs")
+                .success()
+        );
         self.child.wait().expect("the server's end can be seen")
     }
 
     pub fn client(&self) -> Client {
-        Client { address: self.address, stream: None }
+        Client {
+            address: self.address,
+            stream: None,
+        }
     }
 }
 
@@ -63,7 +81,8 @@ pub struct Folder(pub PathBuf);
 
 impl Folder {
     pub fn new(name: &str) -> Folder {
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
+        let path =
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&path);
         std::fs::create_dir_all(&path).expect("a folder can be made");
         Folder(path)
@@ -87,7 +106,13 @@ pub type Answer = (u16, Value);
 
 impl Client {
     /// One exchange; an error means that no whole answer came, so nothing is known.
-    pub fn send(&mut self, method: &str, path: &str, headers: &str, body: &str) -> std::io::Result<Answer> {
+    pub fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &str,
+        body: &str,
+    ) -> std::io::Result<Answer> {
         let outcome = self.exchange(method, path, headers, body);
         if outcome.is_err() {
             self.stream = None;
@@ -95,7 +120,13 @@ impl Client {
         outcome
     }
 
-    fn exchange(&mut self, method: &str, path: &str, headers: &str, body: &str) -> std::io::Result<Answer> {
+    fn exchange(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &str,
+        body: &str,
+    ) -> std::io::Result<Answer> {
         if self.stream.is_none() {
             let stream = TcpStream::connect_timeout(&self.address, Duration::from_secs(5))?;
             stream.set_nodelay(true)?;
@@ -103,13 +134,19 @@ impl Client {
             self.stream = Some(BufReader::new(stream));
         }
         let stream = self.stream.as_mut().expect("it was opened");
-        let request =
-            format!("{method} {path} HTTP/1.1\r\nHost: test\r\n{headers}Content-Length: {}\r\n\r\n{body}", body.len());
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: test\r\n{headers}Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
         stream.get_mut().write_all(request.as_bytes())?;
         let broken = || std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
         let mut line = String::new();
         stream.read_line(&mut line)?;
-        let status = line.split(' ').nth(1).and_then(|code| code.parse().ok()).ok_or_else(broken)?;
+        let status = line
+            .split(' ')
+            .nth(1)
+            .and_then(|code| code.parse().ok())
+            .ok_or_else(broken)?;
         let mut length = 0;
         loop {
             line.clear();
@@ -132,8 +169,9 @@ impl Client {
 
     /// An operation of the Step Functions API.
     pub fn call(&mut self, operation: &str, body: &Value) -> std::io::Result<Answer> {
-        let headers =
-            format!("Content-Type: application/x-amz-json-1.0\r\nX-Amz-Target: AWSStepFunctions.{operation}\r\n");
+        let headers = format!(
+            "Content-Type: application/x-amz-json-1.0\r\nX-Amz-Target: AWSStepFunctions.{operation}\r\n"
+        );
         self.send("POST", "/", &headers, &body.to_string())
     }
 
@@ -141,15 +179,21 @@ impl Client {
     pub fn fetch(&mut self, activity: &str) -> std::io::Result<Option<(String, String)>> {
         let (status, task) = self.call("GetActivityTask", &json!({ "activityArn": activity }))?;
         assert_eq!(status, 200, "GetActivityTask: {task}");
-        let Some(token) = task["taskToken"].as_str() else { return Ok(None) };
+        let Some(token) = task["taskToken"].as_str() else {
+            return Ok(None);
+        };
         let input: Value = serde_json::from_str(task["input"].as_str().unwrap_or_default())?;
-        let execution = input["execution"].as_str().expect("the task's input names its execution");
+        let execution = input["execution"]
+            .as_str()
+            .expect("the task's input names its execution");
         Ok(Some((token.to_owned(), execution.to_owned())))
     }
 
     /// An operation that has to succeed.
     pub fn must(&mut self, operation: &str, body: &Value) -> Value {
-        let (status, answer) = self.call(operation, body).unwrap_or_else(|e| panic!("{operation}: {e}"));
+        let (status, answer) = self
+            .call(operation, body)
+            .unwrap_or_else(|e| panic!("{operation}: {e}"));
         assert_eq!(status, 200, "{operation} {body}: {answer}");
         answer
     }
@@ -157,7 +201,10 @@ impl Client {
     /// An activity, and a machine with one task for it whose input is `{"execution": ARN}`; gives the two ARNs.
     pub fn make_machine(&mut self, name: &str) -> (String, String) {
         let activity = self.must("CreateActivity", &json!({ "name": name }));
-        let activity = activity["activityArn"].as_str().expect("an activity has an ARN").to_owned();
+        let activity = activity["activityArn"]
+            .as_str()
+            .expect("an activity has an ARN")
+            .to_owned();
         let definition = json!({
             "StartAt": "Ask",
             "States": { "Ask": {
@@ -172,6 +219,12 @@ impl Client {
             "CreateStateMachine",
             &json!({ "name": name, "definition": definition.to_string(), "roleArn": "arn:aws:iam::123456789012:role/test" }),
         );
-        (activity, machine["stateMachineArn"].as_str().expect("a machine has an ARN").to_owned())
+        (
+            activity,
+            machine["stateMachineArn"]
+                .as_str()
+                .expect("a machine has an ARN")
+                .to_owned(),
+        )
     }
 }

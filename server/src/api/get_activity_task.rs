@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
+use crate::clock::Busy;
 
 use super::arn::{self, Resource};
 use super::error::ApiError;
@@ -31,7 +32,7 @@ struct Response<'a> {
     input: Option<&'a str>,
 }
 
-pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
+pub(super) async fn answer(app: &App, body: &[u8], busy: Busy) -> Answer {
     let request: Request = read(body)?;
     let mut check = Check::new();
     let arn = check.required("activityArn", &request.activity_arn, validation::ARN);
@@ -43,8 +44,14 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         return Err(ApiError::activity_does_not_exist(arn));
     }
     let worker = worker.map(str::to_owned);
-    let fetched = app.activities.fetch(arn, worker, PATIENCE).await;
-    let task = fetched.map_err(ApiError::server)?;
+    // While there are tasks, time stands still; it goes on for a worker that has to wait.
+    let at_hand = app.activities.fetch(arn, worker.clone(), Duration::ZERO);
+    let mut task = at_hand.await.map_err(ApiError::server)?;
+    drop(busy);
+    if task.is_none() {
+        let coming = app.activities.fetch(arn, worker, PATIENCE);
+        task = coming.await.map_err(ApiError::server)?;
+    }
     write(&Response {
         task_token: task.as_ref().map(|task| task.token.as_str()),
         input: task.as_ref().map(|task| task.input.as_str()),

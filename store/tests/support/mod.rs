@@ -1,6 +1,7 @@
 //! What the store's tests share: seeded randomness, and commits that are short to write.
 #![allow(dead_code)] // Each test binary uses its own part.
 
+pub mod crash_disk;
 pub mod event;
 
 use std::sync::Arc;
