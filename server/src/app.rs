@@ -128,6 +128,7 @@ impl App {
             runner.clone(),
             topics.clone(),
         )?;
+        gateway.announce(address);
         let activities = ActivityQueues::default();
         activities.connect(runner.clone());
         let retention = Retention::new(

@@ -61,6 +61,8 @@ mod receive;
 mod record;
 mod register;
 pub mod route;
+#[cfg(test)]
+mod tests;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
