@@ -183,7 +183,8 @@ fn some_commit(random: &mut Random, model: &mut Model, clock: i64) -> (Commit, O
         }
         let events = (0..random.below(4))
             .map(|_| match random.below(30) {
-                0 => large_event(clock, 12_000),
+                // The largest do not fit into a usual segment.
+                0 => large_event(clock, if random.one_in(4) { 80_000 } else { 12_000 }),
                 n => {
                     if n < 10 {
                         large_event(clock, 300)

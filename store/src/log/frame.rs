@@ -18,7 +18,7 @@
 //! without gaps, and each says with which number its batch began. So if record *n* is unreadable
 //! and anywhere behind it a readable record belongs to a batch that began after *n*, then *n* was
 //! durable, and acknowledged, before that batch was written: this is damage, and opening is refused.
-//! If there is none, *n* belongs to the last batch, and what follows is cut off as torn. (Damage to
+//! So it is if a later segment was written to, or the segment counts as full. If there is none of that, *n* belongs to the last batch, and what follows is cut off as torn. (Damage to
 //! exactly the last batch looks the same; that can't be told apart without a second sync per batch.)
 
 use crc32fast::Hasher;

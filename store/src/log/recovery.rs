@@ -109,7 +109,11 @@ pub(crate) fn recover(disk: Arc<dyn Disk>, sizes: &Sizes) -> Result<Recovered, S
             let segment = to_apply
                 .recv()
                 .map_err(|_| "the thread that reads segments has ended".to_string())?;
-            reading.take(*number, segment.map_err(unreadable)?)?;
+            reading.take(
+                *number,
+                segment.map_err(unreadable)?,
+                has_index_file(*number),
+            )?;
         }
         Ok::<(), String>(())
     })?;
@@ -193,7 +197,7 @@ fn format(disk: &dyn Disk, names: &[String], empty: bool) -> Result<u32, String>
         // A random number without a further dependency: what keys the hash maps of this process.
         let random =
             std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), FORMAT_FILE) as u32;
-        let text = format!("rejoin store\nformat {FORMAT_VERSION}\nsalt {random:08x}\n");
+        let text = format_text(random);
         disk.replace(FORMAT_FILE, text.as_bytes())
             .map_err(|error| format!("a store can't be made in {place}: {error}"))?;
         return Ok(random);
@@ -217,10 +221,21 @@ fn format(disk: &dyn Disk, names: &[String], empty: bool) -> Result<u32, String>
             "the store in {place} has format {version}, but this program knows only up to format {FORMAT_VERSION}. Start a newer program, or choose another directory."
         ));
     }
-    lines
+    let salt = lines
         .next()
         .and_then(|line| u32::from_str_radix(line.strip_prefix("salt ")?, 16).ok())
-        .ok_or_else(damaged)
+        .ok_or_else(damaged)?;
+    // With a wrong salt every record would look torn.
+    if text != format_text(salt) {
+        return Err(damaged());
+    }
+    Ok(salt)
+}
+
+fn format_text(salt: u32) -> String {
+    let text = format!("rejoin store\nformat {FORMAT_VERSION}\nsalt {salt:08x}\n");
+    let check = checksum(0, text.as_bytes());
+    format!("{text}check {check:08x}\n")
 }
 
 fn read_all(file: &dyn File) -> io::Result<Vec<u8>> {
@@ -239,8 +254,6 @@ pub(crate) fn read_sealed(disk: &dyn Disk, salt: u32, number: u32) -> Option<Sea
 struct Stop {
     segment: u32,
     offset: usize,
-    /// The record that is missing.
-    sequence: u64,
 }
 
 struct Reading<'a> {
@@ -256,10 +269,10 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    fn take(&mut self, number: u32, read: Read) -> Result<(), String> {
+    fn take(&mut self, number: u32, read: Read, sealed: bool) -> Result<(), String> {
         match read {
-            Read::Sealed(sealed) => self.take_sealed(&sealed),
-            Read::Bytes(bytes) => self.take_bytes(number, &bytes),
+            Read::Sealed(contents) => self.take_sealed(&contents),
+            Read::Bytes(bytes) => self.take_bytes(number, &bytes, sealed),
         }
     }
 
@@ -292,9 +305,10 @@ impl Reading<'_> {
         Ok(())
     }
 
-    fn take_bytes(&mut self, number: u32, bytes: &[u8]) -> Result<(), String> {
+    fn take_bytes(&mut self, number: u32, bytes: &[u8], sealed: bool) -> Result<(), String> {
         if let Some(stop) = &self.stop {
-            if durable_behind(self.salt, bytes, 0, stop.sequence) {
+            // A batch lies in one segment, so what was written to a later one came after a sync.
+            if bytes.iter().any(|byte| *byte != 0) {
                 return Err(damaged(self.place, stop.segment, stop.offset));
             }
             self.ends.push(0);
@@ -318,13 +332,13 @@ impl Reading<'_> {
             )
         })?;
         if bytes[end..].iter().any(|byte| *byte != 0) {
-            if durable_behind(self.salt, bytes, end, next) {
+            // A segment with an index file was full, and so written to its end and synced.
+            if sealed || durable_behind(self.salt, bytes, end, next) {
                 return Err(damaged(self.place, number, end));
             }
             self.stop = Some(Stop {
                 segment: number,
                 offset: end,
-                sequence: next,
             });
         }
         if end > 0 {

@@ -6,6 +6,7 @@ use asl::{Data, Timestamp};
 use engine::{Event, EventKind, FrameId, Identity, Snapshot, WaitId};
 
 /// An event that is told from others by its time.
+#[allow(dead_code)] // The benchmark has large ones.
 pub fn event(at: i64) -> Event {
     Event {
         at: Timestamp(at),
