@@ -129,6 +129,7 @@ impl App {
             topics.clone(),
         )?;
         gateway.announce(address);
+        gateway.announce(address);
         let activities = ActivityQueues::default();
         activities.connect(runner.clone());
         let retention = Retention::new(
