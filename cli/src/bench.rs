@@ -83,6 +83,7 @@ impl Bench {
             "start p50/p99 ms",
             "callback acknowledged p50/p99 ms",
             "callback to end p50/p99 ms",
+            "CPU us server/driver",
             "raw append+fdatasync records/s",
         ]);
         let mut rows = Vec::new();
@@ -105,6 +106,7 @@ impl Bench {
                 row.start.to_string(),
                 row.acknowledged.to_string(),
                 row.ended.to_string(),
+                format!("{:.0} / {:.0}", row.server_cpu_us, row.driver_cpu_us),
                 format!("{raw:.0}"),
             ]);
             rows.push(row);

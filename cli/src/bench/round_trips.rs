@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::subject::Subject;
+use super::subject::{Subject, cpu_seconds_of};
 use crate::connection::Connection;
 
 /// What one run came to. Times are in milliseconds.
@@ -23,6 +23,10 @@ pub struct Row {
     pub acknowledged: Quantiles,
     /// SendTaskSuccess sent to the execution seen ended.
     pub ended: Quantiles,
+    /// Processor time of the server for one round trip, in microseconds.
+    pub server_cpu_us: f64,
+    /// And of the load driver.
+    pub driver_cpu_us: f64,
     /// The machine's limit at this group size, 1 KiB records.
     pub raw_appends_per_second: f64,
 }
@@ -49,6 +53,7 @@ pub async fn drive(directory: &Path, in_flight: usize, seconds: f64) -> Result<R
     for lane in 0..in_flight {
         lanes.push(Lane::open(subject.address, &format!("lane-{lane}")).await?);
     }
+    let (server_cpu, driver_cpu) = (subject.cpu_seconds()?, cpu_seconds_of("self")?);
     let begun = Instant::now();
     let end = begun + Duration::from_secs_f64(seconds);
     let mut running = tokio::task::JoinSet::new();
@@ -63,9 +68,12 @@ pub async fn drive(directory: &Path, in_flight: usize, seconds: f64) -> Result<R
         all.ended.extend(times.ended);
     }
     let elapsed = begun.elapsed().as_secs_f64();
+    let number = all.ended.len() as f64;
     Ok(Row {
         in_flight,
-        round_trips_per_second: all.ended.len() as f64 / elapsed,
+        round_trips_per_second: number / elapsed,
+        server_cpu_us: (subject.cpu_seconds()? - server_cpu) * 1e6 / number,
+        driver_cpu_us: (cpu_seconds_of("self")? - driver_cpu) * 1e6 / number,
         start: Quantiles::of(all.start),
         acknowledged: Quantiles::of(all.acknowledged),
         ended: Quantiles::of(all.ended),

@@ -72,6 +72,11 @@ impl Subject {
             .ok_or_else(|| "the server's memory can't be read".to_owned())
     }
 
+    /// Processor time used so far, in seconds.
+    pub fn cpu_seconds(&self) -> Result<f64, String> {
+        cpu_seconds_of(&self.child.id().to_string())
+    }
+
     /// Ends it at once, as `kill -9` does.
     pub fn kill(mut self) {
         self.end();
@@ -110,4 +115,25 @@ pub async fn at_rest(directory: &Path) -> Result<AtRest, String> {
         idle_mib: idle as f64 / (1024.0 * 1024.0),
         binary_mb: program.len() as f64 / 1e6,
     })
+}
+
+/// Processor time, user and system, that a process has used, in seconds.
+pub fn cpu_seconds_of(process: &str) -> Result<f64, String> {
+    /// What the kernel counts in (`sysconf(_SC_CLK_TCK)`), the same on every Linux of today.
+    const TICKS_PER_SECOND: f64 = 100.0;
+    let unread = || format!("the processor time of process {process} can't be read");
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).map_err(|_| unread())?;
+    // The second field, the program's name in brackets, may have spaces; utime and stime are the 14th and 15th.
+    let (_, after_name) = stat.rsplit_once(')').ok_or_else(unread)?;
+    let fields: Vec<f64> = after_name
+        .split_whitespace()
+        .skip(11)
+        .take(2)
+        .filter_map(|field| field.parse().ok())
+        .collect();
+    if fields.len() == 2 {
+        Ok((fields[0] + fields[1]) / TICKS_PER_SECOND)
+    } else {
+        Err(unread())
+    }
 }
