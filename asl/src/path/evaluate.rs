@@ -44,7 +44,7 @@ fn walk<'a>(tokens: &[Token], document: &'a Value) -> Result<Cow<'a, Value>, Str
                 Value::Object(members) => {
                     return Ok(Cow::Owned(Value::Object(merge(names, members))));
                 }
-                other => return Err(not_an_object(tokens, at, other)),
+                _ => return Err(not_an_object(tokens, at)),
             },
             Token::Function(call) => return call.apply(here, document).map(Cow::Owned),
             Token::Name(name) => match here {
@@ -58,10 +58,15 @@ fn walk<'a>(tokens: &[Token], document: &'a Value) -> Result<Cow<'a, Value>, Str
                         ));
                     }
                 },
-                other => return Err(not_an_object(tokens, at, other)),
+                _ => return Err(not_an_object(tokens, at)),
             },
             Token::Index(index) => match here {
-                Value::Array(items) => item(items, *index).ok_or_else(|| no_results(tokens))?,
+                Value::Array(items) => item(items, *index).ok_or_else(|| {
+                    format!(
+                        "Index out of bounds when evaluating path {}",
+                        written(&tokens[..=at])
+                    )
+                })?,
                 other => return Err(not_an_array(tokens, at, other)),
             },
             Token::Indices(_)
@@ -246,24 +251,12 @@ fn no_results(tokens: &[Token]) -> String {
     format!("No results for path: {}", written(tokens))
 }
 
-fn not_an_object(tokens: &[Token], at: usize, found: &Value) -> String {
-    let class = match found {
-        Value::Null => "null",
-        Value::Bool(_) => "java.lang.Boolean",
-        Value::String(_) => "java.lang.String",
-        Value::Number(n) if n.is_f64() => "java.lang.Double",
-        Value::Number(n) if n.as_i64().is_some_and(|n| i32::try_from(n).is_ok()) => {
-            "java.lang.Integer"
-        }
-        Value::Number(_) => "java.lang.Long",
-        Value::Array(_) => "java.util.ArrayList",
-        Value::Object(_) => "java.util.LinkedHashMap",
-    };
+/// In the words of Jayway 2.0; users quote this one from AWS (awsdocs/aws-step-functions-developer-guide#5).
+fn not_an_object(tokens: &[Token], at: usize) -> String {
     format!(
-        "Expected to find an object with property {} in path {} but found '{class}'. This is not a json object \
-         according to the JsonProvider: 'com.jayway.jsonpath.spi.json.JacksonJsonProvider'.",
+        "Property {} not found in path {}",
         tokens[at],
-        written(&tokens[..at]),
+        written(&tokens[..at])
     )
 }
 
