@@ -233,6 +233,20 @@ impl StateType {
         }
     }
 
+    /// As a definition spells it, and as the history's event types begin.
+    pub fn name(self) -> &'static str {
+        match self {
+            StateType::Task => "Task",
+            StateType::Pass => "Pass",
+            StateType::Wait => "Wait",
+            StateType::Choice => "Choice",
+            StateType::Succeed => "Succeed",
+            StateType::Fail => "Fail",
+            StateType::Parallel => "Parallel",
+            StateType::Map => "Map",
+        }
+    }
+
     /// What the history calls a state of this type that is given up; the others are over at once.
     pub(crate) fn aborted_name(self) -> Option<&'static str> {
         match self {

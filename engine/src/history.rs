@@ -35,8 +35,25 @@ pub struct HistoryEvent {
     pub at: Timestamp,
     /// The event's type, for example `TaskStateEntered`.
     pub event_type: String,
-    /// The member that holds the details, and what is in it.
-    pub details: Option<(&'static str, Map<String, Value>)>,
+    /// What is in the member that [`HistoryEvent::details_name`] names.
+    pub details: Option<Map<String, Value>>,
+}
+
+impl HistoryEvent {
+    /// The member that holds the details. States of all types share theirs, and every other type of
+    /// event has its own.
+    pub fn details_name(&self) -> String {
+        for (end, name) in [
+            ("StateEntered", "stateEnteredEventDetails"),
+            ("StateExited", "stateExitedEventDetails"),
+        ] {
+            if self.event_type.ends_with(end) {
+                return name.to_owned();
+            }
+        }
+        let (first, rest) = self.event_type.split_at(1);
+        format!("{}{rest}EventDetails", first.to_ascii_lowercase())
+    }
 }
 
 /// As the AWS JSON protocol writes it: the timestamp in seconds, with a fraction.
@@ -47,8 +64,8 @@ impl Serialize for HistoryEvent {
         map.serialize_entry("type", &self.event_type)?;
         map.serialize_entry("id", &self.id)?;
         map.serialize_entry("previousEventId", &self.previous_event_id)?;
-        if let Some((name, details)) = &self.details {
-            map.serialize_entry(name, details)?;
+        if let Some(details) = &self.details {
+            map.serialize_entry(&self.details_name(), details)?;
         }
         map.end()
     }
@@ -60,7 +77,6 @@ pub fn project(events: &[Event], include_data: bool) -> Vec<HistoryEvent> {
         history: Vec::with_capacity(events.len() + events.len() / 4),
         frames: HashMap::new(),
         identity: None,
-        failed_event: 0,
         include_data,
     };
     for event in events {
@@ -73,8 +89,6 @@ struct Projection {
     history: Vec<HistoryEvent>,
     frames: HashMap<FrameId, Thread>,
     identity: Option<Arc<Identity>>,
-    /// The event that failed, for what comes of it.
-    failed_event: u64,
     include_data: bool,
 }
 
@@ -95,7 +109,7 @@ struct Thread {
     outputs: Vec<Option<Data>>,
 }
 
-type Details = Option<(&'static str, Map<String, Value>)>;
+type Details = Option<Map<String, Value>>;
 
 impl Projection {
     fn follow(&mut self, event: &Event) {
@@ -112,25 +126,15 @@ impl Projection {
                 );
                 let mut details = self.payload("input", &identity.input);
                 details.insert("roleArn".into(), (*identity.role_arn).into());
-                self.write(
-                    at,
-                    0,
-                    "ExecutionStarted",
-                    Some(("executionStartedEventDetails", details)),
-                );
+                self.write(at, 0, "ExecutionStarted", Some(details));
                 self.identity = Some(identity.clone());
             }
             EventKind::StateEntered { name, state_type } => {
                 let input = self.data(id);
                 let mut details = object(&[("name", Some((**name).into()))]);
                 details.extend(self.payload("input", &input));
-                let event_type = format!("{state_type:?}StateEntered");
-                self.chain(
-                    id,
-                    at,
-                    &event_type,
-                    Some(("stateEnteredEventDetails", details)),
-                );
+                let event_type = format!("{}StateEntered", state_type.name());
+                self.chain(id, at, &event_type, Some(details));
                 self.thread(id).state = Some((name.clone(), *state_type));
             }
             EventKind::StateExited { output } => {
@@ -148,13 +152,8 @@ impl Projection {
                 let (name, state_type) = self.state(id);
                 let mut details = object(&[("name", Some((*name).into()))]);
                 details.extend(self.payload("output", &output));
-                let event_type = format!("{state_type:?}StateExited");
-                self.chain(
-                    id,
-                    at,
-                    &event_type,
-                    Some(("stateExitedEventDetails", details)),
-                );
+                let event_type = format!("{}StateExited", state_type.name());
+                self.chain(id, at, &event_type, Some(details));
             }
             EventKind::TaskScheduled {
                 resource,
@@ -180,12 +179,7 @@ impl Projection {
             }
             EventKind::TaskPickedUp { worker, .. } => {
                 let details = object(&[("workerName", worker.clone().map(Into::into))]);
-                self.chain(
-                    id,
-                    at,
-                    "ActivityStarted",
-                    Some(("activityStartedEventDetails", details)),
-                );
+                self.chain(id, at, "ActivityStarted", Some(details));
             }
             EventKind::TaskSucceeded { output, .. } => {
                 let payload = self.payload("output", output);
@@ -228,12 +222,7 @@ impl Projection {
             EventKind::MapStarted { items, length, .. } => {
                 let items = items.clone().unwrap_or_else(|| self.data(id));
                 let details = object(&[("length", Some((*length).into()))]);
-                let started = self.chain(
-                    id,
-                    at,
-                    "MapStateStarted",
-                    Some(("mapStateStartedEventDetails", details)),
-                );
+                let started = self.chain(id, at, "MapStateStarted", Some(details));
                 let thread = self.thread(id);
                 thread.outputs = vec![None; *length as usize];
                 thread.items = Some(items);
@@ -255,12 +244,7 @@ impl Projection {
                 });
                 self.open(id, *parent, *index, input, 0);
                 let details = self.iteration(id);
-                let started = self.write(
-                    at,
-                    room,
-                    "MapIterationStarted",
-                    Some(("mapIterationStartedEventDetails", details)),
-                );
+                let started = self.write(at, room, "MapIterationStarted", Some(details));
                 self.thread(id).last = started;
             }
             EventKind::BranchSucceeded => {
@@ -272,87 +256,62 @@ impl Projection {
             EventKind::IterationSucceeded => {
                 let details = self.iteration(id);
                 let (iteration, parent) = self.close(id);
-                let succeeded = self.write(
-                    at,
-                    iteration.last,
-                    "MapIterationSucceeded",
-                    Some(("mapIterationSucceededEventDetails", details)),
-                );
+                let succeeded =
+                    self.write(at, iteration.last, "MapIterationSucceeded", Some(details));
                 let map = self.thread(parent);
                 map.last = succeeded;
                 map.room = iteration.last;
                 map.outputs[iteration.index as usize] = iteration.data;
             }
             EventKind::BranchFailed => {
-                self.failed_event = self.thread(id).last;
-                self.branch_aborted(id, at);
+                let failed = self.thread(id).last;
+                self.branch_over(id, at, failed);
             }
-            EventKind::BranchAborted => self.branch_aborted(id, at),
+            EventKind::BranchAborted => {
+                let failed = self.parents_last(id);
+                self.branch_over(id, at, failed);
+            }
             EventKind::IterationFailed => {
-                self.failed_event = self.thread(id).last;
-                self.iteration_over(
-                    id,
-                    at,
-                    "MapIterationFailed",
-                    "mapIterationFailedEventDetails",
-                );
+                let failed = self.thread(id).last;
+                self.iteration_over(id, at, "MapIterationFailed", failed);
             }
             EventKind::IterationAborted => {
-                self.iteration_over(
-                    id,
-                    at,
-                    "MapIterationAborted",
-                    "mapIterationAbortedEventDetails",
-                );
+                let failed = self.parents_last(id);
+                self.iteration_over(id, at, "MapIterationAborted", failed);
             }
             EventKind::ChildrenSucceeded => {
                 let (_, state_type) = self.state(id);
                 let previous = self.thread(id).last;
-                self.write(at, previous, &format!("{state_type:?}StateSucceeded"), None);
+                self.write(
+                    at,
+                    previous,
+                    &format!("{}StateSucceeded", state_type.name()),
+                    None,
+                );
             }
             EventKind::ChildrenFailed => {
                 let (_, state_type) = self.state(id);
-                self.chain(id, at, &format!("{state_type:?}StateFailed"), None);
+                self.chain(id, at, &format!("{}StateFailed", state_type.name()), None);
             }
             EventKind::ExecutionSucceeded => {
                 let output = self.data(id);
                 let details = self.payload("output", &output);
-                self.chain(
-                    id,
-                    at,
-                    "ExecutionSucceeded",
-                    Some(("executionSucceededEventDetails", details)),
-                );
+                self.chain(id, at, "ExecutionSucceeded", Some(details));
             }
             EventKind::ExecutionFailed { failure } => {
                 let details = failure_details(failure);
-                self.chain(
-                    id,
-                    at,
-                    "ExecutionFailed",
-                    Some(("executionFailedEventDetails", details)),
-                );
+                self.chain(id, at, "ExecutionFailed", Some(details));
             }
             EventKind::ExecutionTimedOut => {
                 let details = object(&[("error", Some("States.Timeout".into()))]);
-                self.write(
-                    at,
-                    0,
-                    "ExecutionTimedOut",
-                    Some(("executionTimedOutEventDetails", details)),
-                );
+                self.write(at, 0, "ExecutionTimedOut", Some(details));
             }
             EventKind::ExecutionAborted { error, cause } => {
                 let details = object(&[
                     ("error", error.clone().map(Into::into)),
                     ("cause", cause.clone().map(Into::into)),
                 ]);
-                self.write(
-                    at,
-                    0,
-                    "ExecutionAborted",
-                    Some(("executionAbortedEventDetails", details)),
-                );
+                self.write(at, 0, "ExecutionAborted", Some(details));
             }
         }
     }
@@ -396,23 +355,13 @@ impl Projection {
                 let mut details = object(&[("resource", Some(resource.into()))]);
                 details.extend(self.payload("input", parameters));
                 details.extend(object(&times));
-                self.chain(
-                    id,
-                    at,
-                    "ActivityScheduled",
-                    Some(("activityScheduledEventDetails", details)),
-                );
+                self.chain(id, at, "ActivityScheduled", Some(details));
             }
             Service::Function => {
                 let mut details = object(&[("resource", Some(resource.into()))]);
                 details.extend(self.payload("input", parameters));
                 details.extend(object(&times[..1]));
-                self.chain(
-                    id,
-                    at,
-                    "LambdaFunctionScheduled",
-                    Some(("lambdaFunctionScheduledEventDetails", details)),
-                );
+                self.chain(id, at, "LambdaFunctionScheduled", Some(details));
                 self.chain(id, at, "LambdaFunctionStarted", None);
             }
             Service::Other { service, action } => {
@@ -426,22 +375,12 @@ impl Projection {
                     details.insert("parameters".into(), parameters.text().into());
                 }
                 details.extend(object(&times));
-                self.chain(
-                    id,
-                    at,
-                    "TaskScheduled",
-                    Some(("taskScheduledEventDetails", details)),
-                );
+                self.chain(id, at, "TaskScheduled", Some(details));
                 let details = object(&[
                     ("resourceType", Some(service.into())),
                     ("resource", Some(action.into())),
                 ]);
-                self.chain(
-                    id,
-                    at,
-                    "TaskStarted",
-                    Some(("taskStartedEventDetails", details)),
-                );
+                self.chain(id, at, "TaskStarted", Some(details));
             }
         }
     }
@@ -453,68 +392,41 @@ impl Projection {
             .resource
             .clone()
             .expect("a task's event follows its scheduling");
-        let (kind, names) = match Service::of(&resource) {
-            Service::Activity => (
-                "Activity",
-                [
-                    "",
-                    "activitySucceededEventDetails",
-                    "activityFailedEventDetails",
-                    "activityTimedOutEventDetails",
-                ],
-            ),
-            Service::Function => (
-                "LambdaFunction",
-                [
-                    "",
-                    "lambdaFunctionSucceededEventDetails",
-                    "lambdaFunctionFailedEventDetails",
-                    "lambdaFunctionTimedOutEventDetails",
-                ],
-            ),
+        let kind = match Service::of(&resource) {
+            Service::Activity => "Activity",
+            Service::Function => "LambdaFunction",
             Service::Other { service, action } => {
                 details.insert("resourceType".into(), service.into());
                 details.insert("resource".into(), action.into());
-                (
-                    "Task",
-                    [
-                        "taskSubmittedEventDetails",
-                        "taskSucceededEventDetails",
-                        "taskFailedEventDetails",
-                        "taskTimedOutEventDetails",
-                    ],
-                )
+                "Task"
             }
         };
-        let [submitted, succeeded, failed, timed_out] = names;
-        let name = match what {
-            "Submitted" => submitted,
-            "Succeeded" => succeeded,
-            "Failed" => failed,
-            _ => timed_out,
-        };
-        self.chain(id, at, &format!("{kind}{what}"), Some((name, details)));
+        self.chain(id, at, &format!("{kind}{what}"), Some(details));
     }
 
-    /// A branch failed or was given up: what became of its state, if that can be.
-    fn branch_aborted(&mut self, id: FrameId, at: Timestamp) {
+    /// A branch is gone: what became of its state, if that can be.
+    fn branch_over(&mut self, id: FrameId, at: Timestamp, previous: u64) {
         let (branch, parent) = self.close(id);
-        let failed = self.failed_event;
-        let aborted = branch
-            .state
-            .and_then(|(_, state_type)| state_type.aborted_name());
-        if let Some(event_type) = aborted {
-            self.write(at, failed, event_type, None);
+        let state = branch.state.map(|(_, state_type)| state_type);
+        if let Some(event_type) = state.and_then(StateType::aborted_name) {
+            self.write(at, previous, event_type, None);
         }
-        self.thread(parent).last = failed;
+        self.thread(parent).last = previous;
     }
 
-    fn iteration_over(&mut self, id: FrameId, at: Timestamp, event_type: &str, name: &'static str) {
+    fn iteration_over(&mut self, id: FrameId, at: Timestamp, event_type: &str, previous: u64) {
         let details = self.iteration(id);
         let (_, parent) = self.close(id);
-        let failed = self.failed_event;
-        self.write(at, failed, event_type, Some((name, details)));
-        self.thread(parent).last = failed;
+        self.write(at, previous, event_type, Some(details));
+        self.thread(parent).last = previous;
+    }
+
+    /// What the end of a branch or an iteration follows that was given up: the event that failed,
+    /// which its parent's next event follows too.
+    fn parents_last(&mut self, id: FrameId) -> u64 {
+        let parent = self.thread(id).parent;
+        let parent = parent.expect("only a branch or an iteration is given up");
+        self.thread(parent).last
     }
 
     fn open(&mut self, id: FrameId, parent: FrameId, index: u32, data: Data, last: u64) {

@@ -18,7 +18,7 @@ pub fn outline(execution: &Execution, history: &[HistoryEvent]) -> String {
             "{since:>5} {:>3} <- {:<3} {}",
             event.id, event.previous_event_id, event.event_type
         );
-        for (name, value) in event.details.iter().flat_map(|(_, details)| details) {
+        for (name, value) in event.details.iter().flatten() {
             text.push_str(&detail(name, value));
         }
         text.push('\n');
