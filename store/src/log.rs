@@ -157,6 +157,9 @@ impl Store {
         handle
             .threads
             .push(cleaner::start(&shared).map_err(no_thread)?);
+        // What an earlier run left to be cleaned need not wait for a commit.
+        let live = shared.index.read().live_bytes();
+        shared.cleaning.consider(live, &shared);
         Ok((Store(Arc::new(handle)), opening))
     }
 
@@ -203,7 +206,7 @@ impl Store {
     /// # Errors
     /// If it can't be read.
     pub async fn load(&self, key: ExecutionKey) -> Result<Option<Loaded>, StoreError> {
-        let Some((version, payloads)) = self.records(key, true)? else {
+        let Some(Records { version, payloads }) = self.records(key, true)? else {
             return Ok(None);
         };
         let mut loaded = Loaded {
@@ -231,7 +234,7 @@ impl Store {
     /// If they can't be read.
     pub async fn events(&self, key: ExecutionKey) -> Result<Vec<Event>, StoreError> {
         let mut events = Vec::new();
-        if let Some((_, payloads)) = self.records(key, false)? {
+        if let Some(Records { payloads, .. }) = self.records(key, false)? {
             for payload in payloads.iter().rev() {
                 record::read_events(execution_of(payload)?.events, &mut events)
                     .map_err(StoreError)?;
@@ -478,12 +481,8 @@ impl Store {
         }
     }
 
-    /// An execution's version and records, the newest first: back to its last snapshot, or to its start.
-    fn records(
-        &self,
-        key: ExecutionKey,
-        to_snapshot: bool,
-    ) -> Result<Option<(u32, Vec<Vec<u8>>)>, StoreError> {
+    /// An execution's records back to its last snapshot, or to its start.
+    fn records(&self, key: ExecutionKey, to_snapshot: bool) -> Result<Option<Records>, StoreError> {
         let shared = &self.0.shared;
         'moved: loop {
             let slot = shared
@@ -509,9 +508,15 @@ impl Store {
                     Err(ReadError::Bad(what)) => return Err(StoreError(what)),
                 }
             }
-            return Ok(Some((version, payloads)));
+            return Ok(Some(Records { version, payloads }));
         }
     }
+}
+
+/// An execution's records, the newest first, and the version that they make.
+struct Records {
+    version: u32,
+    payloads: Vec<Vec<u8>>,
 }
 
 /// The execution's part of a payload that has one.

@@ -27,7 +27,7 @@ use crate::log::Shared;
 use crate::log::frame::{Position, checksum};
 use crate::log::recovery::{read_sealed, scan};
 use crate::log::segments::ReadError;
-use crate::log::writer::{Guard, Request, Written};
+use crate::log::writer::{Guard, Request, Verdict, Written};
 use crate::record::{self, ExecutionFacts, Facts, Moved};
 
 /// How much is rewritten with one sync.
@@ -232,7 +232,7 @@ fn tenants(shared: &Shared, number: u32) -> Result<Vec<Tenant>, String> {
 }
 
 struct Sent {
-    answer: oneshot::Receiver<Result<Written, CommitError>>,
+    answer: oneshot::Receiver<Verdict>,
     bytes: usize,
 }
 

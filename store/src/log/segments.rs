@@ -190,7 +190,8 @@ impl Segments {
                 .read(&mut bytes[read..], position.offset() + read as u64)
                 .map_err(unreadable)?;
         }
-        let payload = bytes.split_off(HEADER_BYTES);
+        bytes.drain(..HEADER_BYTES);
+        let payload = bytes;
         if checksum(self.salt, &payload) != header.payload_checksum {
             return Err(bad("is damaged: its checksum is wrong"));
         }

@@ -28,12 +28,18 @@ use crate::record::{self, Facts};
 /// A batch larger than this would keep those in it waiting.
 const BATCH_BYTES_MAX: usize = 4 << 20;
 
+/// What a request is told.
+pub(crate) type Verdict = Result<Written, CommitError>;
+
+/// A document's version and position.
+type DocumentPlace = (u64, Position);
+
 /// A record to be written if its guard holds.
 pub(crate) struct Request {
     pub payload: Vec<u8>,
     pub payload_checksum: u32,
     pub guard: Guard,
-    pub reply: oneshot::Sender<Result<Written, CommitError>>,
+    pub reply: oneshot::Sender<Verdict>,
 }
 
 /// What must be true when a record is written.
@@ -146,10 +152,7 @@ pub(crate) struct Writer {
 pub(crate) struct Batch {
     bytes: Vec<u8>,
     placed: Vec<(Placed, Range<usize>)>,
-    replies: Vec<(
-        oneshot::Sender<Result<Written, CommitError>>,
-        Result<Written, CommitError>,
-    )>,
+    replies: Vec<(oneshot::Sender<Verdict>, Verdict)>,
     overlay: Overlay,
 }
 
@@ -159,7 +162,7 @@ struct Overlay {
     /// Version and head; `None` if forgotten.
     executions: HashMap<ExecutionKey, Option<(u32, Position)>>,
     /// Version and position; `None` if removed.
-    documents: HashMap<(Table, Box<str>), Option<(u64, Position)>>,
+    documents: HashMap<(Table, Box<str>), Option<DocumentPlace>>,
 }
 
 impl Overlay {
@@ -170,7 +173,7 @@ impl Overlay {
         }
     }
 
-    fn document(&self, index: &Index, table: Table, key: &str) -> Option<(u64, Position)> {
+    fn document(&self, index: &Index, table: Table, key: &str) -> Option<DocumentPlace> {
         if !self.documents.is_empty()
             && let Some(known) = self.documents.get(&(table, Box::from(key)))
         {
