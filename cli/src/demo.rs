@@ -96,3 +96,8 @@ async fn play(stage: Stage, row: &'static Row) -> Result<Outcome, String> {
     drop(stage.clock.advance(from.plus_seconds(row.seconds)).await);
     outcome::read(&stage, row, execution, from, begun).await
 }
+
+/// The request function, when this program is started as one.
+pub fn run_function() -> Result<ExitCode, String> {
+    runtime()?.block_on(stage::run_function())
+}

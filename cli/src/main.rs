@@ -31,6 +31,9 @@ enum Command {
     Serve(serve::Serve),
     /// Run the loan processor through everything that can go wrong with its callback
     Demo(demo::Demo),
+    /// The demo's request function: what the demo starts this program as
+    #[command(hide = true)]
+    Function,
     /// Measure callback round trips, parked executions and restarts on this machine
     Bench(bench::Bench),
 }
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.command {
         Command::Serve(serve) => serve.run(),
         Command::Demo(demo) => demo.run(),
+        Command::Function => demo::run_function(),
         Command::Bench(bench) => bench.run(),
     };
     match outcome {

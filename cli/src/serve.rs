@@ -118,19 +118,26 @@ impl Serve {
                 "virtual clock, standing at {now}: move it with POST http://{address}/rejoin/clock/advance"
             ));
         }
-        let mut stop = signal(SignalKind::terminate())
-            .map_err(|e| format!("signals can't be watched: {e}"))?;
-        let mut interrupt = signal(SignalKind::interrupt())
-            .map_err(|e| format!("signals can't be watched: {e}"))?;
         tokio::select! {
             () = server::http::serve(app.clone(), listener) => {}
-            _ = stop.recv() => {}
-            _ = interrupt.recv() => {}
+            told = until_told_to_stop() => told?,
         }
         app.functions.stop().await;
         say("stopped");
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Returns at SIGTERM or Ctrl-C.
+pub async fn until_told_to_stop() -> Result<(), String> {
+    let unseen = |e| format!("signals can't be watched: {e}");
+    let mut terminate = signal(SignalKind::terminate()).map_err(unseen)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(unseen)?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
 }
 
 /// Prints a line. Whoever started the server may have closed its output since, which is no reason to stop.

@@ -1,0 +1,204 @@
+//! The server, the function, the valuation service: `examples/loan-processor`, in one process but
+//! for the function, which is this program again.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use loan_processor::service::{VALUATIONS_PATH, ValuationService};
+use serde_json::{Value, json};
+use server::app::{App, Place, Settings};
+use server::clock::Clock;
+
+use super::rows::Row;
+use crate::config::Config;
+use crate::connection::Connection;
+use crate::serve::{bind, until_told_to_stop};
+
+/// Where `--serve` listens: the port of `rejoin serve`.
+const SERVE_LISTEN: &str = "127.0.0.1:8083";
+const ACCOUNT: &str = "123456789012";
+const REGION: &str = "us-east-1";
+const RETENTION_DAYS: u32 = 90;
+
+/// Everything that the workflow needs. Cloning is a reference count.
+#[derive(Clone)]
+pub struct Stage {
+    /// The clock of all parts.
+    pub clock: Clock,
+    app: App,
+    address: SocketAddr,
+    service: ValuationService,
+    folder: Arc<PathBuf>,
+}
+
+impl Stage {
+    /// Sets the stage on a free port.
+    pub async fn open(real_time: bool) -> Result<Stage, String> {
+        let clock = if real_time { Clock::real() } else { Clock::standing_at(Clock::machine_time()) };
+        let folder = std::env::temp_dir().join(format!("rejoin-demo-{}", std::process::id()));
+        Stage::set(clock, "127.0.0.1:0", folder).await
+    }
+
+    async fn set(clock: Clock, listen: &str, folder: PathBuf) -> Result<Stage, String> {
+        let listener = bind(listen).await?;
+        let address = listener.local_addr().map_err(|e| format!("the listening address is not known: {e}"))?;
+        // The service calls through the same client as the server; which it is makes no difference.
+        let service = ValuationService::new(clock.clone(), server::client::Client::new());
+        let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let service_address =
+            service.start(anywhere).await.map_err(|e| format!("the valuation service can't listen: {e}"))?;
+        let app = open_app(clock.clone(), &folder, address, service_address).await?;
+        tokio::spawn(server::http::serve(app.clone(), listener));
+        let stage = Stage { clock, app, address, service, folder: Arc::new(folder) };
+        for (name, definition) in [
+            (loan_processor::STATE_MACHINE, loan_processor::DEFINITION),
+            (loan_processor::STATE_MACHINE_WITH_HEARTBEATS, loan_processor::DEFINITION_WITH_HEARTBEATS),
+        ] {
+            let machine = json!({
+                "name": name,
+                "definition": definition,
+                "roleArn": format!("arn:aws:iam::{ACCOUNT}:role/loan-processor"),
+            });
+            stage.call("CreateStateMachine", &machine).await?;
+        }
+        Ok(stage)
+    }
+
+    /// Starts a row's execution; gives its ARN.
+    pub async fn start(&self, row: &Row) -> Result<String, String> {
+        let machine = if row.heartbeats {
+            loan_processor::STATE_MACHINE_WITH_HEARTBEATS
+        } else {
+            loan_processor::STATE_MACHINE
+        };
+        let name: String =
+            row.scenario.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+        let request = json!({
+            "stateMachineArn": format!("arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{machine}"),
+            "name": name,
+            "input": application(row.property).to_string(),
+        });
+        let started = self.call("StartExecution", &request).await?;
+        started["executionArn"].as_str().map(str::to_owned).ok_or_else(|| "a start gave no ARN".to_owned())
+    }
+
+    /// What the gateway kept of the callbacks that were sent about a row's property, oldest first.
+    pub async fn deliveries_about(&self, row: &Row) -> Result<Vec<Value>, String> {
+        let sent = self.service.sent();
+        let listed = self.get("/rejoin/deliveries?limit=1000").await?;
+        let mut about = Vec::new();
+        for brief in listed["deliveries"].as_array().into_iter().flatten().rev() {
+            let delivery = self.get(&format!("/rejoin/deliveries/{}", brief["id"].as_str().unwrap_or_default())).await?;
+            let ours = |sent: &&loan_processor::service::SentCallback| {
+                sent.name_or_number == row.property && delivery["body"] == *sent.body
+            };
+            if sent.iter().any(|callback| ours(&callback)) {
+                about.push(delivery);
+            }
+        }
+        Ok(about)
+    }
+
+    /// All messages on the error topic, oldest first.
+    pub async fn alerts(&self) -> Result<Vec<Value>, String> {
+        let path = format!("/rejoin/topics/{}/messages?limit=1000", loan_processor::TOPIC);
+        let listed = self.get(&path).await?;
+        let messages = listed["messages"].as_array().into_iter().flatten();
+        let mut alerts: Vec<Value> = messages.map(|message| message["message"].clone()).collect();
+        alerts.reverse();
+        Ok(alerts)
+    }
+
+    /// Gets a path as JSON.
+    pub async fn get(&self, path: &str) -> Result<Value, String> {
+        let answer = Connection::open(self.address).await?.get(path).await?;
+        match answer.status {
+            200 => serde_json::from_str(&answer.body).map_err(|e| format!("{path} is not JSON: {e}")),
+            status => Err(format!("{path}: {status} {}", answer.body)),
+        }
+    }
+
+    async fn call(&self, operation: &str, body: &Value) -> Result<Value, String> {
+        let answer = Connection::open(self.address).await?.call(operation, &body.to_string()).await?;
+        serde_json::from_str(&answer).map_err(|e| format!("{operation} did not answer with JSON: {e}"))
+    }
+
+    /// Ends the function and removes the data.
+    pub async fn close(self) -> Result<(), String> {
+        self.app.functions.stop().await;
+        std::fs::remove_dir_all(&*self.folder).map_err(|e| format!("{} can't be removed: {e}", self.folder.display()))
+    }
+}
+
+/// The example's configuration, with the function and the addresses of this demo.
+async fn open_app(
+    clock: Clock,
+    folder: &Path,
+    address: SocketAddr,
+    service_address: SocketAddr,
+) -> Result<App, String> {
+    let mut config: Config = toml::from_str(loan_processor::CONFIGURATION)
+        .map_err(|e| format!("the example's configuration is not right: {e}"))?;
+    let this = std::env::current_exe().map_err(|e| format!("this program's own file is not known: {e}"))?;
+    for function in config.functions.values_mut() {
+        function.program = Some(vec![this.to_string_lossy().into_owned(), "function".to_owned()]);
+        let url = format!("http://{service_address}{VALUATIONS_PATH}");
+        function.environment.insert("VALUATION_SERVICE_URL".to_owned(), url);
+    }
+    for topic in config.topics.values_mut() {
+        // The report shows what the topic heard; there is no need to log it as well.
+        topic.subscribers.clear();
+    }
+    let settings = Settings {
+        place: Place { region: REGION.to_owned(), account: ACCOUNT.to_owned() },
+        clock,
+        directory: Some(folder.to_owned()),
+        retention_days: RETENTION_DAYS,
+        functions: config.functions,
+        topics: config.topics,
+        routes: config.routes,
+        address,
+    };
+    Ok(App::open(settings).await?.0)
+}
+
+/// A loan application for a property.
+fn application(property: &str) -> Value {
+    json!({
+        "applicationReference": "A-2041",
+        "property": { "nameOrNumber": property, "postcode": "SW1Y 4JH" },
+    })
+}
+
+/// `rejoin demo --serve`: the stage in real time, until it is told to stop.
+pub async fn serve() -> Result<ExitCode, String> {
+    let folder = std::env::temp_dir().join(format!("rejoin-demo-{}", std::process::id()));
+    let stage = Stage::set(Clock::real(), SERVE_LISTEN, folder).await?;
+    let url = format!("http://{}", stage.address);
+    let input = application("Late callback");
+    println!("The loan processor is up at {url}, in real time. Try:\n");
+    println!("  export AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any AWS_DEFAULT_REGION={REGION}");
+    println!("  aws stepfunctions start-execution --endpoint-url {url} \\");
+    println!("    --state-machine-arn arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{} \\", loan_processor::STATE_MACHINE);
+    println!("    --input '{input}'\n");
+    println!("nameOrNumber may be: {}.", faults());
+    println!("What arrived:  curl {url}/rejoin/deliveries");
+    println!("What is wrong: curl {url}/rejoin/topics/{}/messages\n", loan_processor::TOPIC);
+    println!("Ctrl-C ends it and removes its data.");
+    until_told_to_stop().await?;
+    stage.close().await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn faults() -> String {
+    let names = loan_processor::service::Fault::NAMED.map(|(name, _)| format!("{name:?}"));
+    format!("{}, or any other", names.join(", "))
+}
+
+/// The function, when this program is started as one.
+pub async fn run_function() -> Result<ExitCode, String> {
+    loan_processor::request::run_function().await.map_err(|e| format!("the function ended: {e}"))?;
+    Ok(ExitCode::SUCCESS)
+}
