@@ -67,7 +67,8 @@ impl ActivityQueues {
     }
 
     /// The next task of an activity: at once, or when one comes within `patience` (real time).
-    /// The pick-up is durable before this returns.
+    /// The pick-up is durable before this returns. Virtual time stands as long as there is a task to be
+    /// had, and goes on for a worker that has to wait.
     ///
     /// # Errors
     /// The store's, as text for the log.
@@ -76,14 +77,19 @@ impl ActivityQueues {
         activity_arn: &str,
         worker: Option<String>,
         patience: Duration,
+        mut busy: Busy,
     ) -> Result<Option<ActivityTask>, String> {
         let deadline = tokio::time::Instant::now() + patience;
         loop {
             let (execution, wait) = match self.next(activity_arn) {
                 Ok(task) => task,
                 Err(offer) => {
+                    drop(busy);
                     match tokio::time::timeout_at(deadline, Hand(self, activity_arn, offer)).await {
-                        Ok(Some((execution, wait, _busy))) => (execution, wait),
+                        Ok(Some((execution, wait, handed_over))) => {
+                            busy = handed_over;
+                            (execution, wait)
+                        }
                         _ => return Ok(None),
                     }
                 }

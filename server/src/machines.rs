@@ -315,3 +315,92 @@ impl Machines {
         entry.or_insert(definition.compiled).clone()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use store::Options;
+
+    use super::*;
+
+    const TEXT: &str = r#"{"StartAt":"P","States":{"P":{"Type":"Pass","End":true}}}"#;
+
+    fn definition(text: &str) -> Definition {
+        let compiled = asl::parse(text).machine.expect("the definition is good");
+        Definition::new(text.to_owned(), compiled)
+    }
+
+    fn machine(definition: &Definition) -> Machine {
+        Machine {
+            arn: "arn:aws:states:us-east-1:123456789012:stateMachine:m".into(),
+            name: "m".into(),
+            kind: MachineType::Standard,
+            role_arn: "arn:aws:iam::123456789012:role/r".into(),
+            definition: definition.hash.clone(),
+            created_at: Timestamp(1),
+            updated_at: None,
+            revision_id: None,
+            logging: LoggingConfiguration::default(),
+            tracing: TracingConfiguration::default(),
+            encryption: EncryptionConfiguration::default(),
+            tags: Vec::new(),
+        }
+    }
+
+    fn store() -> Store {
+        let options = Options { directory: None };
+        Store::open(options).expect("a store in memory opens").0
+    }
+
+    #[tokio::test]
+    async fn a_machine_is_found_by_whoever_opens_the_store_next() {
+        let store = store();
+        let first = definition(TEXT);
+        let (wanted, hash) = (machine(&first), first.hash.clone());
+        let created = Machines::new(store.clone())
+            .create(wanted.clone(), first)
+            .await;
+        assert_eq!(*created.expect("the store works"), wanted);
+
+        // Another `Machines` has an empty memory, as after a restart.
+        let machines = Machines::new(store);
+        let found = machines.find(&wanted.arn).await.expect("the store works");
+        assert_eq!(found.as_deref(), Some(&wanted));
+        let text = machines.definition_text(&hash).await;
+        assert_eq!(text.as_deref(), Ok(TEXT));
+        let compiled = machines.definition(&hash).await.expect("it was stored");
+        let again = machines.definition(&hash).await.expect("it was stored");
+        assert!(
+            Arc::ptr_eq(&compiled, &again),
+            "a definition is compiled once"
+        );
+        assert!(machines.definition("unknown").await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_definition_outlives_its_machine() {
+        let machines = Machines::new(store());
+        let first = definition(TEXT);
+        let (wanted, hash) = (machine(&first), first.hash.clone());
+        let created = machines.create(wanted.clone(), first).await;
+        created.expect("the store works");
+        machines.delete(&wanted.arn).await.expect("the store works");
+        let found = machines.find(&wanted.arn).await;
+        assert_eq!(found.expect("the store works"), None);
+        let text = machines.definition_text(&hash).await;
+        assert_eq!(text.as_deref(), Ok(TEXT));
+    }
+
+    #[tokio::test]
+    async fn definitions_that_nobody_uses_are_dropped_from_memory() {
+        let machines = Machines::new(store());
+        let used = definition(TEXT);
+        let in_use = used.compiled.clone();
+        machines.remember(used);
+        for i in 0..COMPILED_MAX {
+            machines.remember(definition(&TEXT.replace("\"P\"", &format!("\"P{i}\""))));
+        }
+        let kept = machines.compiled.read();
+        assert!(kept.len() <= COMPILED_MAX);
+        assert!(kept.values().any(|machine| Arc::ptr_eq(machine, &in_use)));
+    }
+}

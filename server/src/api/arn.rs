@@ -156,7 +156,7 @@ mod tests {
     fn a_role_is_told_by_its_form() {
         assert!(check_role("arn:aws:iam::123456789012:role/service-role/r").is_ok());
         for bad in ["role", "arn:aws:iam::1:user/u", "arn:aws:s3:::role/r"] {
-            let error = check_role(bad).unwrap_err();
+            let error = check_role(bad).expect_err("it is refused");
             assert_eq!(error.message, format!("Invalid Role Arn: '{bad}'"));
         }
     }

@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     fn logging(json: &str) -> Result<LoggingConfiguration, String> {
-        let raw: Logging = serde_json::from_str(json).unwrap();
+        let raw: Logging = serde_json::from_str(json).expect("it is accepted");
         let mut check = Check::new();
         raw.constraints(&mut check);
         check
@@ -144,10 +144,14 @@ mod tests {
     #[test]
     fn logging_has_defaults_and_one_destination() {
         let one = r#"{"cloudWatchLogsLogGroup":{"logGroupArn":"arn:aws:logs:r:a:log-group:g:*"}}"#;
-        assert_eq!(logging("{}").unwrap(), LoggingConfiguration::default());
-        let off = logging(r#"{"destinations":[]}"#).unwrap();
+        assert_eq!(
+            logging("{}").expect("it is accepted"),
+            LoggingConfiguration::default()
+        );
+        let off = logging(r#"{"destinations":[]}"#).expect("it is accepted");
         assert_eq!(off.destinations, Some(vec![]));
-        let all = logging(&format!(r#"{{"level":"ALL","destinations":[{one}]}}"#)).unwrap();
+        let all = logging(&format!(r#"{{"level":"ALL","destinations":[{one}]}}"#))
+            .expect("it is accepted");
         assert_eq!(
             (all.level.as_str(), all.include_execution_data),
             ("ALL", false)
@@ -159,10 +163,10 @@ mod tests {
             r#"{"level":"ERROR","destinations":[]}"#,
             &two,
         ] {
-            assert_eq!(logging(bad).unwrap_err(), refusal);
+            assert_eq!(logging(bad).expect_err("it is refused"), refusal);
         }
         assert_eq!(
-            logging(r#"{"level":"SOME"}"#).unwrap_err(),
+            logging(r#"{"level":"SOME"}"#).expect_err("it is refused"),
             "1 validation error detected: Value 'SOME' at 'loggingConfiguration.level' failed to \
              satisfy constraint: Member must satisfy enum value set: [ALL, ERROR, FATAL, OFF]"
         );

@@ -44,14 +44,8 @@ pub(super) async fn answer(app: &App, body: &[u8], busy: Busy) -> Answer {
         return Err(ApiError::activity_does_not_exist(arn));
     }
     let worker = worker.map(str::to_owned);
-    // While there are tasks, time stands still; it goes on for a worker that has to wait.
-    let at_hand = app.activities.fetch(arn, worker.clone(), Duration::ZERO);
-    let mut task = at_hand.await.map_err(ApiError::server)?;
-    drop(busy);
-    if task.is_none() {
-        let coming = app.activities.fetch(arn, worker, PATIENCE);
-        task = coming.await.map_err(ApiError::server)?;
-    }
+    let fetched = app.activities.fetch(arn, worker, PATIENCE, busy).await;
+    let task = fetched.map_err(ApiError::server)?;
     write(&Response {
         task_token: task.as_ref().map(|task| task.token.as_str()),
         input: task.as_ref().map(|task| task.input.as_str()),

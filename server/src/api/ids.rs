@@ -42,7 +42,7 @@ mod tests {
             .collect();
         let all: HashSet<Uuid> = threads
             .into_iter()
-            .flat_map(|t| t.join().unwrap())
+            .flat_map(|t| t.join().expect("it is accepted"))
             .collect();
         assert_eq!(all.len(), 4000);
         assert!(all.iter().all(|id| id.get_version_num() == 4));

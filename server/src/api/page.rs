@@ -58,8 +58,14 @@ mod tests {
     #[test]
     fn a_token_leads_back_to_its_place() {
         let list = ["ListExecutions", "arn"];
-        assert_eq!(place(&list, &token(&list, "place")).unwrap(), "place");
-        assert_eq!(number(&list, &token(&list, "17")).unwrap(), 17);
+        assert_eq!(
+            place(&list, &token(&list, "place")).expect("it is accepted"),
+            "place"
+        );
+        assert_eq!(
+            number(&list, &token(&list, "17")).expect("it is accepted"),
+            17
+        );
     }
 
     #[test]
@@ -68,7 +74,7 @@ mod tests {
         let good = token(&list, "17");
         let mut bent = good.clone().into_bytes();
         bent[3] = if bent[3] == b'A' { b'B' } else { b'A' };
-        let bent = String::from_utf8(bent).unwrap();
+        let bent = String::from_utf8(bent).expect("it is accepted");
         for bad in [
             "",
             "garbage",
@@ -76,7 +82,7 @@ mod tests {
             &bent,
             &token(&["ListExecutions", "other"], "17"),
         ] {
-            let error = place(&list, bad).unwrap_err();
+            let error = place(&list, bad).expect_err("it is refused");
             assert_eq!(error.kind, "InvalidToken");
             assert_eq!(error.message, "Invalid Token: 'Invalid token'");
         }

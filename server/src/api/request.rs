@@ -81,11 +81,11 @@ mod tests {
 
     #[test]
     fn text_without_escapes_is_not_copied() {
-        let plain: Request = read(br#"{"name":"plain","unknown":[1]}"#).unwrap();
+        let plain: Request = read(br#"{"name":"plain","unknown":[1]}"#).expect("it is accepted");
         assert!(matches!(plain.name, Some(Text(Cow::Borrowed("plain")))));
-        let escaped: Request = read(br#"{"name":"a\"b"}"#).unwrap();
+        let escaped: Request = read(br#"{"name":"a\"b"}"#).expect("it is accepted");
         assert!(matches!(escaped.name, Some(Text(Cow::Owned(text))) if text == "a\"b"));
-        let null: Request = read(br#"{"name":null}"#).unwrap();
+        let null: Request = read(br#"{"name":null}"#).expect("it is accepted");
         assert!(null.name.is_none());
     }
 
@@ -98,7 +98,7 @@ mod tests {
             b"[1]",
             b"{\"name\":\"\xff\"}",
         ] {
-            let error = read::<Request>(body).unwrap_err();
+            let error = read::<Request>(body).expect_err("it is refused");
             assert_eq!(error.kind, "SerializationException");
         }
     }

@@ -46,7 +46,7 @@ mod tests {
     #[test]
     fn an_output_that_is_not_json_is_refused() {
         assert!(accept_output("\"text\"").is_ok());
-        let error = accept_output("text").unwrap_err();
+        let error = accept_output("text").expect_err("it is refused");
         assert_eq!(error.kind, "InvalidOutput");
         assert_eq!(
             error.message,

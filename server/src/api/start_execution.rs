@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn an_input_that_is_not_json_is_refused_in_the_words_of_aws() {
         for good in ["{}", "2", "\"some text\"", "null", " [1] "] {
-            assert_eq!(accept_input(good).unwrap().text(), good);
+            assert_eq!(accept_input(good).expect("it is accepted").text(), good);
         }
         for (bad, why) in [
             ("", "Invalid execution input."),
@@ -126,14 +126,14 @@ mod tests {
                  token 'null', 'true' or 'false')",
             ),
         ] {
-            let error = accept_input(bad).unwrap_err();
+            let error = accept_input(bad).expect_err("it is refused");
             assert_eq!(error.kind, "InvalidExecutionInput");
             let message = format!("Invalid State Machine Execution Input: '{why}'");
             assert_eq!(error.message, message);
         }
         // Deeper than our own parser goes, and nothing that Jackson would mind.
         let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
-        let error = accept_input(&deep).unwrap_err();
+        let error = accept_input(&deep).expect_err("it is refused");
         assert!(
             error.message.contains("recursion limit"),
             "{}",

@@ -243,12 +243,12 @@ mod tests {
     use super::*;
 
     fn text(text: &str) -> Option<Text<'_>> {
-        let json = serde_json::to_string(text).unwrap();
+        let json = serde_json::to_string(text).expect("it is accepted");
         serde_json::from_str::<Text>(Box::leak(json.into_boxed_str())).ok()
     }
 
     fn message(check: Check) -> String {
-        check.done().unwrap_err().message
+        check.done().expect_err("it is refused").message
     }
 
     #[test]
@@ -334,7 +334,7 @@ mod tests {
             "a b", "a#b", "a&b", "a*b", "a,b", "a;b", "a<b", "a\\b", "a\u{1f}", "a\u{7f}", "a]b",
             "a^b", "a|b", "a~b", "a/b", "a:b", "a\"b", "a$b", "a?b", "a`b", "a%b", "a\u{9f}",
         ] {
-            let error = name(bad).unwrap_err();
+            let error = name(bad).expect_err("it is refused");
             assert_eq!(error.kind, "InvalidName");
             assert_eq!(error.message, format!("Invalid Name: '{bad}'"));
         }

@@ -1,0 +1,641 @@
+//! The Step Functions API, asked as a client asks, against a whole server in memory.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use asl::Timestamp;
+use hyper::{HeaderMap, Method, StatusCode};
+use serde_json::{Value, json};
+use server::app::{App, Place, Settings};
+use server::clock::Clock;
+use server::http::Call;
+
+const ROLE: &str = "arn:aws:iam::123456789012:role/r";
+const HERE: &str = "arn:aws:states:us-east-1:123456789012";
+const PASS: &str = r#"{"StartAt":"P","States":{"P":{"Type":"Pass","End":true}}}"#;
+
+/// A server in memory, on a clock that stands.
+async fn server() -> App {
+    let settings = Settings {
+        place: Place {
+            region: "us-east-1".to_owned(),
+            account: "123456789012".to_owned(),
+        },
+        clock: Clock::standing_at(Timestamp(1_700_000_000_123)),
+        directory: None,
+        retention_days: 90,
+        functions: BTreeMap::new(),
+        topics: BTreeMap::new(),
+        routes: Vec::new(),
+        address: SocketAddr::from(([127, 0, 0, 1], 1)),
+    };
+    let (app, _) = App::open(settings).await.expect("a store in memory opens");
+    app
+}
+
+/// What an operation answers, whether it is a result or an error.
+async fn raw(app: &App, target: &str, body: &str) -> (StatusCode, Value) {
+    let mut headers = HeaderMap::new();
+    let target = target.parse().expect("a header's value");
+    headers.insert("x-amz-target", target);
+    let call = Call {
+        method: Method::POST,
+        path: "/".to_owned(),
+        query: String::new(),
+        headers,
+        body: body.to_owned().into(),
+        peer: SocketAddr::from(([127, 0, 0, 1], 1)),
+        busy: app.clock.busy(),
+    };
+    let reply = server::api::handle(app, call).await;
+    assert_eq!(reply.content_type, "application/x-amz-json-1.0");
+    assert_eq!(reply.headers[0].0, "x-amzn-requestid");
+    let body = serde_json::from_slice(&reply.body).expect("an answer is JSON");
+    (reply.status, body)
+}
+
+async fn ask(app: &App, operation: &str, body: Value) -> Value {
+    let target = format!("AWSStepFunctions.{operation}");
+    let (status, answer) = raw(app, &target, &body.to_string()).await;
+    assert_eq!(status, StatusCode::OK, "{operation}: {answer}");
+    answer
+}
+
+/// An operation that is to be refused: the error's type and message.
+async fn refused(app: &App, operation: &str, body: Value) -> (String, String) {
+    let target = format!("AWSStepFunctions.{operation}");
+    let (status, answer) = raw(app, &target, &body.to_string()).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "{operation}: {answer}");
+    let member = |name: &str| answer[name].as_str().expect("a text").to_owned();
+    (member("__type"), member("message"))
+}
+
+/// A machine whose executions wait for a worker of `activity`.
+fn working(activity: &str, task: Value) -> String {
+    let mut work = json!({"Type": "Task", "Resource": activity, "End": true});
+    for (key, value) in task.as_object().expect("an object") {
+        work[key] = value.clone();
+    }
+    json!({"StartAt": "Work", "States": {"Work": work}}).to_string()
+}
+
+async fn activity(app: &App, name: &str) -> String {
+    let created = ask(app, "CreateActivity", json!({"name": name})).await;
+    created["activityArn"].as_str().expect("an ARN").to_owned()
+}
+
+async fn machine(app: &App, name: &str, definition: &str) -> String {
+    let body = json!({"name": name, "definition": definition, "roleArn": ROLE});
+    let created = ask(app, "CreateStateMachine", body).await;
+    let arn = created["stateMachineArn"].as_str().expect("an ARN");
+    assert_eq!(arn, format!("{HERE}:stateMachine:{name}"));
+    arn.to_owned()
+}
+
+async fn start(app: &App, machine: &str, input: Value) -> String {
+    let body = json!({"stateMachineArn": machine, "input": input.to_string()});
+    let started = ask(app, "StartExecution", body).await;
+    started["executionArn"].as_str().expect("an ARN").to_owned()
+}
+
+async fn describe(app: &App, execution: &str) -> Value {
+    ask(app, "DescribeExecution", json!({"executionArn": execution})).await
+}
+
+async fn task(app: &App, activity: &str) -> (String, Value) {
+    let body = json!({"activityArn": activity, "workerName": "w"});
+    let task = ask(app, "GetActivityTask", body).await;
+    let token = task["taskToken"].as_str().expect("a token").to_owned();
+    let input = task["input"].as_str().expect("an input");
+    (
+        token,
+        serde_json::from_str(input).expect("an input is JSON"),
+    )
+}
+
+#[tokio::test]
+async fn a_machine_is_described_as_it_was_created_and_updated() {
+    let app = server().await;
+    let arn = machine(&app, "m", PASS).await;
+    let described = ask(
+        &app,
+        "DescribeStateMachine",
+        json!({"stateMachineArn": arn}),
+    )
+    .await;
+    let created = json!({
+        "stateMachineArn": arn,
+        "name": "m",
+        "status": "ACTIVE",
+        "definition": PASS,
+        "roleArn": ROLE,
+        "type": "STANDARD",
+        "creationDate": 1_700_000_000.123,
+        "loggingConfiguration": {"level": "OFF", "includeExecutionData": false},
+        "tracingConfiguration": {"enabled": false},
+        "encryptionConfiguration": {"type": "AWS_OWNED_KEY"},
+    });
+    assert_eq!(described, created);
+
+    let update = json!({"stateMachineArn": arn, "tracingConfiguration": {"enabled": true}});
+    let updated = ask(&app, "UpdateStateMachine", update.clone()).await;
+    assert_eq!(updated["updateDate"], json!(1_700_000_000.123));
+    let mut expected = created;
+    expected["tracingConfiguration"] = json!({"enabled": true});
+    expected["revisionId"] = updated["revisionId"].clone();
+    let described = ask(
+        &app,
+        "DescribeStateMachine",
+        json!({"stateMachineArn": arn}),
+    )
+    .await;
+    assert_eq!(described, expected);
+
+    // The same once more changes nothing.
+    let again = ask(&app, "UpdateStateMachine", update).await;
+    assert_eq!(again["revisionId"], updated["revisionId"]);
+}
+
+#[tokio::test]
+async fn a_machine_is_created_once_whoever_comes_first() {
+    let app = server().await;
+    let definition = |i: usize| PASS.replace("\"P\"", &format!("\"P{i}\""));
+    let racers: Vec<_> = (0..20)
+        .map(|i| {
+            let (app, text) = (app.clone(), definition(i));
+            tokio::spawn(async move {
+                let body = json!({"name": "m", "definition": text, "roleArn": ROLE});
+                raw(
+                    &app,
+                    "AWSStepFunctions.CreateStateMachine",
+                    &body.to_string(),
+                )
+                .await
+            })
+        })
+        .collect();
+    let mut won = Vec::new();
+    for (i, racer) in racers.into_iter().enumerate() {
+        let (status, answer) = racer.await.expect("no racer panics");
+        if status == StatusCode::OK {
+            won.push(i);
+        } else {
+            assert_eq!(answer["__type"], "StateMachineAlreadyExists");
+            let message = format!("State Machine Already Exists: '{HERE}:stateMachine:m'");
+            assert_eq!(answer["message"], message);
+        }
+    }
+    assert_eq!(won.len(), 1);
+    let arn = format!("{HERE}:stateMachine:m");
+    let described = ask(
+        &app,
+        "DescribeStateMachine",
+        json!({"stateMachineArn": arn}),
+    )
+    .await;
+    assert_eq!(described["definition"], definition(won[0]));
+    // The identical text is no mistake, even with another role.
+    let again = json!({
+        "name": "m",
+        "definition": definition(won[0]),
+        "roleArn": "arn:aws:iam::123456789012:role/other",
+    });
+    ask(&app, "CreateStateMachine", again).await;
+    let described = ask(
+        &app,
+        "DescribeStateMachine",
+        json!({"stateMachineArn": arn}),
+    )
+    .await;
+    assert_eq!(described["roleArn"], ROLE);
+}
+
+#[tokio::test]
+async fn a_running_execution_keeps_the_definition_it_began_with() {
+    let app = server().await;
+    let activity = activity(&app, "a").await;
+    let first = working(&activity, json!({"Comment": "first"}));
+    let arn = machine(&app, "m", &first).await;
+    let execution = start(&app, &arn, json!({})).await;
+    let update = json!({"stateMachineArn": arn, "definition": PASS});
+    ask(&app, "UpdateStateMachine", update).await;
+    ask(&app, "DeleteStateMachine", json!({"stateMachineArn": arn})).await;
+
+    let body = json!({"executionArn": execution});
+    let described = ask(&app, "DescribeStateMachineForExecution", body).await;
+    assert_eq!(described["definition"], first);
+    let (token, _) = task(&app, &activity).await;
+    let body = json!({"taskToken": token, "output": "1"});
+    ask(&app, "SendTaskSuccess", body).await;
+    assert_eq!(describe(&app, &execution).await["status"], "SUCCEEDED");
+}
+
+#[tokio::test]
+async fn a_worker_ends_an_execution_once() {
+    let app = server().await;
+    let activity = activity(&app, "a").await;
+    let arn = machine(&app, "m", &working(&activity, json!({}))).await;
+
+    let execution = start(&app, &arn, json!({"n": 1})).await;
+    let running = describe(&app, &execution).await;
+    assert_eq!(running["status"], "RUNNING");
+    let reason = "Execution is RUNNING and cannot be redriven";
+    assert_eq!(running["redriveStatusReason"], reason);
+    let (token, input) = task(&app, &activity).await;
+    assert_eq!(input, json!({"n": 1}));
+    ask(&app, "SendTaskHeartbeat", json!({"taskToken": token})).await;
+    let body = json!({"taskToken": token, "output": "{\"n\": 2}"});
+    assert_eq!(ask(&app, "SendTaskSuccess", body).await, json!({}));
+    assert_eq!(
+        describe(&app, &execution).await,
+        json!({
+            "executionArn": execution,
+            "stateMachineArn": arn,
+            "name": execution.rsplit(':').next(),
+            "status": "SUCCEEDED",
+            "startDate": 1_700_000_000.123,
+            "stopDate": 1_700_000_000.123,
+            "input": "{\"n\":1}",
+            "inputDetails": {"included": true},
+            "output": "{\"n\": 2}",
+            "outputDetails": {"included": true},
+            "redriveCount": 0,
+            "redriveStatus": "NOT_REDRIVABLE",
+            "redriveStatusReason": "Execution is SUCCEEDED and cannot be redriven",
+        })
+    );
+    let ended = (
+        "TaskTimedOut".to_owned(),
+        "Task Timed Out: 'Provided task does not exist anymore'".to_owned(),
+    );
+    for (operation, body) in [
+        (
+            "SendTaskSuccess",
+            json!({"taskToken": token, "output": "{}"}),
+        ),
+        ("SendTaskFailure", json!({"taskToken": token})),
+        ("SendTaskHeartbeat", json!({"taskToken": token})),
+    ] {
+        assert_eq!(refused(&app, operation, body).await, ended, "{operation}");
+    }
+
+    let execution = start(&app, &arn, json!({})).await;
+    let (token, _) = task(&app, &activity).await;
+    let body = json!({"taskToken": token, "error": "E", "cause": "C"});
+    ask(&app, "SendTaskFailure", body).await;
+    let failed = describe(&app, &execution).await;
+    for (member, value) in [
+        ("status", "FAILED"),
+        ("error", "E"),
+        ("cause", "C"),
+        ("redriveStatus", "REDRIVABLE"),
+    ] {
+        assert_eq!(failed[member], value, "{member}");
+    }
+    assert_eq!(failed.get("output"), None);
+}
+
+#[tokio::test]
+async fn a_start_is_repeated_without_harm_while_the_execution_runs() {
+    let app = server().await;
+    let activity = activity(&app, "a").await;
+    let arn = machine(&app, "m", &working(&activity, json!({}))).await;
+    let body = json!({"stateMachineArn": arn, "name": "e", "input": "{\"a\":1}"});
+    let first = ask(&app, "StartExecution", body.clone()).await;
+    let execution = format!("{HERE}:execution:m:e");
+    assert_eq!(first["executionArn"], execution);
+    assert_eq!(ask(&app, "StartExecution", body.clone()).await, first);
+
+    let taken = (
+        "ExecutionAlreadyExists".to_owned(),
+        format!("Execution Already Exists: '{execution}'"),
+    );
+    let other = json!({"stateMachineArn": arn, "name": "e", "input": "{\"a\":2}"});
+    assert_eq!(refused(&app, "StartExecution", other).await, taken);
+    let stop = json!({"executionArn": execution, "error": "E", "cause": "C"});
+    let stopped = ask(&app, "StopExecution", stop).await;
+    assert_eq!(stopped, json!({"stopDate": 1_700_000_000.123}));
+    assert_eq!(refused(&app, "StartExecution", body).await, taken);
+    let aborted = describe(&app, &execution).await;
+    assert_eq!(aborted["status"], "ABORTED");
+    assert_eq!(
+        (&aborted["error"], &aborted["cause"]),
+        (&json!("E"), &json!("C"))
+    );
+}
+
+#[tokio::test]
+async fn a_history_is_read_page_by_page_in_both_directions() {
+    let app = server().await;
+    let arn = machine(&app, "m", PASS).await;
+    let execution = start(&app, &arn, json!({})).await;
+    for (reverse, expected) in [(false, [1, 2, 3, 4]), (true, [4, 3, 2, 1])] {
+        for size in [1, 3, 4, 1000] {
+            let mut ids = Vec::new();
+            let mut token = Value::Null;
+            loop {
+                let body = json!({
+                    "executionArn": execution,
+                    "reverseOrder": reverse,
+                    "maxResults": size,
+                    "nextToken": token,
+                });
+                let page = ask(&app, "GetExecutionHistory", body).await;
+                let events = page["events"].as_array().expect("events");
+                assert!(!events.is_empty() && events.len() <= size);
+                ids.extend(events.iter().map(|event| event["id"].clone()));
+                token = page["nextToken"].clone();
+                if token.is_null() {
+                    break;
+                }
+            }
+            assert_eq!(ids, expected, "reverse {reverse}, {size} a page");
+        }
+    }
+    // A token of one direction is none of the other.
+    let body = json!({"executionArn": execution, "maxResults": 1});
+    let page = ask(&app, "GetExecutionHistory", body).await;
+    let body = json!({
+        "executionArn": execution,
+        "reverseOrder": true,
+        "nextToken": page["nextToken"],
+    });
+    let (kind, _) = refused(&app, "GetExecutionHistory", body).await;
+    assert_eq!(kind, "InvalidToken");
+}
+
+#[tokio::test]
+async fn lists_are_read_page_by_page() {
+    let app = server().await;
+    let arn = machine(&app, "m0", PASS).await;
+    for i in 1..5 {
+        machine(&app, &format!("m{i}"), PASS).await;
+        activity(&app, &format!("a{i}")).await;
+        start(&app, &arn, json!(i)).await;
+    }
+    for (operation, list, member, count) in [
+        ("ListStateMachines", "stateMachines", "stateMachineArn", 5),
+        ("ListActivities", "activities", "activityArn", 4),
+        ("ListExecutions", "executions", "executionArn", 4),
+    ] {
+        for size in 1..=5 {
+            let mut found = Vec::new();
+            let mut token = Value::Null;
+            loop {
+                let mut body = json!({"maxResults": size, "nextToken": token});
+                if operation == "ListExecutions" {
+                    body["stateMachineArn"] = json!(arn);
+                    body["statusFilter"] = json!("SUCCEEDED");
+                }
+                let page = ask(&app, operation, body).await;
+                let items = page[list].as_array().expect("a list");
+                assert!(items.len() <= size);
+                found.extend(items.iter().map(|item| item[member].to_string()));
+                token = page["nextToken"].clone();
+                if token.is_null() {
+                    break;
+                }
+            }
+            found.sort();
+            found.dedup();
+            assert_eq!(found.len(), count, "{operation}, {size} a page");
+        }
+    }
+    let body = json!({"stateMachineArn": arn, "statusFilter": "PENDING_REDRIVE"});
+    let none = ask(&app, "ListExecutions", body).await;
+    assert_eq!(none, json!({"executions": []}));
+}
+
+#[tokio::test]
+async fn a_worker_that_waits_lets_virtual_time_go_on() {
+    let app = server().await;
+    let busy = activity(&app, "busy").await;
+    let idle = activity(&app, "idle").await;
+    let definition = working(&busy, json!({"TimeoutSeconds": 31_536_000}));
+    let arn = machine(&app, "m", &definition).await;
+    let execution = start(&app, &arn, json!({})).await;
+    let waiting = tokio::spawn({
+        let app = app.clone();
+        async move { task(&app, &idle).await }
+    });
+    let year = app.clock.now().plus_seconds(31_536_000);
+    drop(app.clock.advance(year).await);
+    let ended = describe(&app, &execution).await;
+    assert_eq!(
+        (&ended["status"], &ended["error"]),
+        (&json!("FAILED"), &json!("States.Timeout"))
+    );
+    assert!(!waiting.is_finished());
+    waiting.abort();
+}
+
+#[tokio::test]
+async fn tags_are_kept_with_their_resource() {
+    let app = server().await;
+    let activity = activity(&app, "a").await;
+    let arn = machine(&app, "m", PASS).await;
+    for resource in [activity, arn] {
+        let tags = json!([{"key": "a", "value": "1"}, {"key": "b", "value": ""}]);
+        let body = json!({"resourceArn": resource, "tags": tags});
+        assert_eq!(ask(&app, "TagResource", body).await, json!({}));
+        let body = json!({"resourceArn": resource, "tagKeys": ["a", "unknown"]});
+        assert_eq!(ask(&app, "UntagResource", body).await, json!({}));
+        let body = json!({"resourceArn": resource});
+        let listed = ask(&app, "ListTagsForResource", body).await;
+        assert_eq!(listed, json!({"tags": [{"key": "b", "value": ""}]}));
+        let many: Vec<Value> = (0..50).map(|i| json!({"key": i.to_string()})).collect();
+        let body = json!({"resourceArn": resource, "tags": many});
+        assert_eq!(refused(&app, "TagResource", body).await.0, "TooManyTags");
+    }
+}
+
+#[tokio::test]
+async fn refusals_are_in_the_words_of_aws() {
+    let app = server().await;
+    let arn = machine(&app, "m", PASS).await;
+    let express = json!({
+        "name": "x", "definition": PASS, "roleArn": ROLE, "type": "EXPRESS",
+    });
+    let express = ask(&app, "CreateStateMachine", express).await["stateMachineArn"].clone();
+    for (operation, body, kind, message) in [
+        (
+            "DescribeActivity",
+            json!({"activityArn": "no_an_activity_arn"}),
+            "InvalidArn",
+            "Invalid Arn: 'Invalid ARN prefix: no_an_activity_arn'",
+        ),
+        (
+            "DescribeExecution",
+            json!({"executionArn": arn}),
+            "InvalidArn",
+            "Invalid Arn: 'Resource type not valid in this context: stateMachine'",
+        ),
+        (
+            "CreateStateMachine",
+            json!({"name": "n", "definition": PASS, "roleArn": "me"}),
+            "InvalidArn",
+            "Invalid Role Arn: 'me'",
+        ),
+        (
+            "CreateStateMachine",
+            json!({"name": "n n", "definition": PASS, "roleArn": ROLE}),
+            "InvalidName",
+            "Invalid Name: 'n n'",
+        ),
+        (
+            "CreateStateMachine",
+            json!({
+                "name": "n",
+                "definition": r#"{"Comment": "BASE_INVALID_DER", "StartAt": "State_1"}"#,
+                "roleArn": ROLE,
+            }),
+            "InvalidDefinition",
+            "Invalid State Machine Definition: 'SCHEMA_VALIDATION_FAILED: These fields are \
+             required: [States] at /'",
+        ),
+        (
+            "CreateStateMachine",
+            json!({"name": "n", "definition": PASS, "roleArn": ROLE, "publish": true}),
+            "ValidationException",
+            "Publishing a version of a state machine is not supported by this version of Rejoin; \
+             leave out 'publish'",
+        ),
+        (
+            "UpdateStateMachine",
+            json!({"stateMachineArn": arn}),
+            "MissingRequiredParameter",
+            "Either the definition, the role ARN, the LoggingConfiguration, or the \
+             TracingConfiguration must be specified",
+        ),
+        (
+            "StartExecution",
+            json!({"stateMachineArn": arn, "input": ""}),
+            "InvalidExecutionInput",
+            "Invalid State Machine Execution Input: 'Invalid execution input.'",
+        ),
+        (
+            "StartExecution",
+            json!({"stateMachineArn": arn, "input": "{'not': 'json'"}),
+            "InvalidExecutionInput",
+            "Invalid State Machine Execution Input: 'Unexpected character (''' (code 39)): was \
+             expecting double-quote to start field name'",
+        ),
+        (
+            "StartExecution",
+            json!({"stateMachineArn": express}),
+            "StateMachineTypeNotSupported",
+            "Executions of EXPRESS state machines are not supported by this version of Rejoin; \
+             create the state machine with type STANDARD",
+        ),
+        (
+            "StartSyncExecution",
+            json!({"stateMachineArn": arn}),
+            "StateMachineTypeNotSupported",
+            "This operation is not supported by this type of state machine",
+        ),
+        (
+            "ListExecutions",
+            json!({}),
+            "ValidationException",
+            "Must provide a StateMachine ARN or MapRun ARN",
+        ),
+        (
+            "SendTaskSuccess",
+            json!({"taskToken": "x", "output": "{}"}),
+            "InvalidToken",
+            "Invalid Token: 'Invalid token'",
+        ),
+        (
+            "RedriveExecution",
+            json!({}),
+            "UnknownOperationException",
+            "The operation RedriveExecution is not supported by this version of Rejoin",
+        ),
+    ] {
+        let expected = (kind.to_owned(), message.to_owned());
+        assert_eq!(
+            refused(&app, operation, body).await,
+            expected,
+            "{operation}"
+        );
+    }
+    for (operation, member, missing, kind, words) in [
+        (
+            "DescribeStateMachine",
+            "stateMachineArn",
+            "stateMachine:x:1",
+            "StateMachineDoesNotExist",
+            "State Machine Does Not Exist",
+        ),
+        (
+            "StartExecution",
+            "stateMachineArn",
+            "stateMachine:none",
+            "StateMachineDoesNotExist",
+            "State Machine Does Not Exist",
+        ),
+        (
+            "StopExecution",
+            "executionArn",
+            "execution:m:none",
+            "ExecutionDoesNotExist",
+            "Execution Does Not Exist",
+        ),
+        (
+            "GetExecutionHistory",
+            "executionArn",
+            "execution:m:none",
+            "ExecutionDoesNotExist",
+            "Execution Does Not Exist",
+        ),
+        (
+            "GetActivityTask",
+            "activityArn",
+            "activity:none",
+            "ActivityDoesNotExist",
+            "Activity Does Not Exist",
+        ),
+        (
+            "ListTagsForResource",
+            "resourceArn",
+            "activity:none",
+            "ResourceNotFound",
+            "Resource not found",
+        ),
+    ] {
+        let arn = format!("{HERE}:{missing}");
+        let expected = (kind.to_owned(), format!("{words}: '{arn}'"));
+        let body = json!({member: arn});
+        assert_eq!(
+            refused(&app, operation, body).await,
+            expected,
+            "{operation}"
+        );
+    }
+    let (status, answer) = raw(&app, "AWSStepFunctions.ListActivities", "nonsense").await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert_eq!(answer["__type"], "SerializationException");
+    let (status, answer) = raw(&app, "Something.Else", "{}").await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert_eq!(answer["__type"], "UnknownOperationException");
+}
+
+#[tokio::test]
+async fn deleting_what_is_not_there_is_no_mistake() {
+    let app = server().await;
+    let activity = activity(&app, "a").await;
+    let arn = machine(&app, "m", PASS).await;
+    for _ in 0..2 {
+        let body = json!({"activityArn": activity});
+        assert_eq!(ask(&app, "DeleteActivity", body).await, json!({}));
+        let body = json!({"stateMachineArn": arn});
+        assert_eq!(ask(&app, "DeleteStateMachine", body).await, json!({}));
+    }
+    let body = json!({"activityArn": activity});
+    assert_eq!(
+        refused(&app, "DescribeActivity", body).await.0,
+        "ActivityDoesNotExist"
+    );
+    // The name is free for another text.
+    machine(&app, "m", &PASS.replace("\"P\"", "\"Q\"")).await;
+}
