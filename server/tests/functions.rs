@@ -297,7 +297,9 @@ async fn stopping_ends_idle_programs_and_those_at_work() {
     };
     let (stream, _) = meeting.accept().await.unwrap();
     let mut line = String::new();
-    BufReader::new(stream).read_line(&mut line).await.unwrap();
+    // Kept open, or the function would answer.
+    let mut stream = BufReader::new(stream);
+    stream.read_line(&mut line).await.unwrap();
     let busy_process: u64 = line.trim().parse().unwrap();
     let idle_process = process_of(&functions).await;
 
@@ -310,6 +312,7 @@ async fn stopping_ends_idle_programs_and_those_at_work() {
         "what the stop cut off has not failed"
     );
     at_work.abort();
+    drop(stream);
 }
 
 #[test]
