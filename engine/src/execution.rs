@@ -3,17 +3,25 @@
 //! `decide` turns a command into events and applies each as it makes it, because the next decision
 //! of the same command rests on it; the caller stores the events before anything else happens, and
 //! throws the value away if that fails. `apply` alone rebuilds the same value from stored events.
+//!
+//! This file is the door: what `decide` does stands in [`crate::decide`] and, state type by state
+//! type, in [`crate::states`]; what events do to the value stands in [`crate::apply`].
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use asl::{Data, Failure, StateMachine, Timestamp};
+use asl::{Data, Failure, StateKind, StateMachine, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::command::{Command, Refusal, WaitEnd};
-use crate::effect::Effect;
-use crate::event::Event;
+use crate::command::{Command, Refusal};
+use crate::decide::Decider;
+use crate::effect::{Dispatch, Effect};
+use crate::event::{Event, EventKind, FrameId};
+use crate::frame::{Frame, OpenTask, Phase};
 use crate::identity::{Identity, WaitId};
 use crate::token::TokenKey;
+use crate::wait::after_seconds;
+pub use crate::wait::{EndedWait, OpenWait, wait_end};
 
 /// An execution's status, in the API's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -50,13 +58,34 @@ pub struct Closing {
     pub failure: Option<Failure>,
 }
 
-/// An execution at one moment. (Fields: the engine's author.)
+/// An execution at one moment.
 #[derive(Debug, Clone)]
-pub struct Execution {}
+pub struct Execution {
+    pub(crate) machine: Arc<StateMachine>,
+    pub(crate) now: Snapshot,
+    /// Every frame's timer, earliest first; derived from the frames.
+    pub(crate) timers: BTreeSet<(Timestamp, FrameId)>,
+}
 
 /// All of an [`Execution`] but its compiled definition, to be stored beside its events.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Snapshot {}
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) status: Status,
+    pub(crate) closing: Option<Closing>,
+    /// When `TimeoutSeconds` of the machine will have passed.
+    pub(crate) deadline: Option<Timestamp>,
+    /// The open frames; none once the execution has ended.
+    pub(crate) frames: BTreeMap<FrameId, Frame>,
+    /// The open waits.
+    pub(crate) waits: BTreeMap<WaitId, FrameId>,
+    pub(crate) next_frame: u32,
+    pub(crate) next_wait: u32,
+    /// How many events the AWS history has by now.
+    pub(crate) history_events: u64,
+    /// How many open waits nobody has taken on yet.
+    pub(crate) undelivered: u32,
+}
 
 impl Execution {
     /// A new execution, run as far as it goes without the outside.
@@ -66,122 +95,208 @@ impl Execution {
         seed: u64,
         tokens: &TokenKey,
     ) -> (Execution, Vec<Event>) {
-        let _ = (machine, identity, seed, tokens);
-        todo!()
+        let identity = Arc::new(identity);
+        let mut execution = Execution::blank(machine, identity.clone());
+        let mut decider = Decider::new(&mut execution, identity.started_at, seed, tokens);
+        decider.begin(identity);
+        let events = decider.finish();
+        (execution, events)
     }
 
     /// What the execution was started with, from its first stored event: enough to find the
     /// definition before `replay`.
     pub fn identity_of(first: &Event) -> Option<&Identity> {
-        let _ = first;
-        todo!()
+        match &first.kind {
+            EventKind::ExecutionStarted { identity } => Some(identity),
+            _ => None,
+        }
     }
 
     /// The execution after all of `events`, the first of which is its start.
+    ///
+    /// # Panics
+    /// If the first event is no start: the store then gave events that are not an execution's.
     pub fn replay(machine: Arc<StateMachine>, events: &[Event]) -> Execution {
-        let _ = (machine, events);
-        todo!()
+        let Some(Event {
+            kind: EventKind::ExecutionStarted { identity },
+            ..
+        }) = events.first()
+        else {
+            panic!("the events of an execution begin with its start");
+        };
+        let mut execution = Execution::blank(machine, identity.clone());
+        for event in events {
+            execution.apply(event);
+        }
+        execution
     }
 
     /// The execution as it was when `snapshot` was taken; later events are then applied.
     pub fn restore(machine: Arc<StateMachine>, snapshot: Snapshot) -> Execution {
-        let _ = (machine, snapshot);
-        todo!()
+        let mut execution = Execution {
+            machine,
+            now: snapshot,
+            timers: BTreeSet::new(),
+        };
+        for (id, frame) in &mut execution.now.frames {
+            if let Some(place) = &mut frame.state {
+                place.id = execution
+                    .machine
+                    .find(&place.name)
+                    .expect("an execution keeps the definition that it was started with");
+            }
+            execution.timers.extend(frame.timer().map(|at| (at, *id)));
+        }
+        execution
     }
 
     /// All but the definition.
     pub fn snapshot(&self) -> Snapshot {
-        todo!()
+        self.now.clone()
     }
 
     /// Turns a command into events and applies them.
     ///
+    /// Late is late, however slow the timers: an answer for a wait whose deadline is not after the
+    /// command's time is refused with [`Refusal::WaitEnded`], although the events do not say so
+    /// yet. The tick that is due by then ([`Execution::next_timer`]) records the timeout; a caller
+    /// that wants to know what ended the wait sends that tick first.
+    ///
     /// # Errors
     /// A [`Refusal`]; the execution is then unchanged.
     pub fn decide(&mut self, command: Command, tokens: &TokenKey) -> Result<Vec<Event>, Refusal> {
-        let _ = (command, tokens);
-        todo!()
-    }
-
-    /// Brings the value to where it is after `event`, deciding nothing.
-    pub fn apply(&mut self, event: &Event) {
-        let _ = event;
-        todo!()
+        let mut decider = Decider::new(self, command.at, command.seed, tokens);
+        decider.command(command.kind)?;
+        Ok(decider.finish())
     }
 
     /// What it was started with.
     pub fn identity(&self) -> &Identity {
-        todo!()
+        &self.now.identity
     }
 
     /// Its status.
     pub fn status(&self) -> Status {
-        todo!()
+        self.now.status
     }
 
     /// How it ended, if it has.
     pub fn closing(&self) -> Option<&Closing> {
-        todo!()
+        self.now.closing.as_ref()
     }
 
     /// When it next wants a [`crate::CommandKind::Tick`].
     pub fn next_timer(&self) -> Option<Timestamp> {
-        todo!()
+        if self.now.status != Status::Running {
+            return None;
+        }
+        let frame = self.timers.first().map(|(at, _)| *at);
+        [frame, self.now.deadline].into_iter().flatten().min()
     }
 
     /// What has to leave the process because of `events`, which `decide` or `begin` just gave.
     pub fn effects(&self, events: &[Event]) -> Vec<Effect> {
-        let _ = events;
-        todo!()
+        let mut effects = Vec::new();
+        for event in events {
+            match &event.kind {
+                // A task that was given up by a later event of the same command is nobody's business.
+                EventKind::TaskScheduled { wait, .. } => effects.extend(self.dispatch(*wait)),
+                EventKind::TaskSucceeded { wait, .. }
+                | EventKind::TaskFailed { wait, .. }
+                | EventKind::TaskTimedOut { wait, .. }
+                | EventKind::WaitAborted { wait } => effects.push(Effect::WaitEnded(*wait)),
+                EventKind::ExecutionSucceeded
+                | EventKind::ExecutionFailed { .. }
+                | EventKind::ExecutionTimedOut
+                | EventKind::ExecutionAborted { .. } => effects.push(Effect::ExecutionEnded),
+                _ => {}
+            }
+        }
+        effects
     }
 
     /// The dispatches that have no answer yet: after a restart they go out again, with the same
     /// idempotency key. An activity task that a worker holds, and a `.waitForTaskToken` task whose
     /// request was taken, are not among them.
     pub fn undelivered(&self) -> Vec<Effect> {
-        todo!()
+        if !self.has_undelivered() {
+            return Vec::new();
+        }
+        let open = self.now.waits.keys();
+        open.filter(|wait| {
+            self.open_task(**wait)
+                .is_some_and(|(_, task)| !task.delivered)
+        })
+        .filter_map(|wait| self.dispatch(*wait))
+        .collect()
     }
 
     /// Whether [`Execution::undelivered`] would name anything; kept by the store beside the execution.
     pub fn has_undelivered(&self) -> bool {
-        todo!()
+        self.now.undelivered > 0
     }
 
     /// The wait, if it is open: its state, when it began, its deadline.
     pub fn open_wait(&self, wait: WaitId) -> Option<OpenWait> {
-        let _ = wait;
-        todo!()
+        let (frame, task) = self.open_task(wait)?;
+        Some(OpenWait {
+            state_name: frame.place().name.clone(),
+            opened_at: task.opened_at,
+            timeout_at: task.timeout_at,
+            heartbeat_at: task.heartbeat_at,
+        })
     }
-}
 
-/// A wait, described for people.
-#[derive(Debug, Clone, PartialEq)]
-pub struct OpenWait {
-    /// The Task state.
-    pub state_name: Arc<str>,
-    /// When the task was scheduled.
-    pub opened_at: Timestamp,
-    /// When `TimeoutSeconds` will have passed.
-    pub timeout_at: Option<Timestamp>,
-    /// When `HeartbeatSeconds` will have passed without another heartbeat.
-    pub heartbeat_at: Option<Timestamp>,
-}
+    /// The waits that are open now, oldest first.
+    pub fn open_waits(&self) -> impl Iterator<Item = WaitId> + '_ {
+        self.now.waits.keys().copied()
+    }
 
-/// A wait that is over, read off an execution's events.
-#[derive(Debug, Clone, PartialEq)]
-pub struct EndedWait {
-    /// As it was while it was open.
-    pub wait: OpenWait,
-    /// When it ended.
-    pub ended_at: Timestamp,
-    /// What ended it.
-    pub end: WaitEnd,
-    /// Whether a later attempt (a retry) of the same state took its place.
-    pub superseded: bool,
-}
+    /// What the task of an open wait says about its resource and parameters.
+    fn dispatch(&self, wait: WaitId) -> Option<Effect> {
+        let (frame, task) = self.open_task(wait)?;
+        let place = frame.place();
+        let StateKind::Task(definition) = &self.machine.state(place.id).kind else {
+            unreachable!("only a Task state has a wait");
+        };
+        Some(Effect::Dispatch(Dispatch {
+            wait,
+            state_name: place.name.clone(),
+            resource: definition.resource.clone(),
+            parameters: task.parameters.clone(),
+            timeout_at: task.timeout_at,
+        }))
+    }
 
-/// What became of `wait`, if it ever was and is over.
-pub fn wait_end(events: &[Event], wait: WaitId) -> Option<EndedWait> {
-    let _ = (events, wait);
-    todo!()
+    pub(crate) fn open_task(&self, wait: WaitId) -> Option<(&Frame, &OpenTask)> {
+        let frame = self.now.frames.get(self.now.waits.get(&wait)?)?;
+        match &frame.phase {
+            Phase::Task(task) => Some((frame, task)),
+            _ => None,
+        }
+    }
+
+    fn blank(machine: Arc<StateMachine>, identity: Arc<Identity>) -> Execution {
+        let root = Frame::new(None, 0, identity.input.clone());
+        let deadline = machine
+            .timeout_seconds
+            .map(|seconds| after_seconds(identity.started_at, seconds));
+        let now = Snapshot {
+            identity,
+            status: Status::Running,
+            closing: None,
+            deadline,
+            frames: BTreeMap::from([(FrameId::ROOT, root)]),
+            waits: BTreeMap::new(),
+            next_frame: 1,
+            next_wait: 1,
+            history_events: 0,
+            undelivered: 0,
+        };
+        Execution {
+            machine,
+            now,
+            timers: BTreeSet::new(),
+        }
+    }
 }

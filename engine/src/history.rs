@@ -1,19 +1,680 @@
 //! The AWS history of an execution: a projection of its events.
+//!
+//! The projection follows the frames as the execution does, but keeps only what the history shows:
+//! each frame's state, its document, and the event that its next one follows (`previousEventId`).
+//! How the ids chain, as recorded on AWS:
+//!
+//! - Events 1 and 2 follow nothing, and so do ExecutionAborted and ExecutionTimedOut, which no event
+//!   of the execution causes.
+//! - Within a frame each event follows the one before. A branch's first follows ParallelStateStarted;
+//!   an iteration's MapIterationStarted follows MapStateStarted, or the last event of the iteration
+//!   that made room for it.
+//! - MapStateSucceeded and MapStateExited both follow the last MapIterationSucceeded;
+//!   ParallelStateSucceeded and ParallelStateExited the last event of the last branch.
+//! - Where a branch or an iteration fails, everything that comes of it (its own end, the ends of its
+//!   siblings, the next attempt or the state's failure) follows the event that failed.
 
-use serde::Serialize;
+use std::collections::HashMap;
+use std::sync::Arc;
 
-use crate::event::Event;
+use asl::{Data, Failure, Timestamp};
+use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde_json::{Map, Value, json};
+
+use crate::event::{Event, EventKind, FrameId, Output, StateType, is_activity};
+use crate::identity::Identity;
 
 /// One event as `GetExecutionHistory` reports it: `id`, `previousEventId`, `timestamp`, `type` and details.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct HistoryEvent {
     /// From 1, without gaps.
     pub id: u64,
-    // the engine's author
+    /// The event that caused it, or 0.
+    pub previous_event_id: u64,
+    /// When.
+    pub at: Timestamp,
+    /// The event's type, for example `TaskStateEntered`.
+    pub event_type: String,
+    /// The member that holds the details, and what is in it.
+    pub details: Option<(&'static str, Map<String, Value>)>,
+}
+
+/// As the AWS JSON protocol writes it: the timestamp in seconds, with a fraction.
+impl Serialize for HistoryEvent {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(4 + usize::from(self.details.is_some())))?;
+        map.serialize_entry("timestamp", &self.at.as_seconds())?;
+        map.serialize_entry("type", &self.event_type)?;
+        map.serialize_entry("id", &self.id)?;
+        map.serialize_entry("previousEventId", &self.previous_event_id)?;
+        if let Some((name, details)) = &self.details {
+            map.serialize_entry(name, details)?;
+        }
+        map.end()
+    }
 }
 
 /// The whole history; `include_data` is `includeExecutionData`.
 pub fn project(events: &[Event], include_data: bool) -> Vec<HistoryEvent> {
-    let _ = (events, include_data);
-    todo!()
+    let mut projection = Projection {
+        history: Vec::with_capacity(events.len() + events.len() / 4),
+        frames: HashMap::new(),
+        identity: None,
+        failed_event: 0,
+        include_data,
+    };
+    for event in events {
+        projection.follow(event);
+    }
+    projection.history
+}
+
+struct Projection {
+    history: Vec<HistoryEvent>,
+    frames: HashMap<FrameId, Thread>,
+    identity: Option<Arc<Identity>>,
+    /// The event that failed, for what comes of it.
+    failed_event: u64,
+    include_data: bool,
+}
+
+/// A frame, as far as the history shows it.
+#[derive(Default)]
+struct Thread {
+    parent: Option<FrameId>,
+    index: u32,
+    state: Option<(Arc<str>, StateType)>,
+    data: Option<Data>,
+    result: Option<Data>,
+    resource: Option<Arc<str>>,
+    /// What the frame's next event follows.
+    last: u64,
+    /// What the next iteration follows: the event that made room for it.
+    room: u64,
+    items: Option<Data>,
+    outputs: Vec<Option<Data>>,
+}
+
+type Details = Option<(&'static str, Map<String, Value>)>;
+
+impl Projection {
+    fn follow(&mut self, event: &Event) {
+        let at = event.at;
+        let id = event.frame;
+        match &event.kind {
+            EventKind::ExecutionStarted { identity } => {
+                self.frames.insert(
+                    FrameId::ROOT,
+                    Thread {
+                        data: Some(identity.input.clone()),
+                        ..Thread::default()
+                    },
+                );
+                let mut details = self.payload("input", &identity.input);
+                details.insert("roleArn".into(), (*identity.role_arn).into());
+                self.write(
+                    at,
+                    0,
+                    "ExecutionStarted",
+                    Some(("executionStartedEventDetails", details)),
+                );
+                self.identity = Some(identity.clone());
+            }
+            EventKind::StateEntered { name, state_type } => {
+                let input = self.data(id);
+                let mut details = object(&[("name", Some((**name).into()))]);
+                details.extend(self.payload("input", &input));
+                let event_type = format!("{state_type:?}StateEntered");
+                self.chain(
+                    id,
+                    at,
+                    &event_type,
+                    Some(("stateEnteredEventDetails", details)),
+                );
+                self.thread(id).state = Some((name.clone(), *state_type));
+            }
+            EventKind::StateExited { output } => {
+                let thread = self.thread(id);
+                let output = match output {
+                    Output::Input => thread.data.clone(),
+                    Output::Document(data) => Some(data.clone()),
+                    Output::Result => thread.result.take(),
+                    Output::Children => Some(list(&thread.outputs)),
+                }
+                .expect("a state that is left has an output");
+                thread.data = Some(output.clone());
+                thread.outputs = Vec::new();
+                thread.items = None;
+                let (name, state_type) = self.state(id);
+                let mut details = object(&[("name", Some((*name).into()))]);
+                details.extend(self.payload("output", &output));
+                let event_type = format!("{state_type:?}StateExited");
+                self.chain(
+                    id,
+                    at,
+                    &event_type,
+                    Some(("stateExitedEventDetails", details)),
+                );
+            }
+            EventKind::TaskScheduled {
+                resource,
+                parameters,
+                timeout_seconds,
+                heartbeat_seconds,
+                ..
+            } => {
+                self.thread(id).resource = Some(resource.clone());
+                let parameters = parameters.clone().unwrap_or_else(|| self.data(id));
+                self.scheduled(
+                    id,
+                    at,
+                    resource,
+                    &parameters,
+                    *timeout_seconds,
+                    *heartbeat_seconds,
+                );
+            }
+            EventKind::TaskSubmitted { output, .. } => {
+                let payload = self.payload("output", output);
+                self.task(id, at, "Submitted", payload);
+            }
+            EventKind::TaskPickedUp { worker, .. } => {
+                let details = object(&[("workerName", worker.clone().map(Into::into))]);
+                self.chain(
+                    id,
+                    at,
+                    "ActivityStarted",
+                    Some(("activityStartedEventDetails", details)),
+                );
+            }
+            EventKind::TaskSucceeded { output, .. } => {
+                let payload = self.payload("output", output);
+                self.task(id, at, "Succeeded", payload);
+                self.thread(id).result = Some(output.clone());
+            }
+            EventKind::TaskFailed { failure, .. } => {
+                self.task(id, at, "Failed", failure_details(failure))
+            }
+            EventKind::TaskTimedOut { .. } => {
+                self.task(
+                    id,
+                    at,
+                    "TimedOut",
+                    object(&[("error", Some("States.Timeout".into()))]),
+                );
+            }
+            EventKind::WaitStarted { .. }
+            | EventKind::TaskHeartbeat { .. }
+            | EventKind::WaitAborted { .. }
+            | EventKind::RetryScheduled { .. } => {}
+            EventKind::ParallelStarted {
+                input,
+                first_frame,
+                branches,
+            } => {
+                let input = input.clone().unwrap_or_else(|| self.data(id));
+                let last = self.chain(id, at, "ParallelStateStarted", None);
+                self.thread(id).outputs = vec![None; *branches as usize];
+                for index in 0..*branches {
+                    self.open(
+                        FrameId(first_frame.0 + index),
+                        id,
+                        index,
+                        input.clone(),
+                        last,
+                    );
+                }
+            }
+            EventKind::MapStarted { items, length, .. } => {
+                let items = items.clone().unwrap_or_else(|| self.data(id));
+                let details = object(&[("length", Some((*length).into()))]);
+                let started = self.chain(
+                    id,
+                    at,
+                    "MapStateStarted",
+                    Some(("mapStateStartedEventDetails", details)),
+                );
+                let thread = self.thread(id);
+                thread.outputs = vec![None; *length as usize];
+                thread.items = Some(items);
+                thread.room = started;
+            }
+            EventKind::IterationStarted {
+                parent,
+                index,
+                input,
+            } => {
+                let map = self.thread(*parent);
+                let room = map.room;
+                let input = input.clone().unwrap_or_else(|| {
+                    let items = map
+                        .items
+                        .as_ref()
+                        .expect("a Map state that iterates has items");
+                    Data::from(items.value()[*index as usize].clone())
+                });
+                self.open(id, *parent, *index, input, 0);
+                let details = self.iteration(id);
+                let started = self.write(
+                    at,
+                    room,
+                    "MapIterationStarted",
+                    Some(("mapIterationStartedEventDetails", details)),
+                );
+                self.thread(id).last = started;
+            }
+            EventKind::BranchSucceeded => {
+                let (branch, parent) = self.close(id);
+                let parent = self.thread(parent);
+                parent.last = branch.last;
+                parent.outputs[branch.index as usize] = branch.data;
+            }
+            EventKind::IterationSucceeded => {
+                let details = self.iteration(id);
+                let (iteration, parent) = self.close(id);
+                let succeeded = self.write(
+                    at,
+                    iteration.last,
+                    "MapIterationSucceeded",
+                    Some(("mapIterationSucceededEventDetails", details)),
+                );
+                let map = self.thread(parent);
+                map.last = succeeded;
+                map.room = iteration.last;
+                map.outputs[iteration.index as usize] = iteration.data;
+            }
+            EventKind::BranchFailed => {
+                self.failed_event = self.thread(id).last;
+                self.branch_aborted(id, at);
+            }
+            EventKind::BranchAborted => self.branch_aborted(id, at),
+            EventKind::IterationFailed => {
+                self.failed_event = self.thread(id).last;
+                self.iteration_over(
+                    id,
+                    at,
+                    "MapIterationFailed",
+                    "mapIterationFailedEventDetails",
+                );
+            }
+            EventKind::IterationAborted => {
+                self.iteration_over(
+                    id,
+                    at,
+                    "MapIterationAborted",
+                    "mapIterationAbortedEventDetails",
+                );
+            }
+            EventKind::ChildrenSucceeded => {
+                let (_, state_type) = self.state(id);
+                let previous = self.thread(id).last;
+                self.write(at, previous, &format!("{state_type:?}StateSucceeded"), None);
+            }
+            EventKind::ChildrenFailed => {
+                let (_, state_type) = self.state(id);
+                self.chain(id, at, &format!("{state_type:?}StateFailed"), None);
+            }
+            EventKind::ExecutionSucceeded => {
+                let output = self.data(id);
+                let details = self.payload("output", &output);
+                self.chain(
+                    id,
+                    at,
+                    "ExecutionSucceeded",
+                    Some(("executionSucceededEventDetails", details)),
+                );
+            }
+            EventKind::ExecutionFailed { failure } => {
+                let details = failure_details(failure);
+                self.chain(
+                    id,
+                    at,
+                    "ExecutionFailed",
+                    Some(("executionFailedEventDetails", details)),
+                );
+            }
+            EventKind::ExecutionTimedOut => {
+                let details = object(&[("error", Some("States.Timeout".into()))]);
+                self.write(
+                    at,
+                    0,
+                    "ExecutionTimedOut",
+                    Some(("executionTimedOutEventDetails", details)),
+                );
+            }
+            EventKind::ExecutionAborted { error, cause } => {
+                let details = object(&[
+                    ("error", error.clone().map(Into::into)),
+                    ("cause", cause.clone().map(Into::into)),
+                ]);
+                self.write(
+                    at,
+                    0,
+                    "ExecutionAborted",
+                    Some(("executionAbortedEventDetails", details)),
+                );
+            }
+        }
+    }
+
+    /// Writes an event of a frame, after the frame's last.
+    fn chain(&mut self, id: FrameId, at: Timestamp, event_type: &str, details: Details) -> u64 {
+        let previous = self.thread(id).last;
+        let written = self.write(at, previous, event_type, details);
+        self.thread(id).last = written;
+        written
+    }
+
+    fn write(&mut self, at: Timestamp, previous: u64, event_type: &str, details: Details) -> u64 {
+        let id = self.history.len() as u64 + 1;
+        let event_type = event_type.to_owned();
+        self.history.push(HistoryEvent {
+            id,
+            previous_event_id: previous,
+            at,
+            event_type,
+            details,
+        });
+        id
+    }
+
+    fn scheduled(
+        &mut self,
+        id: FrameId,
+        at: Timestamp,
+        resource: &str,
+        parameters: &Data,
+        timeout_seconds: Option<u64>,
+        heartbeat_seconds: Option<u64>,
+    ) {
+        let times = [
+            ("timeoutInSeconds", timeout_seconds.map(Into::into)),
+            ("heartbeatInSeconds", heartbeat_seconds.map(Into::into)),
+        ];
+        match Service::of(resource) {
+            Service::Activity => {
+                let mut details = object(&[("resource", Some(resource.into()))]);
+                details.extend(self.payload("input", parameters));
+                details.extend(object(&times));
+                self.chain(
+                    id,
+                    at,
+                    "ActivityScheduled",
+                    Some(("activityScheduledEventDetails", details)),
+                );
+            }
+            Service::Function => {
+                let mut details = object(&[("resource", Some(resource.into()))]);
+                details.extend(self.payload("input", parameters));
+                details.extend(object(&times[..1]));
+                self.chain(
+                    id,
+                    at,
+                    "LambdaFunctionScheduled",
+                    Some(("lambdaFunctionScheduledEventDetails", details)),
+                );
+                self.chain(id, at, "LambdaFunctionStarted", None);
+            }
+            Service::Other { service, action } => {
+                let region = self.region();
+                let mut details = object(&[
+                    ("resourceType", Some(service.into())),
+                    ("resource", Some(action.into())),
+                    ("region", Some(region.into())),
+                ]);
+                if self.include_data {
+                    details.insert("parameters".into(), parameters.text().into());
+                }
+                details.extend(object(&times));
+                self.chain(
+                    id,
+                    at,
+                    "TaskScheduled",
+                    Some(("taskScheduledEventDetails", details)),
+                );
+                let details = object(&[
+                    ("resourceType", Some(service.into())),
+                    ("resource", Some(action.into())),
+                ]);
+                self.chain(
+                    id,
+                    at,
+                    "TaskStarted",
+                    Some(("taskStartedEventDetails", details)),
+                );
+            }
+        }
+    }
+
+    /// A later event of a task: its type and details go by the kind of its resource.
+    fn task(&mut self, id: FrameId, at: Timestamp, what: &str, mut details: Map<String, Value>) {
+        let resource = self
+            .thread(id)
+            .resource
+            .clone()
+            .expect("a task's event follows its scheduling");
+        let (kind, names) = match Service::of(&resource) {
+            Service::Activity => (
+                "Activity",
+                [
+                    "",
+                    "activitySucceededEventDetails",
+                    "activityFailedEventDetails",
+                    "activityTimedOutEventDetails",
+                ],
+            ),
+            Service::Function => (
+                "LambdaFunction",
+                [
+                    "",
+                    "lambdaFunctionSucceededEventDetails",
+                    "lambdaFunctionFailedEventDetails",
+                    "lambdaFunctionTimedOutEventDetails",
+                ],
+            ),
+            Service::Other { service, action } => {
+                details.insert("resourceType".into(), service.into());
+                details.insert("resource".into(), action.into());
+                (
+                    "Task",
+                    [
+                        "taskSubmittedEventDetails",
+                        "taskSucceededEventDetails",
+                        "taskFailedEventDetails",
+                        "taskTimedOutEventDetails",
+                    ],
+                )
+            }
+        };
+        let [submitted, succeeded, failed, timed_out] = names;
+        let name = match what {
+            "Submitted" => submitted,
+            "Succeeded" => succeeded,
+            "Failed" => failed,
+            _ => timed_out,
+        };
+        self.chain(id, at, &format!("{kind}{what}"), Some((name, details)));
+    }
+
+    /// A branch failed or was given up: what became of its state, if that can be.
+    fn branch_aborted(&mut self, id: FrameId, at: Timestamp) {
+        let (branch, parent) = self.close(id);
+        let failed = self.failed_event;
+        let aborted = branch
+            .state
+            .and_then(|(_, state_type)| state_type.aborted_name());
+        if let Some(event_type) = aborted {
+            self.write(at, failed, event_type, None);
+        }
+        self.thread(parent).last = failed;
+    }
+
+    fn iteration_over(&mut self, id: FrameId, at: Timestamp, event_type: &str, name: &'static str) {
+        let details = self.iteration(id);
+        let (_, parent) = self.close(id);
+        let failed = self.failed_event;
+        self.write(at, failed, event_type, Some((name, details)));
+        self.thread(parent).last = failed;
+    }
+
+    fn open(&mut self, id: FrameId, parent: FrameId, index: u32, data: Data, last: u64) {
+        let thread = Thread {
+            parent: Some(parent),
+            index,
+            data: Some(data),
+            last,
+            ..Thread::default()
+        };
+        self.frames.insert(id, thread);
+    }
+
+    fn close(&mut self, id: FrameId) -> (Thread, FrameId) {
+        let thread = self.frames.remove(&id).expect("an event's frame is open");
+        let parent = thread
+            .parent
+            .expect("only a branch or an iteration ends before the execution");
+        (thread, parent)
+    }
+
+    /// `name` and `index` of an iteration; the name is the Map state's.
+    fn iteration(&mut self, id: FrameId) -> Map<String, Value> {
+        let (parent, index) = (self.thread(id).parent, self.thread(id).index);
+        let (name, _) = self.state(parent.expect("an iteration has a Map state around it"));
+        object(&[
+            ("name", Some((*name).into())),
+            ("index", Some(index.into())),
+        ])
+    }
+
+    fn thread(&mut self, id: FrameId) -> &mut Thread {
+        self.frames.get_mut(&id).expect("an event's frame is open")
+    }
+
+    fn state(&mut self, id: FrameId) -> (Arc<str>, StateType) {
+        self.thread(id)
+            .state
+            .clone()
+            .expect("a state's event follows its entering")
+    }
+
+    fn data(&mut self, id: FrameId) -> Data {
+        self.thread(id)
+            .data
+            .clone()
+            .expect("a frame has a document")
+    }
+
+    /// A payload and what goes with it, or nothing if data is not asked for.
+    fn payload(&self, name: &str, data: &Data) -> Map<String, Value> {
+        let mut map = Map::new();
+        if self.include_data {
+            map.insert(name.into(), data.text().into());
+            map.insert(format!("{name}Details"), json!({ "truncated": false }));
+        }
+        map
+    }
+
+    /// The region that the tasks ran in: the state machine's.
+    fn region(&self) -> String {
+        let identity = self
+            .identity
+            .as_ref()
+            .expect("an execution's first event is its start");
+        identity
+            .state_machine_arn
+            .split(':')
+            .nth(3)
+            .unwrap_or_default()
+            .to_owned()
+    }
+}
+
+/// What the history tells of a `Resource`.
+enum Service<'a> {
+    Activity,
+    Function,
+    Other { service: &'a str, action: &'a str },
+}
+
+impl Service<'_> {
+    /// `arn:aws:lambda:...` and activities have events of their own. Others are
+    /// `arn:aws:states:::SERVICE:ACTION`, where an AWS SDK's service is two parts, `aws-sdk:s3`.
+    fn of(resource: &str) -> Service<'_> {
+        if is_activity(resource) {
+            return Service::Activity;
+        }
+        let named = resource
+            .splitn(6, ':')
+            .nth(5)
+            .filter(|_| resource.split(':').nth(2) == Some("states"));
+        match named.and_then(|name| name.rsplit_once(':').map(|parts| (name, parts))) {
+            // `.sync:2` has a colon of its own.
+            Some((name, (head, "2"))) if head.ends_with(".sync") => {
+                let (service, _) = head.rsplit_once(':').unwrap_or((head, ""));
+                Service::Other {
+                    service,
+                    action: &name[(service.len() + 1).min(name.len())..],
+                }
+            }
+            Some((_, (service, action))) => Service::Other { service, action },
+            None => Service::Function,
+        }
+    }
+}
+
+/// The members that are there.
+fn object(members: &[(&str, Option<Value>)]) -> Map<String, Value> {
+    members
+        .iter()
+        .filter_map(|(name, value)| Some(((*name).to_owned(), value.clone()?)))
+        .collect()
+}
+
+fn failure_details(failure: &Failure) -> Map<String, Value> {
+    object(&[
+        ("error", failure.error.as_deref().map(Into::into)),
+        ("cause", failure.cause.as_deref().map(Into::into)),
+    ])
+}
+
+fn list(outputs: &[Option<Data>]) -> Data {
+    let values = outputs
+        .iter()
+        .flatten()
+        .map(|output| output.value().clone());
+    Data::from(Value::Array(values.collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_resource_is_told_apart_as_aws_does() {
+        let told = |resource: &str| match Service::of(resource) {
+            Service::Activity => "activity".to_owned(),
+            Service::Function => "function".to_owned(),
+            Service::Other { service, action } => format!("{service} {action}"),
+        };
+        assert_eq!(
+            told("arn:aws:lambda:us-east-1:123456789012:function:f"),
+            "function"
+        );
+        assert_eq!(
+            told("arn:aws:states:us-east-1:123456789012:activity:a"),
+            "activity"
+        );
+        assert_eq!(
+            told("arn:aws:states:::lambda:invoke.waitForTaskToken"),
+            "lambda invoke.waitForTaskToken"
+        );
+        assert_eq!(
+            told("arn:aws:states:::aws-sdk:s3:listBuckets"),
+            "aws-sdk:s3 listBuckets"
+        );
+        assert_eq!(
+            told("arn:aws:states:::states:startExecution.sync:2"),
+            "states startExecution.sync:2"
+        );
+    }
 }

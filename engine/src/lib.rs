@@ -11,19 +11,34 @@
 //! - [`effect`]: what has to leave the process once events are durable.
 //! - [`token`]: task tokens.
 //! - [`history`]: the AWS history, a projection of the events.
+//! - [`limits`]: AWS's limits, which hold here too.
+//!
+//! Behind the door: `decide` drives, `states` has a file for each state type, `recovery` is Retry and
+//! Catch, `timers` is what falls due, `flow` and `context` are the data, `frame` and `apply` the value.
 
+mod apply;
 pub mod command;
+mod context;
+mod decide;
 pub mod effect;
 pub mod event;
 pub mod execution;
+mod flow;
+mod frame;
 pub mod history;
 pub mod identity;
+pub mod limits;
+mod random;
+mod recovery;
+mod states;
+mod timers;
 pub mod token;
+mod wait;
 
 pub use command::{Command, CommandKind, Outcome, Refusal, WaitEnd};
 pub use effect::{Dispatch, Effect};
-pub use event::Event;
-pub use execution::{Closing, Execution, Snapshot, Status};
+pub use event::{Event, EventKind, FrameId};
+pub use execution::{Closing, EndedWait, Execution, OpenWait, Snapshot, Status, wait_end};
 pub use history::HistoryEvent;
 pub use identity::{ExecutionKey, Identity, WaitId};
 pub use token::{Token, TokenKey};

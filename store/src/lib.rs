@@ -21,4 +21,4 @@ pub mod log;
 pub mod record;
 
 pub use contract::*;
-pub use log::{Options, Store};
+pub use log::{Figures, Opening, Options, Store};

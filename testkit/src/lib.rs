@@ -1,1 +1,13 @@
-//! x
+//! What tests need and the program does not: scenarios written as Markdown, and a hand-moved clock
+//! to play them by.
+//!
+//! In reading order:
+//! - [`scenario`]: a file of scenarios, read and, where asked, written anew.
+//! - [`script`]: what happens in a scenario, line by line.
+//! - [`play`]: a scenario played on the engine alone.
+//! - [`outline`]: a history in one line an event.
+
+pub mod outline;
+pub mod play;
+pub mod scenario;
+pub mod script;

@@ -1,0 +1,98 @@
+//! The context object, `$$`: made when an expression first asks for it, and not before.
+
+use std::cell::OnceCell;
+
+use serde_json::{Value, json};
+
+use crate::apply::item;
+use crate::event::{FrameId, StateType};
+use crate::execution::Execution;
+use crate::frame::Phase;
+use crate::identity::{ExecutionKey, WaitId};
+use crate::token::{Token, TokenKey};
+
+/// What `$$` means in one state of one frame.
+pub(crate) struct ContextObject<'a> {
+    pub(crate) execution: &'a Execution,
+    pub(crate) frame: FrameId,
+    /// The item that an `ItemSelector` is asked about; otherwise it is that of the iteration around.
+    pub(crate) item: Option<u32>,
+    pub(crate) tokens: &'a TokenKey,
+    pub(crate) made: OnceCell<Value>,
+}
+
+impl asl::Context for ContextObject<'_> {
+    fn value(&self) -> &Value {
+        self.made.get_or_init(|| self.make())
+    }
+}
+
+impl ContextObject<'_> {
+    fn make(&self) -> Value {
+        let identity = &*self.execution.now.identity;
+        let frame = &self.execution.now.frames[&self.frame];
+        let place = frame.place();
+        let mut object = json!({
+            "Execution": {
+                "Id": &*identity.arn,
+                "Input": identity.input.value(),
+                "StartTime": identity.started_at.to_string(),
+                "Name": &*identity.name,
+                "RoleArn": &*identity.role_arn,
+                "RedriveCount": 0,
+            },
+            "StateMachine": {
+                "Id": &*identity.state_machine_arn,
+                "Name": &*identity.state_machine_name,
+            },
+            "State": {
+                "Name": &*place.name,
+                "EnteredTime": place.entered_at.to_string(),
+            },
+        });
+        let retried = matches!(
+            place.state_type,
+            StateType::Task | StateType::Parallel | StateType::Map
+        );
+        if retried {
+            object["State"]["RetryCount"] = frame.retries.iter().sum::<u32>().into();
+        }
+        if place.state_type == StateType::Task {
+            object["Task"] = json!({ "Token": self.token() });
+        }
+        if let Some((index, value)) = self.item() {
+            object["Map"] = json!({ "Item": { "Index": index, "Value": value } });
+        }
+        object
+    }
+
+    /// The token of the wait that is open, or of the one that is about to be.
+    fn token(&self) -> String {
+        let wait = match &self.execution.now.frames[&self.frame].phase {
+            Phase::Task(task) => task.wait,
+            _ => WaitId(self.execution.now.next_wait),
+        };
+        self.tokens.mint(Token {
+            execution: ExecutionKey::of(&self.execution.now.identity.arn),
+            wait,
+        })
+    }
+
+    /// The item of the innermost iteration around the frame.
+    fn item(&self) -> Option<(u32, &Value)> {
+        let frames = &self.execution.now.frames;
+        let mut child = self.item;
+        let mut at = Some(self.frame);
+        while let Some(id) = at {
+            let frame = &frames[&id];
+            if let (Some(index), Phase::Children(children)) = (child, &frame.phase)
+                && children.items.is_some()
+            {
+                return Some((index, item(children, index)));
+            }
+            child = Some(frame.index);
+            at = frame.parent;
+        }
+        None
+    }
+}

@@ -1,0 +1,354 @@
+//! Turns one command into events: the driver that all state types share.
+//!
+//! A [`Decider`] lives for one command. It makes an event and applies it at once ([`Decider::emit`]),
+//! then goes on from there, until every frame waits for something or the execution has ended.
+//!
+//! How a frame goes on, after its state's own file under [`crate::states`] has done its part:
+//!
+//! | what happened | goes on in |
+//! | --- | --- |
+//! | the state is done | [`Decider::leave`]: the next state, or the frame's end |
+//! | the state failed | [`crate::recovery`]: Retry, Catch, or the frame fails |
+//! | the frame is at its end | [`Decider::finish_frame`]: the parent gathers, or the execution succeeded |
+//! | the definition itself is at fault | [`Decider::end_badly`]: nothing catches that |
+//!
+//! Two kinds of stop travel as errors, so that a state's code reads straight on: [`Stop::Failed`],
+//! a failure of the state; [`Stop::Over`], the execution has ended and there is nothing left to do.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use asl::{Failure, Next, StateId, StateMachine, Timestamp};
+
+use crate::command::{CommandKind, Outcome, Refusal};
+use crate::event::{Event, EventKind, FrameId, Output, StateType};
+use crate::execution::{Execution, Status};
+use crate::frame::{Frame, Phase, Place};
+use crate::identity::{Identity, WaitId};
+use crate::limits::HISTORY_EVENTS_MAX;
+use crate::random::SplitMix;
+use crate::states;
+use crate::token::TokenKey;
+
+/// The execution has ended: whatever is going on stops here.
+#[derive(Debug)]
+pub(crate) struct Over;
+
+/// Why a state does not go on.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The state failed; Retry and Catch come next.
+    Failed(Failure),
+    /// The execution has ended.
+    Over,
+}
+
+impl From<Over> for Stop {
+    fn from(Over: Over) -> Stop {
+        Stop::Over
+    }
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Stop {
+        Stop::Failed(failure)
+    }
+}
+
+/// One command at work.
+pub(crate) struct Decider<'a> {
+    pub(crate) execution: &'a mut Execution,
+    pub(crate) machine: Arc<StateMachine>,
+    pub(crate) at: Timestamp,
+    pub(crate) random: SplitMix,
+    pub(crate) tokens: &'a TokenKey,
+    events: Vec<Event>,
+    /// Frames whose state is to run.
+    ready: VecDeque<FrameId>,
+}
+
+impl<'a> Decider<'a> {
+    pub(crate) fn new(
+        execution: &'a mut Execution,
+        at: Timestamp,
+        seed: u64,
+        tokens: &'a TokenKey,
+    ) -> Decider<'a> {
+        let machine = execution.machine.clone();
+        let random = SplitMix::new(seed);
+        Decider {
+            execution,
+            machine,
+            at,
+            random,
+            tokens,
+            events: Vec::new(),
+            ready: VecDeque::new(),
+        }
+    }
+
+    /// What happened.
+    pub(crate) fn finish(self) -> Vec<Event> {
+        self.events
+    }
+
+    /// The start of the execution.
+    pub(crate) fn begin(&mut self, identity: Arc<Identity>) {
+        let start_at = self.machine.start_at;
+        let begun = self
+            .emit(FrameId::ROOT, EventKind::ExecutionStarted { identity })
+            .and_then(|()| self.enter(FrameId::ROOT, start_at));
+        self.run_after(begun);
+    }
+
+    /// Any later command.
+    pub(crate) fn command(&mut self, kind: CommandKind) -> Result<(), Refusal> {
+        match kind {
+            CommandKind::Complete { wait, outcome } => {
+                let frame = self.open(wait)?;
+                let ended = self.complete(frame, wait, outcome);
+                self.run_after(ended);
+            }
+            CommandKind::Submitted { wait, output } => {
+                let frame = self.open(wait)?;
+                // A request that went out again after a restart may be answered twice.
+                if !self.is_delivered(frame) {
+                    let told = self.emit(frame, EventKind::TaskSubmitted { wait, output });
+                    self.run_after(told);
+                }
+            }
+            CommandKind::PickedUp { wait, worker } => {
+                let frame = self.open(wait)?;
+                if self.is_delivered(frame) {
+                    return Err(Refusal::AlreadyPickedUp);
+                }
+                let told = self.emit(frame, EventKind::TaskPickedUp { wait, worker });
+                self.run_after(told);
+            }
+            CommandKind::Heartbeat { wait } => {
+                let frame = self.open(wait)?;
+                // Without HeartbeatSeconds there is nothing to remember.
+                if self.heartbeat_matters(frame) {
+                    let told = self.emit(frame, EventKind::TaskHeartbeat { wait });
+                    self.run_after(told);
+                }
+            }
+            CommandKind::Tick => self.tick(),
+            CommandKind::Stop { error, cause } => {
+                if self.execution.status() != Status::Running {
+                    return Err(Refusal::NotRunning);
+                }
+                self.end(FrameId::ROOT, EventKind::ExecutionAborted { error, cause });
+            }
+        }
+        Ok(())
+    }
+
+    /// The frame of a wait that an answer may still come for.
+    fn open(&self, wait: WaitId) -> Result<FrameId, Refusal> {
+        let now = &self.execution.now;
+        if wait.0 == 0 || wait.0 >= now.next_wait {
+            return Err(Refusal::NoSuchWait);
+        }
+        let Some((frame, (_, task))) = now.waits.get(&wait).zip(self.execution.open_task(wait))
+        else {
+            return Err(Refusal::WaitEnded);
+        };
+        let due = task.deadline().map(|(at, _)| at);
+        if [due, now.deadline]
+            .into_iter()
+            .flatten()
+            .any(|deadline| deadline <= self.at)
+        {
+            return Err(Refusal::WaitEnded);
+        }
+        Ok(*frame)
+    }
+
+    fn is_delivered(&self, frame: FrameId) -> bool {
+        matches!(&self.frame(frame).phase, Phase::Task(task) if task.delivered)
+    }
+
+    fn heartbeat_matters(&self, frame: FrameId) -> bool {
+        matches!(&self.frame(frame).phase, Phase::Task(task) if task.heartbeat_seconds.is_some())
+    }
+
+    fn complete(&mut self, frame: FrameId, wait: WaitId, outcome: Outcome) -> Result<(), Over> {
+        match outcome {
+            Outcome::Success(output) => {
+                let ended = states::task::succeed(self, frame, wait, output);
+                self.settle(frame, ended)
+            }
+            Outcome::Failure(failure) => {
+                self.emit(
+                    frame,
+                    EventKind::TaskFailed {
+                        wait,
+                        failure: failure.clone(),
+                    },
+                )?;
+                self.recover(frame, failure.into())
+            }
+        }
+    }
+
+    /// Makes an event, and applies it.
+    ///
+    /// # Errors
+    /// If this was, or would have been, the last event of the execution.
+    pub(crate) fn emit(&mut self, frame: FrameId, kind: EventKind) -> Result<(), Over> {
+        let state_type = self.state_type(frame);
+        let after = self.execution.now.history_events + kind.history_events(state_type);
+        // The last place is kept for the end; success may take it, and anything else is failure.
+        let full = after >= HISTORY_EVENTS_MAX && !matches!(kind, EventKind::ExecutionSucceeded);
+        if full && kind.history_events(state_type) > 0 {
+            return self.end_badly(frame, Failure::runtime(HISTORY_FULL));
+        }
+        self.record(frame, kind);
+        Ok(())
+    }
+
+    fn record(&mut self, frame: FrameId, kind: EventKind) {
+        let event = Event {
+            at: self.at,
+            frame,
+            kind,
+        };
+        self.execution.apply(&event);
+        self.events.push(event);
+    }
+
+    /// Ends the execution, and whatever it still waits for.
+    pub(crate) fn end(&mut self, frame: FrameId, kind: EventKind) {
+        let open: Vec<_> = self
+            .execution
+            .now
+            .waits
+            .iter()
+            .map(|(w, f)| (*w, *f))
+            .collect();
+        for (wait, frame) in open {
+            self.record(frame, EventKind::WaitAborted { wait });
+        }
+        self.ready.clear();
+        self.record(frame, kind);
+    }
+
+    /// Ends the execution with a failure that nothing catches; `frame` is where it happened.
+    pub(crate) fn end_badly(&mut self, frame: FrameId, failure: Failure) -> Result<(), Over> {
+        self.end(frame, EventKind::ExecutionFailed { failure });
+        Err(Over)
+    }
+
+    /// Runs on after the first step of a command.
+    pub(crate) fn run_after(&mut self, first: Result<(), Over>) {
+        // Over needs no answer: the event that says so stands in the events.
+        let _ = first.and_then(|()| self.run());
+    }
+
+    fn run(&mut self) -> Result<(), Over> {
+        while let Some(frame) = self.ready.pop_front() {
+            // A frame may have been given up since: a sibling failed.
+            if self.execution.now.frames.contains_key(&frame) {
+                let ran = states::run(self, frame);
+                self.settle(frame, ran)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What comes of a state's step: a failure goes through the state's Retry and Catch.
+    pub(crate) fn settle(&mut self, frame: FrameId, step: Result<(), Stop>) -> Result<(), Over> {
+        match step {
+            Ok(()) => Ok(()),
+            Err(Stop::Over) => Err(Over),
+            Err(Stop::Failed(failure)) if is_terminal(&failure) => self.end_badly(frame, failure),
+            Err(Stop::Failed(failure)) => self.recover(frame, failure.into()),
+        }
+    }
+
+    /// Puts a frame into a state, which then runs.
+    pub(crate) fn enter(&mut self, frame: FrameId, state: StateId) -> Result<(), Over> {
+        let machine = self.machine.clone();
+        let state = machine.state(state);
+        let state_type = StateType::of(&state.kind);
+        self.emit(
+            frame,
+            EventKind::StateEntered {
+                name: state.name.clone(),
+                state_type,
+            },
+        )?;
+        self.ready.push_back(frame);
+        Ok(())
+    }
+
+    /// Runs a frame's state again, after its backoff.
+    pub(crate) fn again(&mut self, frame: FrameId) {
+        self.ready.push_back(frame);
+    }
+
+    /// Takes a frame out of its state, and on.
+    pub(crate) fn leave(&mut self, frame: FrameId, output: Output, next: Next) -> Result<(), Over> {
+        self.emit(frame, EventKind::StateExited { output })?;
+        match next {
+            Next::State(state) => self.enter(frame, state),
+            Next::End => self.finish_frame(frame),
+        }
+    }
+
+    /// A frame came to its end.
+    fn finish_frame(&mut self, frame: FrameId) -> Result<(), Over> {
+        let Some(parent) = self.frame(frame).parent else {
+            return match self.emit(frame, EventKind::ExecutionSucceeded) {
+                Ok(()) => Err(Over),
+                over => over,
+            };
+        };
+        match self.place(parent).state_type {
+            StateType::Map => {
+                self.emit(frame, EventKind::IterationSucceeded)?;
+                let gathered = states::map::child_succeeded(self, parent);
+                self.settle(parent, gathered)
+            }
+            _ => {
+                self.emit(frame, EventKind::BranchSucceeded)?;
+                let gathered = states::parallel::child_succeeded(self, parent);
+                self.settle(parent, gathered)
+            }
+        }
+    }
+
+    pub(crate) fn frame(&self, id: FrameId) -> &Frame {
+        &self.execution.now.frames[&id]
+    }
+
+    pub(crate) fn place(&self, id: FrameId) -> &Place {
+        self.frame(id).place()
+    }
+
+    fn state_type(&self, id: FrameId) -> Option<StateType> {
+        Some(
+            self.execution
+                .now
+                .frames
+                .get(&id)?
+                .state
+                .as_ref()?
+                .state_type,
+        )
+    }
+}
+
+/// AWS's words.
+const HISTORY_FULL: &str = "The execution reached the maximum number of history events (25000).";
+
+/// A failure that the definition is to blame for ends the execution even where `States.Runtime` is
+/// named by a Catch (recorded: `test_catch_states_runtime`). So does an output that is too large; a
+/// task's result that is too large is the task's failure, and does not come this way.
+fn is_terminal(failure: &Failure) -> bool {
+    matches!(
+        failure.error.as_deref(),
+        Some("States.Runtime" | "States.DataLimitExceeded")
+    )
+}

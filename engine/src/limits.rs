@@ -1,0 +1,16 @@
+//! AWS's limits, which an execution here keeps too, so that what runs here runs there.
+
+/// No input, output or result of a state is larger: 256 KiB of UTF-8 JSON text.
+pub const PAYLOAD_BYTES_MAX: usize = 256 * 1024;
+
+/// A Standard execution's history has at most so many events. If the last of them is not the
+/// execution's success, it is its failure.
+pub const HISTORY_EVENTS_MAX: u64 = 25_000;
+
+/// No Wait state waits longer: the seconds that a signed 32-bit number holds (recorded: 24,855 days
+/// pass, 24,856 do not).
+pub const WAIT_SECONDS_MAX: i64 = i32::MAX as i64;
+
+/// How many iterations of an inline Map run at once where `MaxConcurrency` is 0, "no limit": AWS
+/// runs about 40, so that one Map does not flood what it calls.
+pub const INLINE_MAP_CONCURRENCY: u32 = 40;

@@ -1,0 +1,155 @@
+//! Map, inline: one frame an item, some of them at once; the output is the list of theirs.
+
+use asl::{Concurrency, Data, Failure, Map, State, StateKind};
+use serde_json::Value;
+
+use crate::decide::{Decider, Stop};
+use crate::event::{EventKind, FrameId};
+use crate::flow::Made;
+use crate::frame::Phase;
+use crate::limits::INLINE_MAP_CONCURRENCY;
+
+pub(crate) fn run(
+    decider: &mut Decider<'_>,
+    frame: FrameId,
+    state: &State,
+    map: &Map,
+) -> Result<(), Stop> {
+    let input = decider.input(frame, state.input_path.as_ref())?;
+    let concurrency = concurrency(decider, frame, &map.max_concurrency, &input)?;
+    let items = items(decider, frame, map, &input)?;
+    let length = items.value().as_array().map_or(0, Vec::len) as u32;
+    let unchanged = items.same(&decider.frame(frame).data);
+    let items = (!unchanged).then_some(items);
+    decider.emit(
+        frame,
+        EventKind::MapStarted {
+            items,
+            length,
+            concurrency,
+        },
+    )?;
+    for index in 0..length.min(concurrency) {
+        start(decider, frame, state, map, index)?;
+    }
+    if length == 0 {
+        return finish(decider, frame, state, map);
+    }
+    Ok(())
+}
+
+/// An iteration came to its end: the next one starts, or the last one ends the state.
+pub(crate) fn child_succeeded(decider: &mut Decider<'_>, frame: FrameId) -> Result<(), Stop> {
+    let machine = decider.machine.clone();
+    let state = machine.state(decider.place(frame).id);
+    let (StateKind::Map(map), Phase::Children(children)) =
+        (&state.kind, &decider.frame(frame).phase)
+    else {
+        unreachable!("iterations belong to a Map state that waits for them");
+    };
+    let length = children.outputs.len() as u32;
+    if children.next < length {
+        let next = children.next;
+        return start(decider, frame, state, map, next);
+    }
+    if children.succeeded == length {
+        finish(decider, frame, state, map)
+    } else {
+        Ok(())
+    }
+}
+
+fn start(
+    decider: &mut Decider<'_>,
+    frame: FrameId,
+    state: &State,
+    map: &Map,
+    index: u32,
+) -> Result<(), Stop> {
+    let input = match &map.item_selector {
+        None => None,
+        Some(template) => {
+            let input = decider.input(frame, state.input_path.as_ref())?;
+            Some(decider.render(frame, template, &input, Some(index))?)
+        }
+    };
+    let iteration = FrameId(decider.execution.now.next_frame);
+    decider.emit(
+        iteration,
+        EventKind::IterationStarted {
+            parent: frame,
+            index,
+            input,
+        },
+    )?;
+    Ok(decider.enter(iteration, map.start_at)?)
+}
+
+fn finish(decider: &mut Decider<'_>, frame: FrameId, state: &State, map: &Map) -> Result<(), Stop> {
+    let Phase::Children(children) = &decider.frame(frame).phase else {
+        unreachable!("a Map state that finishes has had iterations");
+    };
+    let outputs = Made::children(children.output());
+    decider.emit(frame, EventKind::ChildrenSucceeded)?;
+    let made = decider.selected(frame, map.result.selector.as_ref(), outputs)?;
+    let output = decider.output(
+        frame,
+        map.result.path.as_ref(),
+        state.output_path.as_ref(),
+        made,
+    )?;
+    Ok(decider.leave(frame, output, map.next)?)
+}
+
+fn items(decider: &Decider<'_>, frame: FrameId, map: &Map, input: &Data) -> Result<Data, Failure> {
+    let must_be_array = || {
+        Failure::runtime(format!(
+            "Reference path \"{}\" must point to array.",
+            map.items.text()
+        ))
+    };
+    if map.items.is_root() {
+        return match input.value() {
+            Value::Array(_) => Ok(input.clone()),
+            _ => Err(decider.at_state(frame, must_be_array())),
+        };
+    }
+    decider.evaluate(frame, input.value(), None, |scope| {
+        match map.items.select(scope)?.into_owned() {
+            items @ Value::Array(_) => Ok(Data::from(items)),
+            _ => Err(must_be_array()),
+        }
+    })
+}
+
+/// How many iterations run at once.
+fn concurrency(
+    decider: &Decider<'_>,
+    frame: FrameId,
+    concurrency: &Concurrency,
+    input: &Data,
+) -> Result<u32, Failure> {
+    let given = match concurrency {
+        Concurrency::Fixed(given) => *given,
+        Concurrency::Path(path) => decider.evaluate(frame, input.value(), None, |scope| {
+            let found = path.select(scope)?;
+            let number = found.as_u64().and_then(|number| u32::try_from(number).ok());
+            number.ok_or_else(|| {
+                let shown = match &*found {
+                    Value::String(text) => text.clone(),
+                    other => other.to_string(),
+                };
+                Failure::runtime(format!(
+                    "The MaxConcurrencyPath field refers to value \"{shown}\" which is not a valid \
+                     integer: {}",
+                    path.text()
+                ))
+            })
+        })?,
+    };
+    Ok(if given == 0 {
+        INLINE_MAP_CONCURRENCY
+    } else {
+        given
+    })
+}

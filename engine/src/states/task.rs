@@ -1,0 +1,144 @@
+//! Task: asks a resource for work and waits for the answer.
+//!
+//! | event | history | when |
+//! | --- | --- | --- |
+//! | TaskScheduled | TaskScheduled and TaskStarted (an activity: ActivityScheduled) | the state runs, each attempt anew |
+//! | TaskSubmitted | TaskSubmitted | a `.waitForTaskToken` resource took the request |
+//! | TaskPickedUp | ActivityStarted | a worker fetched it |
+//! | TaskHeartbeat | nothing | a sign of life |
+//! | TaskSucceeded, TaskFailed, TaskTimedOut | the same, by the resource's kind | exactly one of them |
+//!
+//! An answer may come before TaskSubmitted: a function may call back before it returns.
+
+use asl::{Data, Failure, Resource, Seconds, State, StateKind, Task};
+
+use crate::decide::{Decider, Over, Stop};
+use crate::event::{EventKind, FrameId};
+use crate::flow::{Made, data_limit_exceeded};
+use crate::identity::WaitId;
+use crate::limits::PAYLOAD_BYTES_MAX;
+
+pub(crate) fn run(
+    decider: &mut Decider<'_>,
+    frame: FrameId,
+    state: &State,
+    task: &Task,
+) -> Result<(), Stop> {
+    let input = decider.input(frame, state.input_path.as_ref())?;
+    let timeout_seconds = seconds(
+        decider,
+        frame,
+        "TimeoutSecondsPath",
+        task.timeout.as_ref(),
+        &input,
+    )?;
+    let heartbeat_seconds = seconds(
+        decider,
+        frame,
+        "HeartbeatSecondsPath",
+        task.heartbeat.as_ref(),
+        &input,
+    )?;
+    let parameters = decider.parameters(frame, task.parameters.as_ref(), &input)?;
+    let unchanged = parameters.same(&decider.frame(frame).data);
+    if !unchanged && parameters.text().len() > PAYLOAD_BYTES_MAX {
+        return Err(data_limit_exceeded(&state.name).into());
+    }
+    let scheduled = EventKind::TaskScheduled {
+        wait: WaitId(decider.execution.now.next_wait),
+        resource: arn(&task.resource).clone(),
+        parameters: (!unchanged).then_some(parameters),
+        timeout_seconds,
+        heartbeat_seconds,
+    };
+    Ok(decider.emit(frame, scheduled)?)
+}
+
+/// A result came.
+pub(crate) fn succeed(
+    decider: &mut Decider<'_>,
+    frame: FrameId,
+    wait: WaitId,
+    result: Data,
+) -> Result<(), Stop> {
+    let machine = decider.machine.clone();
+    let state = machine.state(decider.place(frame).id);
+    let StateKind::Task(task) = &state.kind else {
+        unreachable!("only a Task state has a wait");
+    };
+    if result.text().len() > PAYLOAD_BYTES_MAX {
+        return Ok(too_large(decider, frame, wait, task)?);
+    }
+    decider.emit(
+        frame,
+        EventKind::TaskSucceeded {
+            wait,
+            output: result.clone(),
+        },
+    )?;
+    let made = decider.selected(frame, task.result.selector.as_ref(), Made::result(result))?;
+    let output = decider.output(
+        frame,
+        task.result.path.as_ref(),
+        state.output_path.as_ref(),
+        made,
+    )?;
+    Ok(decider.leave(frame, output, task.next)?)
+}
+
+fn too_large(
+    decider: &mut Decider<'_>,
+    frame: FrameId,
+    wait: WaitId,
+    task: &Task,
+) -> Result<(), Over> {
+    let failure = data_limit_exceeded(match &task.resource {
+        Resource::Service { service, .. } => service,
+        Resource::Function { arn } | Resource::Activity { arn } => arn,
+    });
+    decider.emit(
+        frame,
+        EventKind::TaskFailed {
+            wait,
+            failure: failure.clone(),
+        },
+    )?;
+    decider.recover(frame, failure.into())
+}
+
+fn arn(resource: &Resource) -> &std::sync::Arc<str> {
+    match resource {
+        Resource::Function { arn } | Resource::Activity { arn } | Resource::Service { arn, .. } => {
+            arn
+        }
+    }
+}
+
+/// `TimeoutSeconds` or `HeartbeatSeconds`, given or looked up.
+fn seconds(
+    decider: &Decider<'_>,
+    frame: FrameId,
+    field: &str,
+    seconds: Option<&Seconds>,
+    input: &Data,
+) -> Result<Option<u64>, Failure> {
+    let path = match seconds {
+        None => return Ok(None),
+        Some(Seconds::Fixed(seconds)) => return Ok(Some(*seconds)),
+        Some(Seconds::Path(path)) => path,
+    };
+    decider.evaluate(frame, input.value(), None, |scope| {
+        let found = path.select(scope)?;
+        // AWS's words for the path of a Wait state; for these two no recording shows them.
+        found
+            .as_u64()
+            .filter(|seconds| *seconds > 0)
+            .map(Some)
+            .ok_or_else(|| {
+                Failure::runtime(format!(
+                    "The {field} parameter does not reference a positive integer: {} == {found}",
+                    path.text()
+                ))
+            })
+    })
+}

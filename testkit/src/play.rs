@@ -1,0 +1,271 @@
+//! Plays a scenario on the engine alone, with a clock moved by hand.
+//!
+//! After every step the execution is rebuilt from its events, and from a snapshot that went through
+//! JSON; both must be the very same value.
+
+use std::sync::Arc;
+
+use asl::{Data, Failure, StateMachine, Timestamp};
+use engine::{
+    Command, CommandKind, Effect, Event, EventKind, Execution, ExecutionKey, Identity, Outcome,
+    Snapshot, Token, TokenKey, WaitEnd, WaitId, history, wait_end,
+};
+
+use crate::outline::outline;
+use crate::scenario::Scenario;
+use crate::script::{Action, Step, WaitName};
+
+const STARTED_AT: Timestamp = Timestamp(1_767_225_600_000);
+const EXECUTION_ARN: &str = "arn:aws:states:us-east-1:123456789012:execution:Machine:run";
+
+/// The outline of what comes of a scenario.
+///
+/// # Errors
+/// A sentence that says which step did not go as the script says, or that the definition is refused.
+pub fn play(scenario: &Scenario) -> Result<String, String> {
+    let parsed = asl::parse(&scenario.definition);
+    let Some(machine) = parsed.machine else {
+        let faults: Vec<String> = parsed.diagnostics.iter().map(ToString::to_string).collect();
+        return Err(format!("the definition is refused: {}", faults.join("; ")));
+    };
+    let (input, steps) = match scenario.script.first() {
+        Some(Step {
+            action: Action::Start(input),
+            ..
+        }) => (&**input, &scenario.script[1..]),
+        _ => ("{}", &*scenario.script),
+    };
+    let input = Data::parse(input).map_err(|e| format!("the input is not JSON: {e}"))?;
+    let mut player = Player::start(Arc::new(machine), input)?;
+    for step in steps {
+        player
+            .step(step)
+            .map_err(|e| format!("{}: {e}", step.text))?;
+    }
+    Ok(player.outline())
+}
+
+struct Player {
+    machine: Arc<StateMachine>,
+    execution: Execution,
+    events: Vec<Event>,
+    tokens: TokenKey,
+    now: Timestamp,
+    seed: u64,
+}
+
+impl Player {
+    fn start(machine: Arc<StateMachine>, input: Data) -> Result<Player, String> {
+        let identity = Identity {
+            arn: EXECUTION_ARN.into(),
+            name: "run".into(),
+            state_machine_arn: "arn:aws:states:us-east-1:123456789012:stateMachine:Machine".into(),
+            state_machine_name: "Machine".into(),
+            definition: "0".repeat(64).into(),
+            role_arn: "arn:aws:iam::123456789012:role/Role".into(),
+            input,
+            started_at: STARTED_AT,
+        };
+        let tokens = TokenKey::new(&[7; 32]);
+        let (execution, events) = Execution::begin(machine.clone(), identity, 1, &tokens);
+        let player = Player {
+            machine,
+            execution,
+            events,
+            tokens,
+            now: STARTED_AT,
+            seed: 1,
+        };
+        player.check_rebuilt()?;
+        Ok(player)
+    }
+
+    fn step(&mut self, step: &Step) -> Result<(), String> {
+        let kind = match &step.action {
+            Action::Start(_) => return Err("only the first step starts".to_owned()),
+            Action::Advance(millis) => return self.advance(*millis),
+            Action::Oversleep(millis) => {
+                self.now = self.now.plus_millis(*millis);
+                return Ok(());
+            }
+            Action::Ended(wait, how) => return self.check_ended(self.wait(wait)?, how),
+            Action::Complete(wait, output) => CommandKind::Complete {
+                wait: self.wait(wait)?,
+                outcome: Outcome::Success(data(output)?),
+            },
+            Action::Fail(wait, error, cause) => {
+                let failure = Failure {
+                    error: error.clone().map(Into::into),
+                    cause: cause.clone(),
+                };
+                CommandKind::Complete {
+                    wait: self.wait(wait)?,
+                    outcome: Outcome::Failure(failure),
+                }
+            }
+            Action::Submit(wait, output) => CommandKind::Submitted {
+                wait: self.wait(wait)?,
+                output: data(output)?,
+            },
+            Action::PickUp(wait, worker) => CommandKind::PickedUp {
+                wait: self.wait(wait)?,
+                worker: worker.clone(),
+            },
+            Action::Heartbeat(wait) => CommandKind::Heartbeat {
+                wait: self.wait(wait)?,
+            },
+            Action::Tick => CommandKind::Tick,
+            Action::Stop(error, cause) => CommandKind::Stop {
+                error: error.clone(),
+                cause: cause.clone(),
+            },
+        };
+        match (self.command(kind)?, &step.refusal) {
+            (None, None) => Ok(()),
+            (Some(got), Some(wanted)) if got == *wanted => Ok(()),
+            (None, Some(wanted)) => Err(format!("was to be refused with {wanted}, and was not")),
+            (Some(got), _) => Err(format!("was refused with {got}")),
+        }
+    }
+
+    /// Sends a command; gives the refusal's name, if it was refused.
+    fn command(&mut self, kind: CommandKind) -> Result<Option<String>, String> {
+        self.seed += 1;
+        let before = self.execution.snapshot();
+        match self.execution.decide(
+            Command {
+                at: self.now,
+                seed: self.seed,
+                kind,
+            },
+            &self.tokens,
+        ) {
+            Ok(events) => {
+                self.check_effects(&events)?;
+                self.events.extend(events);
+                self.check_rebuilt()?;
+                Ok(None)
+            }
+            Err(refusal) => {
+                if self.execution.snapshot() != before {
+                    return Err("a refused command has changed the execution".to_owned());
+                }
+                Ok(Some(format!("{refusal:?}")))
+            }
+        }
+    }
+
+    /// Moves the clock from timer to timer.
+    fn advance(&mut self, millis: i64) -> Result<(), String> {
+        let until = self.now.plus_millis(millis);
+        while let Some(at) = self.execution.next_timer().filter(|at| *at <= until) {
+            self.now = self.now.max(at);
+            self.command(CommandKind::Tick)?;
+            if self.execution.next_timer() == Some(at) {
+                return Err("a tick left what was due".to_owned());
+            }
+        }
+        self.now = until;
+        Ok(())
+    }
+
+    /// A wait by a script's name for it.
+    fn wait(&self, name: &WaitName) -> Result<WaitId, String> {
+        let mut waits = Vec::new();
+        let mut states = std::collections::HashMap::new();
+        for event in &self.events {
+            match &event.kind {
+                EventKind::StateEntered { name, .. } => {
+                    states.insert(event.frame, name.clone());
+                }
+                EventKind::TaskScheduled { wait, .. } if *states[&event.frame] == *name.state => {
+                    waits.push(*wait);
+                }
+                _ => {}
+            }
+        }
+        let open = waits
+            .iter()
+            .find(|wait| self.execution.open_wait(**wait).is_some());
+        let found = match name.number {
+            Some(number) => waits.get(number - 1),
+            None => open.or(waits.last()),
+        };
+        found
+            .copied()
+            .ok_or_else(|| format!("'{}' has had no such wait", name.state))
+    }
+
+    fn check_ended(&self, wait: WaitId, how: &str) -> Result<(), String> {
+        let ended = wait_end(&self.events, wait).ok_or("the wait has not ended")?;
+        let mut got = match ended.end {
+            WaitEnd::Succeeded { .. } => "succeeded",
+            WaitEnd::Failed { .. } => "failed",
+            WaitEnd::TimedOut => "timed out",
+            WaitEnd::HeartbeatTimedOut => "heartbeat timed out",
+            WaitEnd::Aborted => "aborted",
+        }
+        .to_owned();
+        if ended.superseded {
+            got.push_str(", superseded");
+        }
+        if got == how {
+            Ok(())
+        } else {
+            Err(format!("it {got}"))
+        }
+    }
+
+    /// Every dispatch is for a wait that is open, and every wait that is over has been reported once.
+    fn check_effects(&self, events: &[Event]) -> Result<(), String> {
+        for effect in self.execution.effects(events) {
+            match effect {
+                Effect::Dispatch(dispatch) if self.execution.open_wait(dispatch.wait).is_none() => {
+                    return Err(format!(
+                        "{:?} was dispatched and is not open",
+                        dispatch.wait
+                    ));
+                }
+                Effect::WaitEnded(wait) if self.execution.open_wait(wait).is_some() => {
+                    return Err(format!("{wait:?} was reported ended and is open"));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn check_rebuilt(&self) -> Result<(), String> {
+        let now = self.execution.snapshot();
+        if Execution::replay(self.machine.clone(), &self.events).snapshot() != now {
+            return Err("the events do not rebuild the execution".to_owned());
+        }
+        let stored = serde_json::to_string(&now).map_err(|e| e.to_string())?;
+        let read: Snapshot = serde_json::from_str(&stored).map_err(|e| e.to_string())?;
+        if Execution::restore(self.machine.clone(), read).snapshot() != now {
+            return Err("the snapshot does not restore the execution".to_owned());
+        }
+        Ok(())
+    }
+
+    /// The outline; a task token is shown by the number of its wait.
+    fn outline(&self) -> String {
+        let history = history::project(&self.events, true);
+        let mut text = outline(&self.execution, &history);
+        for event in &self.events {
+            if let EventKind::TaskScheduled { wait, .. } = &event.kind {
+                let execution = ExecutionKey::of(EXECUTION_ARN);
+                let token = self.tokens.mint(Token {
+                    execution,
+                    wait: *wait,
+                });
+                text = text.replace(&token, &format!("TOKEN-{}", wait.0));
+            }
+        }
+        text
+    }
+}
+
+fn data(text: &str) -> Result<Data, String> {
+    Data::parse(text).map_err(|e| format!("not JSON: {e}"))
+}
