@@ -304,6 +304,3 @@ pub(crate) async fn with_grace<T>(
     drop(busy);
     work.await
 }
-
-#[cfg(test)]
-mod tests;

@@ -518,6 +518,3 @@ impl Topic {
         })
     }
 }
-
-#[cfg(test)]
-mod tests;
