@@ -170,7 +170,7 @@ async fn check(store: &Store, told: &Told, crashed_at: usize, when: &str) {
 
 #[test]
 fn acknowledged_is_durable_and_all_or_nothing_at_every_moment() {
-    for seed in 0..3 {
+    for seed in 0..2 {
         println!("seed {seed}");
         let disk = CrashDisk::default();
         let mut random = Random::new(seed);

@@ -5,7 +5,7 @@
 //! - [`File::sync`] returns only when all writes before it have reached the disk.
 //! - A file that [`Disk::create`] or [`Disk::replace`] has returned survives a crash with all its
 //!   bytes, and one that they have not returned is either there in full, or not.
-//! - What [`Disk::remove`] has returned for stays away.
+//! - What [`Disk::remove`] has returned for stays away; who has it open can still read it.
 //! - Writes since the last sync may be on disk or not, sector by sector, in any order.
 
 use std::collections::BTreeMap;

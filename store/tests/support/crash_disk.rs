@@ -40,6 +40,8 @@ struct State {
     /// What was there at first.
     first: Files,
     files: Files,
+    /// Who has a file open can read it after it was removed.
+    removed: Files,
     acts: Vec<Act>,
     fail_from: Option<usize>,
 }
@@ -130,6 +132,10 @@ impl CrashDisk {
 }
 
 impl State {
+    fn opened(&self, name: &str) -> Option<&Vec<u8>> {
+        self.files.get(name).or_else(|| self.removed.get(name))
+    }
+
     fn act(&mut self, act: Act) -> io::Result<()> {
         if self.fail_from.is_some_and(|from| self.acts.len() >= from) {
             return Err(io::Error::other("the disk was told to fail"));
@@ -141,7 +147,10 @@ impl State {
             Act::Replace { name, content } => {
                 drop(self.files.insert(name.clone(), content.clone()))
             }
-            Act::Remove { name } => drop(self.files.remove(name).ok_or(io::ErrorKind::NotFound)?),
+            Act::Remove { name } => {
+                let content = self.files.remove(name).ok_or(io::ErrorKind::NotFound)?;
+                self.removed.insert(name.clone(), content);
+            }
             Act::Sync { .. } => {}
             Act::Write {
                 name,
@@ -212,7 +221,7 @@ impl Disk for CrashDisk {
 impl File for CrashFile {
     fn read(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         let state = self.disk.0.lock();
-        let file = state.files.get(&self.name).ok_or(io::ErrorKind::NotFound)?;
+        let file = state.opened(&self.name).ok_or(io::ErrorKind::NotFound)?;
         let from = offset as usize;
         buffer.copy_from_slice(
             file.get(from..from + buffer.len())
@@ -240,8 +249,7 @@ impl File for CrashFile {
         self.disk
             .0
             .lock()
-            .files
-            .get(&self.name)
+            .opened(&self.name)
             .map_or(0, |file| file.len() as u64)
     }
 }
