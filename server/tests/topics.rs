@@ -77,9 +77,7 @@ fn in_memory() -> Store {
 }
 
 fn open(directory: Option<PathBuf>) -> Store {
-    let options = Options {
-        directory,
-    };
+    let options = Options { directory };
     Store::open(options).unwrap().0
 }
 
@@ -98,7 +96,11 @@ impl World {
 
     /// Lets virtual time go on; returns when it is there and nothing is in flight.
     async fn pass(&self, seconds: i64) {
-        drop(self.clock.advance(self.clock.now().plus_seconds(seconds)).await);
+        drop(
+            self.clock
+                .advance(self.clock.now().plus_seconds(seconds))
+                .await,
+        );
     }
 
     async fn messages(&self) -> Value {
@@ -109,7 +111,8 @@ impl World {
 
 #[tokio::test]
 async fn an_endpoint_gets_snss_envelope() {
-    let mut endpoint = Endpoint::start(Arc::new(|_: &str| Some((204, &[][..], String::new())))).await;
+    let mut endpoint =
+        Endpoint::start(Arc::new(|_: &str| Some((204, &[][..], String::new())))).await;
     let subscribers = vec![SubscriberConfig::Http(endpoint.url("/hear"))];
     let world = world(subscribers, &in_memory(), Clock::standing_at(NOW));
     let id = world
@@ -164,7 +167,10 @@ async fn a_failed_delivery_is_tried_50_times_in_about_six_hours() {
     }
     let delivery = &world.messages().await[0]["deliveries"][0];
     assert_eq!(delivery["status"], "pending");
-    assert_eq!(delivery["last_error"], "the endpoint answered 503 Service Unavailable");
+    assert_eq!(
+        delivery["last_error"],
+        "the endpoint answered 503 Service Unavailable"
+    );
     assert_eq!(delivery["next_attempt_at"], "2026-01-02T03:05:16.678Z");
 
     world.pass(7 * 3600).await;
@@ -177,7 +183,12 @@ async fn a_failed_delivery_is_tried_50_times_in_about_six_hours() {
 
 #[tokio::test]
 async fn what_an_endpoint_refuses_for_good_is_not_sent_again() {
-    let rows = [(400, "given up"), (404, "given up"), (429, "pending"), (500, "pending")];
+    let rows = [
+        (400, "given up"),
+        (404, "given up"),
+        (429, "pending"),
+        (500, "pending"),
+    ];
     for (status, expected) in rows {
         let answers = move |_: &str| Some((status, &[][..], String::new()));
         let endpoint = Endpoint::start(Arc::new(answers)).await;
@@ -185,7 +196,11 @@ async fn what_an_endpoint_refuses_for_good_is_not_sent_again() {
         let world = world(subscribers, &in_memory(), Clock::standing_at(NOW));
         world.publish(text("hello")).await;
         world.pass(0).await;
-        assert_eq!(world.messages().await[0]["deliveries"][0]["status"], expected, "{status}");
+        assert_eq!(
+            world.messages().await[0]["deliveries"][0]["status"],
+            expected,
+            "{status}"
+        );
     }
 }
 
@@ -197,7 +212,11 @@ async fn a_pending_delivery_goes_on_after_a_restart() {
     let (status, count) = (answers.clone(), up.clone());
     let endpoint = Endpoint::start(Arc::new(move |_: &str| {
         count.fetch_add(1, Ordering::Relaxed);
-        Some((status.load(Ordering::Relaxed) as u16, &[][..], String::new()))
+        Some((
+            status.load(Ordering::Relaxed) as u16,
+            &[][..],
+            String::new(),
+        ))
     }))
     .await;
     let subscribers = vec![SubscriberConfig::Http(endpoint.url("/"))];
@@ -207,7 +226,9 @@ async fn a_pending_delivery_goes_on_after_a_restart() {
         let file = file.clone();
         // A runtime of its own, whose end is the end of all that runs on it.
         std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
             runtime.unwrap().block_on(async {
                 let world = world(subscribers, &open(Some(file)), Clock::standing_at(NOW));
                 let id = world.publish(text("hello")).await;
@@ -216,7 +237,9 @@ async fn a_pending_delivery_goes_on_after_a_restart() {
             })
         })
     };
-    let id = tokio::task::spawn_blocking(|| first.join().unwrap()).await.unwrap();
+    let id = tokio::task::spawn_blocking(|| first.join().unwrap())
+        .await
+        .unwrap();
     assert_eq!(up.load(Ordering::Relaxed), 1);
     answers.store(200, Ordering::Relaxed);
 
@@ -257,8 +280,10 @@ async fn a_function_and_a_file_and_the_log_hear_it_too() {
     let written = std::fs::read_to_string(&path).unwrap();
     let mut lines: Vec<&str> = written.lines().collect();
     assert_eq!(lines.remove(0), "cut off by a cra");
-    let mut heard: Vec<Value> =
-        lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let mut heard: Vec<Value> = lines
+        .iter()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     heard.sort_by_key(|line| line["message_id"].to_string());
     assert_eq!(
         heard,
@@ -278,15 +303,36 @@ async fn messages_are_listed_newest_first_in_pages_and_old_ones_go() {
         ids.push(world.publish(text(&number.to_string())).await);
     }
     ids.reverse();
-    let first = world.topics.messages("alerts", 2, None).await.unwrap().unwrap();
-    let seen: Vec<_> = first.messages.iter().map(|m| m.message_id.clone()).collect();
+    let first = world
+        .topics
+        .messages("alerts", 2, None)
+        .await
+        .unwrap()
+        .unwrap();
+    let seen: Vec<_> = first
+        .messages
+        .iter()
+        .map(|m| m.message_id.clone())
+        .collect();
     assert_eq!(seen, ids[..2]);
     let next = first.next.as_deref();
-    let rest = world.topics.messages(TOPIC, 100, next).await.unwrap().unwrap();
+    let rest = world
+        .topics
+        .messages(TOPIC, 100, next)
+        .await
+        .unwrap()
+        .unwrap();
     let seen: Vec<_> = rest.messages.iter().map(|m| m.message_id.clone()).collect();
     assert_eq!(seen, ids[2..]);
     assert!(rest.next.is_none());
-    assert!(world.topics.messages("nobody", 1, None).await.unwrap().is_none());
+    assert!(
+        world
+            .topics
+            .messages("nobody", 1, None)
+            .await
+            .unwrap()
+            .is_none()
+    );
 
     world.pass(25 * 3600).await;
     let newest = world.publish(text("new")).await;
@@ -303,9 +349,19 @@ async fn a_topic_has_to_be_configured_or_ensured() {
     assert_eq!(world.topics.arn("alerts").as_deref(), Some(TOPIC));
     assert_eq!(world.topics.publish(other, text("x")).await.unwrap(), None);
     let elsewhere = "arn:aws:sns:eu-west-1:000000000000:alerts";
-    assert_eq!(world.topics.publish(elsewhere, text("x")).await.unwrap(), None);
+    assert_eq!(
+        world.topics.publish(elsewhere, text("x")).await.unwrap(),
+        None
+    );
     assert_eq!(world.topics.ensure("other").unwrap(), other);
-    assert!(world.topics.publish(other, text("x")).await.unwrap().is_some());
+    assert!(
+        world
+            .topics
+            .publish(other, text("x"))
+            .await
+            .unwrap()
+            .is_some()
+    );
     assert!(world.topics.ensure("no spaces").is_err());
 }
 
@@ -313,18 +369,36 @@ async fn a_topic_has_to_be_configured_or_ensured() {
 async fn a_wrong_subscriber_is_one_sentence() {
     let log = |level: &str| SubscriberConfig::Log(level.to_owned());
     let rows = [
-        (vec![SubscriberConfig::Http("nowhere".into())], "is not a URL"),
-        (vec![SubscriberConfig::Function("g".into())], "add [functions.g]"),
-        (vec![log("loud")], "it has to be one of error, warn, info, debug"),
-        (vec![SubscriberConfig::File("/no/such/folder/f".into())], "can't be opened"),
-        (vec![log("warn"), log("warn")], "has the subscriber log:warn twice"),
+        (
+            vec![SubscriberConfig::Http("nowhere".into())],
+            "is not a URL",
+        ),
+        (
+            vec![SubscriberConfig::Function("g".into())],
+            "add [functions.g]",
+        ),
+        (
+            vec![log("loud")],
+            "it has to be one of error, warn, info, debug",
+        ),
+        (
+            vec![SubscriberConfig::File("/no/such/folder/f".into())],
+            "can't be opened",
+        ),
+        (
+            vec![log("warn"), log("warn")],
+            "has the subscriber log:warn twice",
+        ),
     ];
     let (store, clock) = (in_memory(), Clock::standing_at(NOW));
     let functions = functions(program(&["works"]), &clock).unwrap();
     for (subscribers, sentence) in rows {
         let made = topics(subscribers, &store, &clock, &functions);
         let error = made.err().expect(sentence);
-        assert!(error.starts_with("the topic \"alerts\" ") && error.contains(sentence), "{error}");
+        assert!(
+            error.starts_with("the topic \"alerts\" ") && error.contains(sentence),
+            "{error}"
+        );
     }
 }
 
@@ -334,7 +408,10 @@ fn publish_parameters_are_read_and_refused_as_sns_does() {
         "TopicArn": TOPIC, "Message": {"b": 1, "a": [true]}, "Subject": "s"
     }))
     .unwrap();
-    assert_eq!((&*topic, &*publish.message), (TOPIC, r#"{"b":1,"a":[true]}"#));
+    assert_eq!(
+        (&*topic, &*publish.message),
+        (TOPIC, r#"{"b":1,"a":[true]}"#)
+    );
     let message = |value: Value| {
         let parameters = json!({"TopicArn": TOPIC, "Message": value});
         publish_parameters(&parameters).unwrap().1.message
@@ -347,17 +424,34 @@ fn publish_parameters_are_read_and_refused_as_sns_does() {
 
     let fifo = "arn:aws:sns:eu-west-1:123456789012:t.fifo";
     let rows = [
-        (json!({"TopicArn": fifo, "Message": "m"}), "The MessageGroupId parameter is required for FIFO topics"),
+        (
+            json!({"TopicArn": fifo, "Message": "m"}),
+            "The MessageGroupId parameter is required for FIFO topics",
+        ),
         (json!({"TopicArn": TOPIC, "Message": ""}), "Empty message"),
-        (json!({"TopicArn": TOPIC, "Message": "x".repeat(262_145)}), "Message too long"),
-        (json!({"TopicArn": TOPIC, "Message": "m", "Subject": "x".repeat(101)}), "Subject"),
-        (json!({"Message": "m"}), "TopicArn or TargetArn Reason: no value for required parameter"),
+        (
+            json!({"TopicArn": TOPIC, "Message": "x".repeat(262_145)}),
+            "Message too long",
+        ),
+        (
+            json!({"TopicArn": TOPIC, "Message": "m", "Subject": "x".repeat(101)}),
+            "Subject",
+        ),
+        (
+            json!({"Message": "m"}),
+            "TopicArn or TargetArn Reason: no value for required parameter",
+        ),
     ];
     for (parameters, what) in rows {
         let (error, cause) = publish_parameters(&parameters).unwrap_err();
         assert_eq!(error, "SNS.InvalidParameterException");
-        let begin = format!("Invalid parameter: {what} (Service: AmazonSNS; Status Code: 400; Error Code: InvalidParameter; Request ID: ");
-        assert!(cause.starts_with(&begin) && cause.ends_with("; Proxy: null)"), "{cause}");
+        let begin = format!(
+            "Invalid parameter: {what} (Service: AmazonSNS; Status Code: 400; Error Code: InvalidParameter; Request ID: "
+        );
+        assert!(
+            cause.starts_with(&begin) && cause.ends_with("; Proxy: null)"),
+            "{cause}"
+        );
     }
     let (error, cause) = topic_not_found();
     assert_eq!(error, "SNS.NotFoundException");
