@@ -32,10 +32,13 @@ const IDLE_CONNECTION: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub struct Client(Arc<Connections>);
 
+type Plain = legacy::Client<HttpConnector, Full<Bytes>>;
+type Secure = legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
+
 struct Connections {
-    plain: legacy::Client<HttpConnector, Full<Bytes>>,
+    plain: Plain,
     /// Made with the first `https` request; the error is a sentence.
-    secure: OnceLock<Result<legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>, String>>,
+    secure: OnceLock<Result<Secure, String>>,
 }
 
 /// What a request came to.
@@ -106,9 +109,7 @@ impl Client {
         }
     }
 
-    fn secure(
-        &self,
-    ) -> Result<&legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>, String> {
+    fn secure(&self) -> Result<&Secure, String> {
         let made = self.0.secure.get_or_init(|| {
             let mut connector = connector();
             connector.enforce_http(false);

@@ -512,3 +512,33 @@ fn a_task_result_has_the_recorded_shape() {
     // As text, so that the order of members counts.
     assert_eq!(result.to_string(), recorded.to_string());
 }
+
+/// `cargo nextest run -p server --test functions --run-ignored only --no-capture`
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement, of some seconds"]
+async fn invocations_per_second() {
+    const INVOCATIONS: u32 = 4000;
+    let answers = |_: &str| Some((200, &[][..], "{}".to_owned()));
+    let endpoint = Endpoint::start(Arc::new(answers)).await;
+    for (what, config) in [
+        ("program", program(&["works"])),
+        ("url", url(endpoint.url("/"))),
+    ] {
+        let functions = functions(config, &Clock::standing_at(NOW)).unwrap();
+        for in_flight in [1, 8] {
+            let began = std::time::Instant::now();
+            let mut callers = tokio::task::JoinSet::new();
+            for _ in 0..in_flight {
+                let functions = functions.clone();
+                callers.spawn(async move {
+                    for _ in 0..INVOCATIONS / in_flight {
+                        answer(invoke(&functions, json!({"do": "say", "text": "{}"})).await);
+                    }
+                });
+            }
+            callers.join_all().await;
+            let rate = f64::from(INVOCATIONS) / began.elapsed().as_secs_f64();
+            println!("{what}, {in_flight} in flight: {rate:.0}/s");
+        }
+    }
+}
