@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
-use crate::machines::{Machine, MachineType, TracingConfiguration};
+use crate::machines::{Machine, TracingConfiguration};
 
 use super::configuration::{self, Encryption, Logging, RawTag};
 use super::error::ApiError;
@@ -55,10 +55,7 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     validation::name(name)?;
     arn::check_role(role_arn)?;
     versions::refuse(request.publish, request.version_description.is_some())?;
-    let kind = match kind {
-        Some("EXPRESS") => MachineType::Express,
-        _ => MachineType::Standard,
-    };
+    let kind = definition::machine_type(kind);
     let logging = request.logging_configuration.map(Logging::accept);
     let encryption = request.encryption_configuration.map(Encryption::accept);
     let tags = configuration::accept_tags(request.tags.unwrap_or_default());

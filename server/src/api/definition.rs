@@ -7,6 +7,14 @@ use crate::machines::{Definition, MachineType};
 
 use super::error::ApiError;
 
+/// `type`, whose default is `STANDARD`. That it is one of the two was checked.
+pub(super) fn machine_type(name: Option<&str>) -> MachineType {
+    match name {
+        Some("EXPRESS") => MachineType::Express,
+        _ => MachineType::Standard,
+    }
+}
+
 /// A definition that runs, or all that stands in its way.
 pub(super) fn accept(text: &str, kind: MachineType) -> Result<Definition, ApiError> {
     match examine(text, kind) {

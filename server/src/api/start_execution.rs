@@ -1,4 +1,7 @@
 //! `StartExecution`: idempotent by name, as long as the first execution of that name runs.
+//!
+//! This and the `SendTask` operations are the busy ones, so nothing here is read from the store: machine
+//! and definition come from memory, and the input is parsed once. A trace header is taken and not kept.
 
 use asl::Data;
 use engine::{Execution, Identity, Status};

@@ -3,8 +3,6 @@
 use asl::{Diagnostic, Severity};
 use serde::{Deserialize, Serialize};
 
-use crate::machines::MachineType;
-
 use super::definition;
 use super::request::{Answer, Text, read, write};
 use super::validation::{self, Check, STATE_MACHINE_TYPES};
@@ -63,10 +61,7 @@ pub(super) async fn answer(body: &[u8]) -> Answer {
     check.range("maxResults", limit, 0, MAX_RESULTS);
     check.done()?;
     let limit = if limit == 0 { MAX_RESULTS } else { limit } as usize;
-    let kind = match kind {
-        Some("EXPRESS") => MachineType::Express,
-        _ => MachineType::Standard,
-    };
+    let kind = definition::machine_type(kind);
     let (machine, mut found) = definition::examine(text, kind);
     if severity != Some("WARNING") {
         found.retain(|diagnostic| diagnostic.severity == Severity::Error);
