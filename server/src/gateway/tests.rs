@@ -718,9 +718,7 @@ async fn a_crash_before_the_outcome_is_recorded_at_all_counts_as_delivered() {
     let world = crashed_after_storing(world).await;
     // The engine had taken it when the process died.
     let output = json!({"ref": "r1", "value": 1}).into();
-    world
-        .engine
-        .end(1, 1, WaitEnd::Succeeded { output }, false);
+    world.engine.end(1, 1, WaitEnd::Succeeded { output }, false);
     world.pass(1).await;
     assert_eq!(world.dispositions().await, ["delivered"]);
     assert_eq!(world.alerts().await.len(), 0);
@@ -855,10 +853,14 @@ async fn a_callback_and_its_registration_meet_in_either_order_and_deliver_once()
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_many_callbacks_at_once_exactly_one_is_delivered() {
-    for round in 0..50 {
+    for round in 0..100 {
+        let registered_before = round % 2 == 0;
         let world = Arc::new(World::new());
         world.wait_announced(1, 1);
         let token = world.engine.open(1, 1);
+        if registered_before {
+            assert_eq!(world.register("r1", &token).await.0, 200);
+        }
         let mut calls = tokio::task::JoinSet::new();
         for value in 0..8 {
             let world = world.clone();
