@@ -21,6 +21,7 @@ impl Gateway {
     /// Takes a callback in. It is worked on by a task of its own: a third party that hangs up early
     /// can't leave it half done.
     pub(super) async fn receive(&self, route: usize, call: &Call) -> Reply {
+        self.sweep_sometimes();
         let mut delivery = Delivery {
             id: self.delivery_id(),
             route: self.0.routes[route].name.clone(),

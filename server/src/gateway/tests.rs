@@ -1051,6 +1051,24 @@ async fn the_inbox_is_searched_and_paged_newest_first() {
 }
 
 #[tokio::test]
+async fn deliveries_are_forgotten_after_ninety_days_unless_they_are_still_undecided() {
+    const DAY: i64 = 86_400;
+    let world = World::new();
+    let token = world.engine.open(1, 1);
+    world.register("r1", &token).await;
+    world.engine.0.lock().down = true;
+    world.call_back(json!({"ref": "r1", "value": 1})).await;
+    world.call_back(json!({"ref": "nobody's"})).await;
+    world.pass(89 * DAY).await;
+    world.call_back_raw("half of a b").await;
+    world.gateway.sweep().await.expect("the store works");
+    assert_eq!(world.dispositions().await.len(), 3);
+    world.pass(2 * DAY).await;
+    world.gateway.sweep().await.expect("the store works");
+    assert_eq!(world.dispositions().await, ["undeliverable", "malformed"]);
+}
+
+#[tokio::test]
 async fn only_post_calls_back() {
     let world = World::new();
     let reply = world.send(Method::GET, "/callbacks/valuation", "").await;
