@@ -45,7 +45,7 @@
 //! - [`route`]: how a callback is read; the configuration.
 //! - [`record`]: what is stored.
 //! - [`receive`]: a callback comes. [`register`]: a reference comes. [`deliver`]: the two meet.
-//! - [`attend`]: time passes.
+//! - [`attend`]: time passes. [`sweep`]: much time has passed.
 //! - [`alert`]: who is told. [`inbox`]: who asks.
 //! - [`expected`], [`flights`], [`engine`]: what the above needs.
 
@@ -61,11 +61,12 @@ mod receive;
 mod record;
 mod register;
 pub mod route;
+mod sweep;
 #[cfg(test)]
 mod tests;
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use ::engine::{ExecutionKey, WaitId};
@@ -104,6 +105,7 @@ struct Inner {
     /// Orders the ids of deliveries of the same millisecond.
     sequence: AtomicU32,
     base_url: OnceLock<String>,
+    swept_at: AtomicI64,
 }
 
 /// What alerts name before [`Gateway::announce`] was called: the default address of a server.
@@ -160,6 +162,7 @@ impl Gateway {
             routes.push(route);
         }
         let expected = Expected::new(routes.iter().map(|route| route.expects.as_slice()));
+        let swept_at = AtomicI64::new(clock.now().0);
         Ok(Gateway(Arc::new(Inner {
             clock,
             store,
@@ -172,6 +175,7 @@ impl Gateway {
             flights: Flights::default(),
             sequence: AtomicU32::new(0),
             base_url: OnceLock::new(),
+            swept_at,
         })))
     }
 

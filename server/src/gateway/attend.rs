@@ -10,10 +10,13 @@ use super::{Gateway, NotStored};
 impl Gateway {
     /// A delivery that is stored, and of which nobody knows what became: hands it to the engine again.
     pub(super) async fn attend_delivery(&self, id: &str) -> Result<(), String> {
-        let Some(flight) = self.0.flights.begin(id) else {
-            // It is on its way; whoever brings it records what comes of it.
-            self.0.flights.landed(id).await;
-            return Ok(());
+        let flight = loop {
+            match self.0.flights.begin(id) {
+                Some(flight) => break flight,
+                // It is on its way. As a rule it then has its outcome; if storing that failed, it is
+                // up to this round.
+                None => self.0.flights.landed(id).await,
+            }
         };
         let Some((_, mut delivery)) = self.delivery(id).await? else {
             return Ok(());

@@ -49,10 +49,9 @@ impl Gateway {
         let again = delivery.disposition() == Some(Disposition::Undeliverable);
         let step = self.judge(delivery, &holder, &outcome, attempt, result);
         let still_undeliverable = again && step.disposition == Disposition::Undeliverable;
-        if still_undeliverable {
-            delivery.steps.pop();
+        if !still_undeliverable {
+            delivery.steps.push(step.clone());
         }
-        delivery.steps.push(step.clone());
         loop {
             match self
                 .record(delivery, &holder, &step, !still_undeliverable)
@@ -102,14 +101,12 @@ impl Gateway {
                 );
                 self.step(
                     Disposition::Undeliverable,
-                    format!("The engine that {state} waits in could not be reached; it is tried again."),
+                    format!(
+                        "The engine that {state} waits in could not be reached; it is tried again."
+                    ),
                 )
             }
-            Err(TokenError::Invalid) => self.step(
-                Disposition::Undeliverable,
-                format!("The engine does not know the token that {state} was registered with; it is not tried again."),
-            ),
-            Err(error @ (TokenError::Ended(_) | TokenError::Gone)) => {
+            Err(error @ (TokenError::Ended(_) | TokenError::Gone | TokenError::Invalid)) => {
                 self.late(delivery, holder, error)
             }
         }

@@ -21,6 +21,7 @@ impl Gateway {
     /// Takes a callback in. It is worked on by a task of its own: a third party that hangs up early
     /// can't leave it half done.
     pub(super) async fn receive(&self, route: usize, call: &Call) -> Reply {
+        self.sweep_sometimes();
         let mut delivery = Delivery {
             id: self.delivery_id(),
             route: self.0.routes[route].name.clone(),
@@ -82,7 +83,7 @@ impl Gateway {
     ) -> Result<Step, String> {
         let name = delivery.reference.clone().unwrap_or_default();
         let heartbeat = delivery.intent == Some(Intent::Heartbeat);
-        let mut waited = 0;
+        let mut waited = false;
         loop {
             let found = self.reference(&route.name, &name).await?;
             let (version, standing) = match found {
@@ -128,14 +129,11 @@ impl Gateway {
                 }
                 Some(Standing::Delivering {
                     delivery: first, ..
-                }) if waited < 2 => {
-                    // What becomes of the first one decides what this one is. If it is not on its
-                    // way, the engine could not be reached, and perhaps can be now.
-                    waited += 1;
-                    match waited {
-                        1 => self.0.flights.landed(&first).await,
-                        _ => self.attend_delivery(&first).await?,
-                    }
+                }) if !waited => {
+                    // What becomes of the first one decides what this one is: wait for it, or, if it
+                    // is not on its way because the engine could not be reached, try it now.
+                    waited = true;
+                    self.attend_delivery(&first).await?;
                     continue;
                 }
                 Some(

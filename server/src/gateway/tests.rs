@@ -718,9 +718,7 @@ async fn a_crash_before_the_outcome_is_recorded_at_all_counts_as_delivered() {
     let world = crashed_after_storing(world).await;
     // The engine had taken it when the process died.
     let output = json!({"ref": "r1", "value": 1}).into();
-    world
-        .engine
-        .end(1, 1, WaitEnd::Succeeded { output }, false);
+    world.engine.end(1, 1, WaitEnd::Succeeded { output }, false);
     world.pass(1).await;
     assert_eq!(world.dispositions().await, ["delivered"]);
     assert_eq!(world.alerts().await.len(), 0);
@@ -855,10 +853,14 @@ async fn a_callback_and_its_registration_meet_in_either_order_and_deliver_once()
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_many_callbacks_at_once_exactly_one_is_delivered() {
-    for round in 0..50 {
+    for round in 0..100 {
+        let registered_before = round % 2 == 0;
         let world = Arc::new(World::new());
         world.wait_announced(1, 1);
         let token = world.engine.open(1, 1);
+        if registered_before {
+            assert_eq!(world.register("r1", &token).await.0, 200);
+        }
         let mut calls = tokio::task::JoinSet::new();
         for value in 0..8 {
             let world = world.clone();
@@ -1046,6 +1048,24 @@ async fn the_inbox_is_searched_and_paged_newest_first() {
         400
     );
     assert_eq!(world.get("/rejoin/deliveries/nothing").await.0, 404);
+}
+
+#[tokio::test]
+async fn deliveries_are_forgotten_after_ninety_days_unless_they_are_still_undecided() {
+    const DAY: i64 = 86_400;
+    let world = World::new();
+    let token = world.engine.open(1, 1);
+    world.register("r1", &token).await;
+    world.engine.0.lock().down = true;
+    world.call_back(json!({"ref": "r1", "value": 1})).await;
+    world.call_back(json!({"ref": "nobody's"})).await;
+    world.pass(89 * DAY).await;
+    world.call_back_raw("half of a b").await;
+    world.gateway.sweep().await.expect("the store works");
+    assert_eq!(world.dispositions().await.len(), 3);
+    world.pass(2 * DAY).await;
+    world.gateway.sweep().await.expect("the store works");
+    assert_eq!(world.dispositions().await, ["undeliverable", "malformed"]);
 }
 
 #[tokio::test]
