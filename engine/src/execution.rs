@@ -65,6 +65,8 @@ pub struct Execution {
     pub(crate) now: Snapshot,
     /// Every frame's timer, earliest first; derived from the frames.
     pub(crate) timers: BTreeSet<(Timestamp, FrameId)>,
+    /// What the caller says is not there ([`Execution::set_deleted_activities`]).
+    pub(crate) deleted_activities: Vec<Arc<str>>,
 }
 
 /// All of an [`Execution`] but its compiled definition, to be stored beside its events.
@@ -102,12 +104,32 @@ impl Execution {
         seed: u64,
         tokens: &TokenKey,
     ) -> (Execution, Vec<Event>) {
+        Execution::begin_without(machine, identity, seed, tokens, Vec::new())
+    }
+
+    /// [`Execution::begin`] where activities that the machine names have been deleted
+    /// ([`Execution::set_deleted_activities`]).
+    pub fn begin_without(
+        machine: Arc<StateMachine>,
+        identity: Identity,
+        seed: u64,
+        tokens: &TokenKey,
+        deleted_activities: Vec<Arc<str>>,
+    ) -> (Execution, Vec<Event>) {
         let identity = Arc::new(identity);
         let mut execution = Execution::blank(machine, identity.clone());
+        execution.deleted_activities = deleted_activities;
         let mut decider = Decider::new(&mut execution, identity.started_at, seed, tokens);
         decider.begin(identity);
         let events = decider.finish();
         (execution, events)
+    }
+
+    /// Tells the next decisions which of the machine's activities are not there (any longer): a task
+    /// for one of them fails the execution at once, as on AWS, and is never scheduled. What was
+    /// decided stands, so this is no part of a snapshot.
+    pub fn set_deleted_activities(&mut self, arns: Vec<Arc<str>>) {
+        self.deleted_activities = arns;
     }
 
     /// What the execution was started with, from its first stored event: enough to find the
@@ -144,6 +166,7 @@ impl Execution {
             machine,
             now: snapshot,
             timers: BTreeSet::new(),
+            deleted_activities: Vec::new(),
         };
         for (id, frame) in &mut execution.now.frames {
             if let Some(place) = &mut frame.state {
@@ -315,6 +338,7 @@ impl Execution {
             machine,
             now,
             timers: BTreeSet::new(),
+            deleted_activities: Vec::new(),
         }
     }
 }

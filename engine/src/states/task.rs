@@ -24,6 +24,12 @@ pub(crate) fn run(
     state: &State,
     task: &Task,
 ) -> Result<(), Stop> {
+    if let Resource::Activity { arn } = &task.resource
+        && decider.execution.deleted_activities.contains(arn)
+    {
+        let failure = Failure::runtime(format!("The activity {arn} does not exist."));
+        return Err(decider.at_state(frame, failure).into());
+    }
     let input = decider.input(frame, state.input_path.as_ref())?;
     let timeout_seconds = seconds(
         decider,
