@@ -16,6 +16,9 @@ use tokio::sync::oneshot;
 use crate::clock::Busy;
 use crate::runner::{NotDone, Runner};
 
+/// A task on its way to a worker, with the moment of its arrival held.
+type Offer = (ExecutionKey, WaitId, Busy);
+
 /// The queues of activity tasks. Cloning is a reference count.
 #[derive(Clone, Default)]
 pub struct ActivityQueues(Arc<Inner>);
@@ -30,7 +33,7 @@ struct Inner {
 #[derive(Default)]
 struct Queue {
     tasks: VecDeque<(ExecutionKey, WaitId)>,
-    workers: VecDeque<oneshot::Sender<(ExecutionKey, WaitId, Busy)>>,
+    workers: VecDeque<oneshot::Sender<Offer>>,
 }
 
 /// A task for a worker.
@@ -101,10 +104,7 @@ impl ActivityQueues {
     }
 
     /// The task at the head of the queue, or a place among the waiting workers.
-    fn next(
-        &self,
-        activity_arn: &str,
-    ) -> Result<(ExecutionKey, WaitId), oneshot::Receiver<(ExecutionKey, WaitId, Busy)>> {
+    fn next(&self, activity_arn: &str) -> Result<(ExecutionKey, WaitId), oneshot::Receiver<Offer>> {
         let mut queues = self.0.queues.lock();
         let queue = queue(&mut queues, activity_arn);
         queue.tasks.pop_front().ok_or_else(|| {
@@ -152,14 +152,10 @@ fn queue<'a>(queues: &'a mut HashMap<Box<str>, Queue>, activity_arn: &str) -> &'
 }
 
 /// Waits for an offer; one that was made to a worker that hangs up at that moment goes back to the queue.
-struct Hand<'a>(
-    &'a ActivityQueues,
-    &'a str,
-    oneshot::Receiver<(ExecutionKey, WaitId, Busy)>,
-);
+struct Hand<'a>(&'a ActivityQueues, &'a str, oneshot::Receiver<Offer>);
 
 impl Future for Hand<'_> {
-    type Output = Option<(ExecutionKey, WaitId, Busy)>;
+    type Output = Option<Offer>;
 
     fn poll(
         mut self: std::pin::Pin<&mut Self>,

@@ -16,7 +16,7 @@ use crate::functions::{Functions, Invoked, lambda_result};
 use crate::gateway::Gateway;
 use crate::runner::{NotDone, Runner};
 use crate::scheduler::Retention;
-use crate::topics::{Topics, publish_parameters, publish_result};
+use crate::topics::{Topics, publish_parameters, publish_result, topic_not_found};
 
 /// Takes tasks to their resources. Cloning is a reference count.
 #[derive(Clone)]
@@ -77,9 +77,9 @@ impl Dispatcher {
     }
 
     /// Calls the resource and brings its answer back.
-    async fn call(&self, key: ExecutionKey, dispatch: Dispatch, _busy: Busy) {
+    async fn call(&self, key: ExecutionKey, dispatch: Dispatch, busy: Busy) {
         let wait = dispatch.wait;
-        let answer = self.ask(&dispatch).await;
+        let (answer, _busy) = self.ask(&dispatch, busy).await;
         let kind = match answer {
             Ok(output) if waits_for_token(&dispatch) => CommandKind::Submitted { wait, output },
             Ok(output) => CommandKind::Complete {
@@ -95,31 +95,28 @@ impl Dispatcher {
             // Refused: the wait ended while the resource was at work, which the history shows.
             Ok(()) | Err(NotDone::Refused(_) | NotDone::Unknown) => {}
             Err(NotDone::Server(what)) => {
-                eprintln!("rejoin: the answer to a task could not be stored: {what}")
+                eprintln!("rejoin: the answer to a task could not be stored: {what}");
             }
         }
     }
 
-    /// What the resource answers.
-    async fn ask(&self, dispatch: &Dispatch) -> Result<Data, Failure> {
+    /// What the resource answers. The `Busy` comes back with the answer; a function that hangs loses
+    /// it for a while, so that virtual time can come to its timeout.
+    async fn ask(&self, dispatch: &Dispatch, busy: Busy) -> (Result<Data, Failure>, Busy) {
+        let parameters = &dispatch.parameters;
         match &dispatch.resource {
             Resource::Function { arn } => {
-                let (payload, _) = self.invoke(arn, dispatch.parameters.text()).await?;
-                result(&payload)
+                let (invoked, busy) = self.invoke(arn, parameters.text(), busy).await;
+                (invoked.and_then(|(payload, _)| result(&payload)), busy)
             }
             Resource::Service {
                 service, action, ..
             } => {
                 let operation = action.split('.').next().unwrap_or(action);
                 match (&**service, operation) {
-                    ("lambda", "invoke") => self.invoke_with(dispatch.parameters.value()).await,
-                    ("sns", "publish") => self.publish(dispatch.parameters.value()).await,
-                    _ => Err(Failure::new(
-                        "Rejoin.UnsupportedResource",
-                        format!(
-                            "this version of Rejoin can't call {service}:{action}; it has lambda:invoke, sns:publish, function ARNs and activities"
-                        ),
-                    )),
+                    ("lambda", "invoke") => self.invoke_with(parameters.value(), busy).await,
+                    ("sns", "publish") => (self.publish(parameters.value()).await, busy),
+                    _ => (Err(unsupported(service, action)), busy),
                 }
             }
             Resource::Activity { .. } => unreachable!("an activity task is fetched, not sent"),
@@ -127,57 +124,57 @@ impl Dispatcher {
     }
 
     /// `lambda:invoke` with the parameters of Lambda's Invoke operation.
-    async fn invoke_with(&self, parameters: &Value) -> Result<Data, Failure> {
+    async fn invoke_with(&self, parameters: &Value, busy: Busy) -> (Result<Data, Failure>, Busy) {
         let Some(name) = parameters.get("FunctionName").and_then(Value::as_str) else {
-            return Err(Failure::runtime(
-                "lambda:invoke needs the parameter FunctionName, a string",
-            ));
+            let missing =
+                "The field 'FunctionName' is required but was missing, or is not a string";
+            return (Err(Failure::runtime(missing)), busy);
         };
         let payload = parameters
             .get("Payload")
             .map_or_else(|| "{}".to_owned(), Value::to_string);
-        let (payload, request_id) = self.invoke(name, &payload).await?;
-        let payload: Value = serde_json::from_str(&payload).map_err(|e| {
-            Failure::new(
-                "Lambda.Unknown",
-                format!("the function's answer is not JSON: {e}"),
-            )
-        })?;
-        Ok(lambda_result(payload, &request_id).into())
+        let (invoked, busy) = self.invoke(name, &payload, busy).await;
+        let response = invoked.and_then(|(payload, request_id)| {
+            let payload = result(&payload)?;
+            Ok(lambda_result(payload.value().clone(), &request_id).into())
+        });
+        (response, busy)
     }
 
     /// Invokes a function by name or ARN; gives its payload and Lambda's request id.
-    async fn invoke(&self, name_or_arn: &str, payload: &str) -> Result<(String, String), Failure> {
+    async fn invoke(
+        &self,
+        name_or_arn: &str,
+        payload: &str,
+        busy: Busy,
+    ) -> (Result<(String, String), Failure>, Busy) {
         let name = name_or_arn
             .split(":function:")
             .last()
             .unwrap_or(name_or_arn);
         let name = name.split(':').next().unwrap_or(name);
-        match self.0.functions.invoke(name, name_or_arn, payload).await {
+        let (invoked, busy) = self
+            .0
+            .functions
+            .invoke_busy(name, name_or_arn, payload, busy)
+            .await;
+        let outcome = match invoked {
             Invoked::Answer {
                 payload,
                 request_id,
             } => Ok((payload, request_id)),
-            Invoked::Failed { error, cause } => Err(Failure {
-                error: Some(error.into()),
-                cause: Some(cause),
-            }),
-        }
+            Invoked::Failed { error, cause } => Err(failure(error, cause)),
+        };
+        (outcome, busy)
     }
 
     /// `sns:publish`.
     async fn publish(&self, parameters: &Value) -> Result<Data, Failure> {
-        let failed = |(error, cause): (String, String)| Failure {
-            error: Some(error.into()),
-            cause: Some(cause),
-        };
-        let (topic, publish) = publish_parameters(parameters).map_err(failed)?;
+        let refused = |(error, cause)| failure(error, cause);
+        let (topic, publish) = publish_parameters(parameters).map_err(refused)?;
         match self.0.topics.publish(&topic, publish).await {
             Ok(Some(message_id)) => Ok(publish_result(&message_id).into()),
-            Ok(None) => Err(Failure::new(
-                "SNS.NotFoundException",
-                "Topic does not exist",
-            )),
+            Ok(None) => Err(refused(topic_not_found())),
             Err(what) => {
                 eprintln!("rejoin: a message could not be stored: {what}");
                 Err(Failure::new(
@@ -187,6 +184,25 @@ impl Dispatcher {
             }
         }
     }
+}
+
+fn failure(error: String, cause: String) -> Failure {
+    Failure {
+        error: Some(error.into()),
+        cause: Some(cause),
+    }
+}
+
+/// A resource that AWS has and this version has not: an error of our own name, so that nobody takes
+/// it for one of the service's.
+fn unsupported(service: &str, action: &str) -> Failure {
+    Failure::new(
+        "Rejoin.UnsupportedResource",
+        format!(
+            "this version of Rejoin can't call {service}:{action}; it has lambda:invoke, sns:publish, \
+             function ARNs and activities"
+        ),
+    )
 }
 
 /// Whether the resource's answer is only that it took the request.
