@@ -4,7 +4,7 @@
 //! worker registers `reference -> task token`; a *route* says how to read the callback; and each
 //! callback, a *delivery*, is stored before it is acknowledged, and gets exactly one *disposition*.
 //!
-//! The life of a reference (one document each, [`record::Reference`]):
+//! The life of a reference (one document each, `record::Reference`):
 //!
 //! | standing | a callback comes | it is registered | its time comes |
 //! | --- | --- | --- | --- |
@@ -43,11 +43,11 @@
 //! In reading order:
 //! - [`disposition`]: what can become of a delivery.
 //! - [`route`]: how a callback is read; the configuration.
-//! - [`record`]: what is stored.
-//! - [`receive`]: a callback comes. [`register`]: a reference comes. [`deliver`]: the two meet.
-//! - [`attend`]: time passes. [`sweep`]: much time has passed.
-//! - [`alert`]: who is told. [`inbox`]: who asks.
-//! - [`expected`], [`flights`], [`engine`]: what the above needs.
+//! - `record`: what is stored.
+//! - `receive`: a callback comes. `register`: a reference comes. `deliver`: the two meet.
+//! - `attend`: time passes. `sweep`: much time has passed.
+//! - `alert`: who is told. `inbox`: who asks.
+//! - `expected`, `flights`, `engine`: what the above needs.
 
 mod alert;
 mod attend;
