@@ -1,5 +1,8 @@
 //! A server as a child process, and a plain blocking client for it.
 
+// Each test program takes what it needs of this.
+#![allow(dead_code)]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
