@@ -6,8 +6,10 @@
 //! - [`rows`]: what is done to the workflow, and what must come of it.
 //! - [`stage`]: the server, the function, the valuation service.
 //! - [`outcome`]: what came of a row, read over HTTP, and whether it is as it must be.
+//! - [`live`]: what happens, as it happens, in real time.
 //! - [`report`]: the table and the alerts.
 
+mod live;
 mod outcome;
 mod report;
 mod rows;
@@ -73,31 +75,27 @@ impl Demo {
 
     /// On the virtual clock one row after the other, so that each has its own time; in real time all at once.
     async fn play(&self, stage: &Stage) -> Result<Vec<Outcome>, String> {
-        let say = |outcome: &Outcome| {
-            if !self.json {
-                report::progress(outcome);
-            }
-        };
         let mut outcomes = Vec::new();
         if self.real_time {
             eprintln!(
-                "all {} rows at once, in real time; the last callback comes after 45 s ...",
+                "all {} rows at once, in real time; it takes a minute",
                 ROWS.len()
             );
+            let watching = tokio::spawn(live::watch(stage.clone()));
             let playing: Vec<_> = ROWS
                 .iter()
-                .map(|row| play(stage.clone(), row))
-                .map(tokio::spawn)
+                .map(|row| tokio::spawn(play(stage.clone(), row)))
                 .collect();
             for row in playing {
-                let outcome = row.await.map_err(|e| format!("a row broke: {e}"))??;
-                say(&outcome);
-                outcomes.push(outcome);
+                outcomes.push(row.await.map_err(|e| format!("a row broke: {e}"))??);
             }
+            watching.abort();
         } else {
             for row in ROWS {
                 let outcome = play(stage.clone(), row).await?;
-                say(&outcome);
+                if !self.json {
+                    report::progress(&outcome);
+                }
                 outcomes.push(outcome);
             }
         }

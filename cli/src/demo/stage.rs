@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use server::app::{App, Place, Settings};
 use server::clock::Clock;
 
+use super::live::News;
 use super::rows::Row;
 use crate::config::{ClockKind, Config};
 use crate::connection::Connection;
@@ -96,7 +97,7 @@ impl Stage {
             .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
             .collect();
         let request = json!({
-            "stateMachineArn": format!("arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{machine}"),
+            "stateMachineArn": machine_arn(machine),
             "name": name,
             "input": application(row.property).to_string(),
         });
@@ -140,6 +141,29 @@ impl Stage {
         let mut alerts: Vec<Value> = messages.map(|message| message["message"].clone()).collect();
         alerts.reverse();
         Ok(alerts)
+    }
+
+    /// Everything that has happened so far: callbacks, messages, ends.
+    pub async fn news(&self) -> Result<Vec<News>, String> {
+        let listed = self.get("/rejoin/deliveries?limit=1000").await?;
+        let deliveries = listed["deliveries"].as_array().into_iter().flatten().rev();
+        let mut news: Vec<News> = deliveries.cloned().map(News::Delivery).collect();
+        news.extend(self.alerts().await?.into_iter().map(News::Alert));
+        for machine in [
+            loan_processor::STATE_MACHINE,
+            loan_processor::STATE_MACHINE_WITH_HEARTBEATS,
+        ] {
+            let listed = self
+                .call(
+                    "ListExecutions",
+                    &json!({ "stateMachineArn": machine_arn(machine) }),
+                )
+                .await?;
+            let executions = listed["executions"].as_array().into_iter().flatten();
+            let ended = executions.filter(|execution| execution["status"] != "RUNNING");
+            news.extend(ended.cloned().map(News::End));
+        }
+        Ok(news)
     }
 
     /// Gets a path as JSON.
@@ -209,6 +233,10 @@ async fn open_app(
         address,
     };
     Ok(App::open(settings).await?.0)
+}
+
+fn machine_arn(name: &str) -> String {
+    format!("arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{name}")
 }
 
 /// A loan application for a property.
