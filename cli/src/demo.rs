@@ -18,6 +18,7 @@ mod stage;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use crate::config::ClockKind;
 use crate::serve::runtime;
 
 use self::outcome::Outcome;
@@ -36,6 +37,12 @@ pub struct Demo {
     /// Start the same server and valuation service, and leave them running for you to try
     #[arg(long, conflicts_with_all = ["real_time", "json"])]
     serve: bool,
+    /// With --serve: address and port; port 0 picks a free one [default: 127.0.0.1:8083]
+    #[arg(long, value_name = "HOST:PORT", requires = "serve")]
+    listen: Option<String>,
+    /// With --serve: `virtual` stands still until it is moved, over /rejoin/clock [default: real]
+    #[arg(long, value_enum, requires = "serve")]
+    clock: Option<ClockKind>,
 }
 
 impl Demo {
@@ -43,7 +50,7 @@ impl Demo {
     pub fn run(self) -> Result<ExitCode, String> {
         runtime()?.block_on(async {
             if self.serve {
-                return stage::serve().await;
+                return stage::serve(self.listen, self.clock.unwrap_or(ClockKind::Real)).await;
             }
             let stage = Stage::open(self.real_time).await?;
             let outcomes = self.play(&stage).await;

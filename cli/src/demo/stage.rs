@@ -12,7 +12,7 @@ use server::app::{App, Place, Settings};
 use server::clock::Clock;
 
 use super::rows::Row;
-use crate::config::Config;
+use crate::config::{ClockKind, Config};
 use crate::connection::Connection;
 use crate::serve::{bind, until_told_to_stop};
 
@@ -37,12 +37,12 @@ impl Stage {
     /// Sets the stage on a free port.
     pub async fn open(real_time: bool) -> Result<Stage, String> {
         let clock = if real_time {
-            Clock::real()
+            ClockKind::Real
         } else {
-            Clock::standing_at(Clock::machine_time())
+            ClockKind::Virtual
         };
         let folder = std::env::temp_dir().join(format!("rejoin-demo-{}", std::process::id()));
-        Stage::set(clock, "127.0.0.1:0", folder).await
+        Stage::set(clock.start(), "127.0.0.1:0", folder).await
     }
 
     async fn set(clock: Clock, listen: &str, folder: PathBuf) -> Result<Stage, String> {
@@ -257,13 +257,27 @@ fn application(property: &str) -> Value {
     })
 }
 
-/// `rejoin demo --serve`: the stage in real time, until it is told to stop.
-pub async fn serve() -> Result<ExitCode, String> {
+/// `rejoin demo --serve`: the stage, until it is told to stop.
+pub async fn serve(listen: Option<String>, clock: ClockKind) -> Result<ExitCode, String> {
     let folder = std::env::temp_dir().join(format!("rejoin-demo-{}", std::process::id()));
-    let stage = Stage::set(Clock::real(), SERVE_LISTEN, folder).await?;
+    let listen = listen.as_deref().unwrap_or(SERVE_LISTEN);
+    let stage = Stage::set(clock.start(), listen, folder).await?;
+    say_how_to_use(&stage);
+    until_told_to_stop().await?;
+    stage.close().await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The first line says where it listens; programs read that.
+fn say_how_to_use(stage: &Stage) {
     let url = format!("http://{}", stage.address);
+    let time = if stage.clock.is_virtual() {
+        format!("on a virtual clock that stands at {}", stage.clock.now())
+    } else {
+        "in real time".to_owned()
+    };
     let input = application("Late callback");
-    println!("The loan processor is up at {url}, in real time. Try:\n");
+    println!("The loan processor is up at {url}, {time}. Try:\n");
     println!(
         "  export AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any AWS_DEFAULT_REGION={REGION}"
     );
@@ -274,15 +288,15 @@ pub async fn serve() -> Result<ExitCode, String> {
     );
     println!("    --input '{input}'\n");
     println!("nameOrNumber may be: {}.", faults());
+    if stage.clock.is_virtual() {
+        println!("A minute on:   curl -X POST {url}/rejoin/clock/advance -d '{{\"seconds\": 60}}'");
+    }
     println!("What arrived:  curl {url}/rejoin/deliveries");
     println!(
         "What is wrong: curl {url}/rejoin/topics/{}/messages\n",
         loan_processor::TOPIC
     );
     println!("Ctrl-C ends it and removes its data.");
-    until_told_to_stop().await?;
-    stage.close().await?;
-    Ok(ExitCode::SUCCESS)
 }
 
 fn faults() -> String {
