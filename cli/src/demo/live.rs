@@ -16,7 +16,7 @@ pub async fn watch(stage: Stage) {
     let begun = Instant::now();
     let mut seen = HashSet::new();
     loop {
-        match stage.news().await {
+        match news(&stage).await {
             Ok(news) => {
                 for item in news {
                     let line = item.line();
@@ -31,8 +31,16 @@ pub async fn watch(stage: Stage) {
     }
 }
 
+/// Everything that has happened so far.
+async fn news(stage: &Stage) -> Result<Vec<News>, String> {
+    let deliveries = stage.deliveries().await?.into_iter().map(News::Delivery);
+    let alerts = stage.alerts().await?.into_iter().map(News::Alert);
+    let ended = stage.ended().await?.into_iter().map(News::End);
+    Ok(deliveries.chain(alerts).chain(ended).collect())
+}
+
 /// Something that has happened.
-pub enum News {
+enum News {
     /// A callback, with what became of it.
     Delivery(Value),
     /// A message on the error topic.

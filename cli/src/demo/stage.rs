@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 use server::app::{App, Place, Settings};
 use server::clock::Clock;
 
-use super::live::News;
 use super::rows::Row;
 use crate::config::{ClockKind, Config};
 use crate::connection::Connection;
@@ -111,9 +110,8 @@ impl Stage {
     /// What the gateway kept of the callbacks that were sent about a row's property, oldest first.
     pub async fn deliveries_about(&self, row: &Row) -> Result<Vec<Value>, String> {
         let sent = self.service.sent();
-        let listed = self.get("/rejoin/deliveries?limit=1000").await?;
         let mut about = Vec::new();
-        for brief in listed["deliveries"].as_array().into_iter().flatten().rev() {
+        for brief in self.deliveries().await? {
             let delivery = self
                 .get(&format!(
                     "/rejoin/deliveries/{}",
@@ -143,12 +141,21 @@ impl Stage {
         Ok(alerts)
     }
 
-    /// Everything that has happened so far: callbacks, messages, ends.
-    pub async fn news(&self) -> Result<Vec<News>, String> {
+    /// All callbacks that were received, oldest first.
+    pub async fn deliveries(&self) -> Result<Vec<Value>, String> {
         let listed = self.get("/rejoin/deliveries?limit=1000").await?;
-        let deliveries = listed["deliveries"].as_array().into_iter().flatten().rev();
-        let mut news: Vec<News> = deliveries.cloned().map(News::Delivery).collect();
-        news.extend(self.alerts().await?.into_iter().map(News::Alert));
+        Ok(listed["deliveries"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .rev()
+            .cloned()
+            .collect())
+    }
+
+    /// All executions that are not running any more.
+    pub async fn ended(&self) -> Result<Vec<Value>, String> {
+        let mut ended = Vec::new();
         for machine in [
             loan_processor::STATE_MACHINE,
             loan_processor::STATE_MACHINE_WITH_HEARTBEATS,
@@ -160,10 +167,13 @@ impl Stage {
                 )
                 .await?;
             let executions = listed["executions"].as_array().into_iter().flatten();
-            let ended = executions.filter(|execution| execution["status"] != "RUNNING");
-            news.extend(ended.cloned().map(News::End));
+            ended.extend(
+                executions
+                    .filter(|execution| execution["status"] != "RUNNING")
+                    .cloned(),
+            );
         }
-        Ok(news)
+        Ok(ended)
     }
 
     /// Gets a path as JSON.
