@@ -106,6 +106,7 @@ impl App {
             store.clone(),
             tokens,
             machines.clone(),
+            activity_documents.clone(),
             random_seed(),
         );
         let functions = functions
@@ -128,7 +129,6 @@ impl App {
             runner.clone(),
             topics.clone(),
         )?;
-        gateway.announce(address);
         gateway.announce(address);
         let activities = ActivityQueues::default();
         activities.connect(runner.clone());
@@ -160,12 +160,10 @@ impl App {
             gateway,
         };
         let app = App(Arc::new(parts));
+        // Before anybody else has a say: what is dispatched from now on must not be taken for
+        // something that a former run left.
+        app.runner.resume().await;
         tokio::spawn(scheduler::run(app.clone()));
-        let (resumed, busy) = (app.clone(), app.clock.busy());
-        tokio::spawn(async move {
-            resumed.runner.resume().await;
-            drop(busy);
-        });
         retention.sweep_sometimes();
         Ok((app, opening))
     }

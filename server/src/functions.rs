@@ -48,7 +48,7 @@ use uuid::Uuid;
 use crate::client::Client;
 use crate::clock::{Busy, Clock};
 use program::Program;
-pub use task_result::{function_not_found, lambda_result};
+pub use task_result::{function_not_found, lambda_result, payload_not_json};
 use url::UrlFunction;
 
 /// For how long, in real time, an invocation keeps virtual time standing. Long enough for a cold
