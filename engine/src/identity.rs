@@ -47,4 +47,10 @@ pub struct Identity {
     pub input: Data,
     /// When it was started.
     pub started_at: Timestamp,
+    /// Which version of the machine it was started on, itself or through an alias.
+    #[serde(default)]
+    pub version: Option<u32>,
+    /// The name of the alias that it was started through.
+    #[serde(default)]
+    pub alias: Option<Arc<str>>,
 }

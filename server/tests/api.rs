@@ -495,10 +495,9 @@ async fn refusals_are_in_the_words_of_aws() {
         ),
         (
             "CreateStateMachine",
-            json!({"name": "n", "definition": PASS, "roleArn": ROLE, "publish": true}),
+            json!({"name": "n", "definition": PASS, "roleArn": ROLE, "versionDescription": "d"}),
             "ValidationException",
-            "Publishing a version of a state machine is not supported by this version of Rejoin; \
-             leave out 'publish'",
+            "Version description can only be set when publish is true",
         ),
         (
             "UpdateStateMachine",
@@ -638,6 +637,177 @@ async fn deleting_what_is_not_there_is_no_mistake() {
     );
     // The name is free for another text.
     machine(&app, "m", &PASS.replace("\"P\"", "\"Q\"")).await;
+}
+
+/// Updates a machine to a definition with this comment, published; the version's ARN.
+async fn publish(app: &App, machine: &str, comment: &str) -> String {
+    let definition = format!(
+        r#"{{"Comment":"{comment}","StartAt":"P","States":{{"P":{{"Type":"Pass","Result":"{comment}","End":true}}}}}}"#
+    );
+    let request = json!({"stateMachineArn": machine, "definition": definition, "publish": true});
+    let answer = ask(app, "UpdateStateMachine", request).await;
+    answer["stateMachineVersionArn"]
+        .as_str()
+        .expect("an ARN")
+        .to_owned()
+}
+
+#[tokio::test]
+async fn an_execution_of_a_version_runs_what_was_published_and_says_so() {
+    let app = server().await;
+    let machine = machine(&app, "m", PASS).await;
+    let first = publish(&app, &machine, "first").await;
+    let second = publish(&app, &machine, "second").await;
+    assert_eq!(first, format!("{machine}:1"));
+    assert_eq!(second, format!("{machine}:2"));
+    let request = json!({
+        "name": "prod",
+        "routingConfiguration": [{"stateMachineVersionArn": first, "weight": 100}],
+    });
+    let alias = ask(&app, "CreateStateMachineAlias", request).await["stateMachineAliasArn"].clone();
+    assert_eq!(alias, format!("{machine}:prod"));
+    let alias = alias.as_str().expect("an ARN");
+
+    let mut started = Vec::new();
+    for (arn, output, version, by) in [
+        (&*machine, r#""second""#, None, None),
+        (&*first, r#""first""#, Some(&first), None),
+        (alias, r#""first""#, Some(&first), Some(alias)),
+    ] {
+        let execution = start(&app, arn, json!({})).await;
+        let described = describe(&app, &execution).await;
+        assert_eq!(described["output"], output);
+        assert_eq!(described["stateMachineArn"], machine);
+        assert_eq!(
+            described.get("stateMachineVersionArn"),
+            version.map(|v| json!(v)).as_ref()
+        );
+        assert_eq!(
+            described.get("stateMachineAliasArn"),
+            by.map(|a| json!(a)).as_ref()
+        );
+        started.push(execution);
+    }
+
+    let listed = async |arn: &str| {
+        let list = ask(&app, "ListExecutions", json!({"stateMachineArn": arn})).await;
+        let items = list["executions"].as_array().expect("a list").clone();
+        let mut arns: Vec<String> = items
+            .iter()
+            .map(|item| item["executionArn"].as_str().expect("an ARN").to_owned())
+            .collect();
+        arns.sort();
+        arns
+    };
+    let sorted = |wanted: &[usize]| {
+        let mut arns: Vec<String> = wanted.iter().map(|i| started[*i].clone()).collect();
+        arns.sort();
+        arns
+    };
+    assert_eq!(listed(&machine).await, sorted(&[0, 1, 2]));
+    assert_eq!(listed(&first).await, sorted(&[1, 2]));
+    assert_eq!(listed(alias).await, sorted(&[2]));
+    assert_eq!(listed(&second).await, sorted(&[]));
+}
+
+#[tokio::test]
+async fn versions_and_aliases_are_listed_page_by_page() {
+    let app = server().await;
+    let machine = machine(&app, "m", PASS).await;
+    for comment in ["a", "b", "c"] {
+        let version = publish(&app, &machine, comment).await;
+        let request = json!({
+            "name": comment,
+            "routingConfiguration": [{"stateMachineVersionArn": version, "weight": 100}],
+        });
+        ask(&app, "CreateStateMachineAlias", request).await;
+    }
+    for (operation, list, member, expected) in [
+        (
+            "ListStateMachineVersions",
+            "stateMachineVersions",
+            "stateMachineVersionArn",
+            ["3", "2", "1"],
+        ),
+        (
+            "ListStateMachineAliases",
+            "stateMachineAliases",
+            "stateMachineAliasArn",
+            ["a", "b", "c"],
+        ),
+    ] {
+        let mut request = json!({"stateMachineArn": machine, "maxResults": 2});
+        let page = ask(&app, operation, request.clone()).await;
+        request["nextToken"] = page["nextToken"].clone();
+        let last = ask(&app, operation, request).await;
+        assert!(last.get("nextToken").is_none());
+        let items = [&page, &last].map(|page| page[list].as_array().expect("a list").clone());
+        let arns = items.concat();
+        let arns: Vec<&str> = arns
+            .iter()
+            .filter_map(|item| item[member].as_str())
+            .collect();
+        assert_eq!(arns, expected.map(|last| format!("{machine}:{last}")));
+    }
+    let of_one = json!({"stateMachineArn": format!("{machine}:2")});
+    let aliases = ask(&app, "ListStateMachineAliases", of_one).await;
+    let aliases = aliases["stateMachineAliases"].as_array().expect("a list");
+    assert_eq!(aliases.len(), 1);
+    assert_eq!(aliases[0]["stateMachineAliasArn"], format!("{machine}:b"));
+}
+
+#[tokio::test]
+async fn a_version_stays_while_an_alias_leads_to_it() {
+    let app = server().await;
+    let machine = machine(&app, "m", PASS).await;
+    let first = publish(&app, &machine, "first").await;
+    let second = publish(&app, &machine, "second").await;
+    let alias = format!("{machine}:prod");
+    let to = |version: &str| json!([{"stateMachineVersionArn": version, "weight": 100}]);
+    let create = json!({"name": "prod", "routingConfiguration": to(&first)});
+    ask(&app, "CreateStateMachineAlias", create).await;
+
+    let delete = json!({"stateMachineVersionArn": first});
+    let refusal = refused(&app, "DeleteStateMachineVersion", delete.clone()).await;
+    let message = "Version to be deleted must not be referenced by an alias. Current list of aliases \
+                   referencing this version: [prod]";
+    assert_eq!(refusal, ("ConflictException".into(), message.into()));
+    let update = json!({"stateMachineAliasArn": alias, "routingConfiguration": to(&second)});
+    ask(&app, "UpdateStateMachineAlias", update).await;
+    ask(&app, "DeleteStateMachineVersion", delete.clone()).await;
+    ask(&app, "DeleteStateMachineVersion", delete).await;
+
+    let gone = json!({"stateMachineArn": first});
+    let refusal = refused(&app, "StartExecution", gone).await;
+    let message = format!("State Machine Does Not Exist: '{first}'");
+    assert_eq!(refusal, ("StateMachineDoesNotExist".into(), message));
+    let back = json!({"stateMachineAliasArn": alias, "routingConfiguration": to(&first)});
+    let (kind, _) = refused(&app, "UpdateStateMachineAlias", back).await;
+    assert_eq!(kind, "ResourceNotFound");
+
+    let describe = json!({"stateMachineAliasArn": alias});
+    let described = ask(&app, "DescribeStateMachineAlias", describe.clone()).await;
+    assert_eq!(described["routingConfiguration"], to(&second));
+    ask(&app, "DeleteStateMachineAlias", describe.clone()).await;
+    let (kind, _) = refused(&app, "DescribeStateMachineAlias", describe).await;
+    assert_eq!(kind, "ResourceNotFound");
+}
+
+#[tokio::test]
+async fn a_version_is_published_of_the_revision_that_was_meant() {
+    let app = server().await;
+    let machine = machine(&app, "m", PASS).await;
+    let publish_of = |revision: &str| json!({"stateMachineArn": machine, "revisionId": revision});
+    let first = ask(&app, "PublishStateMachineVersion", publish_of("INITIAL")).await;
+    let again = json!({"stateMachineArn": machine, "description": "again"});
+    assert_eq!(ask(&app, "PublishStateMachineVersion", again).await, first);
+    let (kind, message) = refused(&app, "PublishStateMachineVersion", publish_of("other")).await;
+    assert_eq!(kind, "ConflictException");
+    assert_eq!(
+        message,
+        "Failed to publish the State Machine version for revision other. The current State Machine \
+         revision is INITIAL."
+    );
 }
 
 #[tokio::test]

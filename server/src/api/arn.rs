@@ -3,8 +3,12 @@
 //! An ARN of another region or account has a good form; what it names just does not exist here.
 
 use crate::app::Place;
+use crate::versions::Qualifier;
 
 use super::error::ApiError;
+
+/// `arn:aws:states:REGION:ACCOUNT:stateMachine:NAME`.
+const COLONS_OF_A_MACHINE: usize = 6;
 
 /// What an ARN of the service can name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +65,24 @@ pub(super) fn check(arn: &str, expected: &[Resource]) -> Result<Resource, ApiErr
         return Err(malformed());
     }
     Ok(resource)
+}
+
+/// Takes a state machine's ARN apart, whose form was checked: the machine's own ARN, and what stands
+/// behind it in that of a version or an alias.
+pub(super) fn qualified(arn: &str) -> (&str, Option<Qualifier<'_>>) {
+    let mut colons = arn.bytes().enumerate().filter(|(_, byte)| *byte == b':');
+    match colons.nth(COLONS_OF_A_MACHINE) {
+        None => (arn, None),
+        Some((at, _)) => (&arn[..at], Some(Qualifier::of(&arn[at + 1..]))),
+    }
+}
+
+/// The machine's ARN and the name in an alias's.
+pub(super) fn alias(arn: &str) -> Result<(&str, &str), ApiError> {
+    match qualified(arn) {
+        (machine, Some(Qualifier::Alias(name))) => Ok((machine, name)),
+        _ => Err(ApiError::invalid_arn(format_args!("Invalid ARN: {arn}"))),
+    }
 }
 
 /// The ARN of a state machine of this server.
@@ -150,6 +172,19 @@ mod tests {
             let outcome = outcome.map_err(|what| format!("Invalid Arn: '{what}'"));
             assert_eq!(check(&arn, expected).map_err(|e| e.message), outcome);
         }
+    }
+
+    #[test]
+    fn an_arn_may_name_a_version_or_an_alias() {
+        let machine = "arn:aws:states:us-east-1:123456789012:stateMachine:m";
+        assert_eq!(qualified(machine), (machine, None));
+        let version = format!("{machine}:12");
+        let expected = (machine, Some(Qualifier::Version(12)));
+        assert_eq!(qualified(&version), expected);
+        assert!(alias(&version).is_err() && alias(machine).is_err());
+        let prod = format!("{machine}:prod");
+        assert_eq!(qualified(&prod), (machine, Some(Qualifier::Alias("prod"))));
+        assert_eq!(alias(&prod).ok(), Some((machine, "prod")));
     }
 
     #[test]
