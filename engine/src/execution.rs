@@ -200,6 +200,11 @@ impl Execution {
         Ok(decider.finish())
     }
 
+    /// The definition that it runs.
+    pub fn machine(&self) -> &StateMachine {
+        &self.machine
+    }
+
     /// What it was started with.
     pub fn identity(&self) -> &Identity {
         &self.now.identity

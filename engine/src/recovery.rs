@@ -139,8 +139,11 @@ impl Decider<'_> {
     ) -> Result<Data, Failure> {
         let input = &self.frame(frame).data;
         let put = path.put(input.value(), value);
-        put.map(Data::from)
-            .map_err(|failure| self.at_state(frame, failure))
+        let put = put
+            .map(Data::from)
+            .map_err(|failure| self.at_state(frame, failure))?;
+        self.check_depth(frame, &put)?;
+        Ok(put)
     }
 
     /// A frame failed; so does what it is a part of.

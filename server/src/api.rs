@@ -24,7 +24,7 @@ mod arn;
 mod configuration;
 mod definition;
 mod ids;
-mod jackson;
+pub(crate) mod jackson;
 mod page;
 mod request;
 mod routing;

@@ -108,6 +108,7 @@ impl App {
             store.clone(),
             tokens,
             machines.clone(),
+            activity_documents.clone(),
             random_seed(),
         );
         let functions = functions
@@ -163,12 +164,10 @@ impl App {
             gateway,
         };
         let app = App(Arc::new(parts));
+        // Before anybody else has a say: what is dispatched from now on must not be taken for
+        // something that a former run left.
+        app.runner.resume().await;
         tokio::spawn(scheduler::run(app.clone()));
-        let (resumed, busy) = (app.clone(), app.clock.busy());
-        tokio::spawn(async move {
-            resumed.runner.resume().await;
-            drop(busy);
-        });
         retention.sweep_sometimes();
         Ok((app, opening))
     }

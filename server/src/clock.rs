@@ -13,6 +13,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use asl::Timestamp;
@@ -128,11 +129,14 @@ impl Clock {
     }
 
     /// The machine's time, whichever clock this is; for a virtual clock's start.
+    ///
+    /// It never goes back: what was found due stays due, however the machine's clock is set meanwhile.
     pub fn machine_time() -> Timestamp {
+        static LATEST: AtomicI64 = AtomicI64::new(i64::MIN);
         let since = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
-        Timestamp(since.as_millis() as i64)
+        never_back(&LATEST, Timestamp(since.as_millis() as i64))
     }
 
     /// What time it is.
@@ -197,6 +201,8 @@ impl Clock {
     pub async fn until_due(&self, source: &dyn TimerSource) -> Busy {
         loop {
             let busy = self.busy();
+            // First listen, then look: what moves between the two is heard.
+            let moved = source.moved();
             let next = source.next_due();
             if next.is_some_and(|next| next <= self.now()) {
                 return busy;
@@ -209,7 +215,7 @@ impl Clock {
                             None => std::future::pending().await,
                         }
                     };
-                    tokio::select! { () = due => {}, () = source.moved() => {} }
+                    tokio::select! { () = due => {}, () = moved => {} }
                 }
                 Some(state) => {
                     let (wake, woken) = oneshot::channel();
@@ -217,7 +223,7 @@ impl Clock {
                     drop(busy);
                     tokio::select! {
                         Ok(busy) = woken => return busy,
-                        () = source.moved() => {}
+                        () = moved => {}
                     }
                 }
             }
@@ -333,6 +339,20 @@ impl Virtual {
     }
 }
 
+/// The later of a reading and the latest one so far. Less than `fetch_max`: as a rule many read the
+/// same millisecond.
+fn never_back(latest: &AtomicI64, reading: Timestamp) -> Timestamp {
+    let before = latest.load(Ordering::Relaxed);
+    if before >= reading.0 {
+        return Timestamp(before);
+    }
+    Timestamp(
+        latest
+            .fetch_max(reading.0, Ordering::Relaxed)
+            .max(reading.0),
+    )
+}
+
 /// Moves time as far as it may go now, and wakes who waited for it.
 fn settle(state: &Arc<Mutex<Virtual>>) {
     let mut woken = Vec::new();
@@ -374,5 +394,17 @@ fn settle(state: &Arc<Mutex<Virtual>>) {
     // Outside the lock: a sleeper that has just given up hands its Busy back, and dropping it settles again.
     for wake in woken {
         let _ = wake.send(Busy(Some(state.clone())));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_machines_time_never_goes_back() {
+        let latest = AtomicI64::new(i64::MIN);
+        let readings = [5, 7, 3, 7, 8].map(|reading| never_back(&latest, Timestamp(reading)).0);
+        assert_eq!(readings, [5, 7, 7, 7, 8]);
     }
 }

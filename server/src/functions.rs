@@ -47,7 +47,7 @@ use uuid::Uuid;
 use crate::client::Client;
 use crate::clock::{Busy, Clock};
 use program::Program;
-pub use task_result::{function_not_found, lambda_result};
+pub use task_result::{function_not_found, lambda_result, payload_not_json};
 use url::UrlFunction;
 
 /// What Lambda takes and gives at most: 6 MB, and 100 bytes more in an answer.

@@ -809,3 +809,62 @@ async fn a_version_is_published_of_the_revision_that_was_meant() {
          revision is INITIAL."
     );
 }
+
+#[tokio::test]
+async fn a_task_for_a_deleted_activity_is_never_scheduled() {
+    let app = server().await;
+    let (first, second) = (
+        activity(&app, "first").await,
+        activity(&app, "second").await,
+    );
+    let definition = json!({"StartAt": "A", "States": {
+        "A": {"Type": "Task", "Resource": first, "Next": "B"},
+        "B": {"Type": "Task", "Resource": second, "End": true}}});
+    let arn = machine(&app, "m", &definition.to_string()).await;
+    let running = start(&app, &arn, json!({})).await;
+    let (token, _) = task(&app, &first).await;
+
+    ask(&app, "DeleteActivity", json!({"activityArn": second})).await;
+    let done = json!({"taskToken": token, "output": "{}"});
+    ask(&app, "SendTaskSuccess", done).await;
+    let told = describe(&app, &running).await;
+    assert_eq!(
+        (&told["status"], &told["error"]),
+        (&json!("FAILED"), &json!("States.Runtime"))
+    );
+    let cause = told["cause"].as_str().expect("a cause");
+    let gone = format!("The activity {second} does not exist.");
+    assert!(cause.ends_with(&gone), "{cause}");
+
+    // One that is started later, too; and once the activity is there again, not.
+    ask(&app, "DeleteActivity", json!({"activityArn": first})).await;
+    let next = start(&app, &arn, json!({})).await;
+    assert_eq!(describe(&app, &next).await["status"], "FAILED");
+    activity(&app, "first").await;
+    let next = start(&app, &arn, json!({})).await;
+    assert_eq!(describe(&app, &next).await["status"], "RUNNING");
+}
+
+#[tokio::test]
+async fn a_pick_up_that_fills_the_history_gives_no_task() {
+    let app = server().await;
+    let activity = activity(&app, "a").await;
+    // One event for the start, four for each round, one for the task's state and one for the task:
+    // its pick-up would be number 25,000.
+    let definition = json!({"StartAt": "P", "States": {
+        "P": {"Type": "Pass", "Parameters": {"n.$": "States.MathAdd($.n, 1)"}, "Next": "C"},
+        "C": {"Type": "Choice", "Default": "T",
+            "Choices": [{"Variable": "$.n", "NumericLessThan": 6249, "Next": "P"}]},
+        "T": {"Type": "Task", "Resource": activity, "End": true}}});
+    let arn = machine(&app, "m", &definition.to_string()).await;
+    let execution = start(&app, &arn, json!({"n": 0})).await;
+    assert_eq!(describe(&app, &execution).await["status"], "RUNNING");
+
+    let patience = std::time::Duration::ZERO;
+    let fetched = app
+        .activities
+        .fetch(&activity, None, patience, app.clock.busy())
+        .await;
+    assert!(fetched.expect("the store is sound").is_none());
+    assert_eq!(describe(&app, &execution).await["status"], "FAILED");
+}
