@@ -686,6 +686,12 @@ async fn an_execution_of_a_version_runs_what_was_published_and_says_so() {
             described.get("stateMachineAliasArn"),
             by.map(|a| json!(a)).as_ref()
         );
+        let history = json!({"executionArn": execution});
+        let history = ask(&app, "GetExecutionHistory", history).await;
+        let told = &history["events"][0]["executionStartedEventDetails"];
+        for member in ["stateMachineVersionArn", "stateMachineAliasArn"] {
+            assert_eq!(told.get(member), described.get(member));
+        }
         started.push(execution);
     }
 
