@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use server::app::{App, Place, Settings};
-use server::clock::Clock;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -77,13 +76,9 @@ impl Serve {
             .clock
             .or(config.server.clock)
             .unwrap_or(ClockKind::Real);
-        let clock = match kind {
-            ClockKind::Real => Clock::real(),
-            ClockKind::Virtual => Clock::standing_at(Clock::machine_time()),
-        };
         let (app, opening) = App::open(Settings {
             place,
-            clock,
+            clock: kind.start(),
             directory: directory.clone(),
             retention_days: config
                 .server

@@ -38,6 +38,8 @@ pub struct Parts {
     pub machines: Machines,
     /// Executions.
     pub runner: Runner,
+    /// Tasks to their resources.
+    pub dispatcher: Dispatcher,
     /// Activities.
     pub activity_documents: Activities,
     /// Activity tasks.
@@ -129,7 +131,6 @@ impl App {
             topics.clone(),
         )?;
         gateway.announce(address);
-        gateway.announce(address);
         let activities = ActivityQueues::default();
         activities.connect(runner.clone());
         let retention = Retention::new(
@@ -137,7 +138,7 @@ impl App {
             store.clone(),
             i64::from(retention_days).saturating_mul(86_400),
         );
-        runner.connect(Dispatcher::new(Resources {
+        let dispatcher = Dispatcher::new(Resources {
             runner: runner.clone(),
             clock: clock.clone(),
             activities: activities.clone(),
@@ -145,7 +146,8 @@ impl App {
             topics: topics.clone(),
             gateway: gateway.clone(),
             retention: retention.clone(),
-        }));
+        });
+        runner.connect(&dispatcher);
         let parts = Parts {
             place,
             clock,
@@ -153,6 +155,7 @@ impl App {
             client,
             machines,
             runner,
+            dispatcher,
             activity_documents,
             activities,
             functions,

@@ -38,6 +38,10 @@ impl TimerSource for store::Store {
     }
 }
 
+/// For how long, in real time, the outside may keep virtual time standing: long enough for a function's
+/// cold start on a busy machine, short enough that a test of a hanging function is not tedious.
+pub const GRACE: Duration = Duration::from_secs(5);
+
 /// A handle on the clock. Cloning is a reference count.
 #[derive(Clone)]
 pub struct Clock(Option<Arc<Mutex<Virtual>>>);
@@ -51,6 +55,7 @@ struct Virtual {
     now: Timestamp,
     busy: usize,
     automatic: bool,
+    grace: Duration,
     /// How far `advance` may go, and who is told when it got there.
     goal: Option<(Timestamp, oneshot::Sender<Busy>)>,
     sleepers: BinaryHeap<Reverse<Sleeper>>,
@@ -113,6 +118,7 @@ impl Clock {
             now,
             busy: 0,
             automatic: false,
+            grace: GRACE,
             goal: None,
             sleepers: BinaryHeap::new(),
             sequence: 0,
@@ -239,6 +245,18 @@ impl Clock {
         match at_goal.await {
             Ok(busy) => busy,
             Err(_) => self.busy(),
+        }
+    }
+
+    /// For how long, in real time, a function that does not answer keeps virtual time standing.
+    pub fn grace(&self) -> Duration {
+        self.0.as_ref().map_or(GRACE, |state| state.lock().grace)
+    }
+
+    /// Sets [`Clock::grace`]; with none, time goes on as soon as a function was called.
+    pub fn set_grace(&self, grace: Duration) {
+        if let Some(state) = &self.0 {
+            state.lock().grace = grace;
         }
     }
 

@@ -4,7 +4,7 @@
 //! again after the restart with the same idempotency key, `EXECUTION_ARN/WAIT`. What a resource
 //! answers comes back as a command; if the wait is over by then, the answer is of no consequence.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use asl::{Data, Failure, Pattern, Resource};
 use engine::{CommandKind, Dispatch, ExecutionKey, Identity, Outcome, WaitId};
@@ -21,6 +21,17 @@ use crate::topics::{Topics, publish_parameters, publish_result, topic_not_found}
 /// Takes tasks to their resources. Cloning is a reference count.
 #[derive(Clone)]
 pub struct Dispatcher(Arc<Resources>);
+
+/// A dispatcher as the runner knows it: if each held the other, an app that is dropped would never let
+/// go of its store.
+pub struct WeakDispatcher(Weak<Resources>);
+
+impl WeakDispatcher {
+    /// The dispatcher, as long as its app is there.
+    pub fn upgrade(&self) -> Option<Dispatcher> {
+        self.0.upgrade().map(Dispatcher)
+    }
+}
 
 /// What tasks can be given to, and who is told of waits.
 pub struct Resources {
@@ -44,6 +55,11 @@ impl Dispatcher {
     /// A dispatcher to these resources.
     pub fn new(resources: Resources) -> Dispatcher {
         Dispatcher(Arc::new(resources))
+    }
+
+    /// For the runner.
+    pub fn downgrade(&self) -> WeakDispatcher {
+        WeakDispatcher(Arc::downgrade(&self.0))
     }
 
     /// Hands a task to its resource; returns at once.

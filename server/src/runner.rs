@@ -24,7 +24,7 @@ use store::{Commit, CommitError, ExecutionCommit, MachineKey, Store, Summary};
 use tokio::sync::oneshot;
 
 use crate::clock::{Busy, Clock};
-use crate::dispatch::Dispatcher;
+use crate::dispatch::{Dispatcher, WeakDispatcher};
 use crate::machines::Machines;
 
 /// How many executions at rest stay in memory. Enough for those whose callbacks come within moments;
@@ -57,7 +57,8 @@ struct Inner {
     /// Who wants to know when an execution ends.
     watchers: Mutex<HashMap<ExecutionKey, Vec<oneshot::Sender<Busy>>>>,
     seed: AtomicU64,
-    dispatcher: OnceLock<Dispatcher>,
+    /// The dispatcher knows the runner too, and the app holds both.
+    dispatcher: OnceLock<WeakDispatcher>,
 }
 
 /// One execution's queue and, while it is in memory, the execution.
@@ -162,9 +163,9 @@ impl Runner {
     }
 
     /// Names who takes tasks to their resources; it needs the runner itself, so it comes after.
-    pub fn connect(&self, dispatcher: Dispatcher) {
+    pub fn connect(&self, dispatcher: &Dispatcher) {
         assert!(
-            self.0.dispatcher.set(dispatcher).is_ok(),
+            self.0.dispatcher.set(dispatcher.downgrade()).is_ok(),
             "a runner is connected once"
         );
     }
@@ -462,6 +463,10 @@ impl Runner {
             .dispatcher
             .get()
             .expect("a runner is connected before it runs");
+        // If the app is gone, what it leaves undone is undelivered in the store, for the next start.
+        let Some(dispatcher) = dispatcher.upgrade() else {
+            return;
+        };
         for effect in effects {
             match effect {
                 engine::Effect::Dispatch(dispatch) => {
