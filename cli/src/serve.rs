@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use server::app::{App, Place, Settings};
 use server::clock::Clock;
+use server::services::Environment;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -93,6 +94,7 @@ impl Serve {
             topics: config.topics,
             routes: config.routes,
             address,
+            environment: Environment::of(std::env::vars()),
         })
         .await?;
         for note in &opening.notes {

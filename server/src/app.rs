@@ -18,6 +18,7 @@ use crate::gateway::{Gateway, RouteConfig};
 use crate::machines::Machines;
 use crate::runner::Runner;
 use crate::scheduler::{self, Retention};
+use crate::services::{Environment, Services};
 use crate::topics::{TopicConfig, Topics};
 
 /// One server. Cloning is a reference count.
@@ -77,6 +78,8 @@ pub struct Settings {
     pub routes: Vec<RouteConfig>,
     /// Where it listens, for the functions that call it.
     pub address: SocketAddr,
+    /// Where other services are.
+    pub environment: Environment,
 }
 
 impl App {
@@ -94,6 +97,7 @@ impl App {
             topics,
             routes,
             address,
+            environment,
         } = settings;
         let (store, opening) = Store::open(Options { directory }).map_err(|e| e.to_string())?;
         clock.attach(Arc::new(store.clone()));
@@ -129,7 +133,6 @@ impl App {
             topics.clone(),
         )?;
         gateway.announce(address);
-        gateway.announce(address);
         let activities = ActivityQueues::default();
         activities.connect(runner.clone());
         let retention = Retention::new(
@@ -137,12 +140,18 @@ impl App {
             store.clone(),
             i64::from(retention_days).saturating_mul(86_400),
         );
+        let services = Services::new(
+            environment.in_region(&place.region),
+            clock.clone(),
+            client.clone(),
+            functions.clone(),
+            topics.clone(),
+        );
         runner.connect(Dispatcher::new(Resources {
             runner: runner.clone(),
             clock: clock.clone(),
             activities: activities.clone(),
-            functions: functions.clone(),
-            topics: topics.clone(),
+            services: services.clone(),
             gateway: gateway.clone(),
             retention: retention.clone(),
         }));
@@ -160,6 +169,7 @@ impl App {
             gateway,
         };
         let app = App(Arc::new(parts));
+        services.connect(app.clone());
         tokio::spawn(scheduler::run(app.clone()));
         let (resumed, busy) = (app.clone(), app.clock.busy());
         tokio::spawn(async move {
