@@ -7,7 +7,6 @@ use std::process::ExitCode;
 
 use server::app::{App, Place, Settings};
 use server::clock::Clock;
-use server::services::Environment;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -94,7 +93,7 @@ impl Serve {
             topics: config.topics,
             routes: config.routes,
             address,
-            environment: Environment::of(std::env::vars()),
+            environment: config.services.environment(variables()),
         })
         .await?;
         for note in &opening.notes {
@@ -140,6 +139,12 @@ pub async fn until_told_to_stop() -> Result<(), String> {
         _ = interrupt.recv() => {}
     }
     Ok(())
+}
+
+/// The variables that are text; AWS's are.
+fn variables() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 /// Prints a line. Whoever started the server may have closed its output since, which is no reason to stop.

@@ -241,8 +241,8 @@ fn told_by(entry: &mut Map<String, Value>, caller: &Caller) {
         .entry("Resources")
         .or_insert_with(|| Value::Array(Vec::new()));
     if let Value::Array(resources) = resources {
-        resources.push(Value::from(&*caller.execution_arn));
         resources.push(Value::from(&*caller.state_machine_arn));
+        resources.push(Value::from(&*caller.execution_arn));
     }
 }
 
@@ -322,6 +322,6 @@ mod tests {
         let mut entry = Map::new();
         entry.insert("Resources".to_owned(), json!(["R"]));
         told_by(&mut entry, &caller);
-        assert_eq!(entry["Resources"], json!(["R", "E", "M"]));
+        assert_eq!(entry["Resources"], json!(["R", "M", "E"]));
     }
 }
