@@ -100,6 +100,7 @@ impl Serve {
             topics: config.topics,
             routes: config.routes,
             address,
+            environment: config.services.environment(variables()),
         })
         .await?;
         for note in &opening.notes {
@@ -145,6 +146,12 @@ pub async fn until_told_to_stop() -> Result<(), String> {
         _ = interrupt.recv() => {}
     }
     Ok(())
+}
+
+/// The variables that are text; AWS's are.
+fn variables() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 /// Prints a line. Whoever started the server may have closed its output since, which is no reason to stop.

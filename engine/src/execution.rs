@@ -261,17 +261,17 @@ impl Execution {
 
     /// The dispatches that have no answer yet: after a restart they go out again, with the same
     /// idempotency key. An activity task that a worker holds, and a `.waitForTaskToken` task whose
-    /// request was taken, are not among them.
+    /// request was taken, are not among them; a `.sync` task is, for somebody has to watch for its end.
     pub fn undelivered(&self) -> Vec<Effect> {
         if !self.has_undelivered() {
             return Vec::new();
         }
-        let open = self.now.waits.keys();
-        open.filter(|wait| {
+        let open = self.now.waits.iter();
+        open.filter(|(wait, frame)| {
             self.open_task(**wait)
-                .is_some_and(|(_, task)| !task.delivered)
+                .is_some_and(|(_, task)| self.is_ours(**frame, task))
         })
-        .filter_map(|wait| self.dispatch(*wait))
+        .filter_map(|(wait, _)| self.dispatch(*wait))
         .collect()
     }
 

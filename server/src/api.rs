@@ -91,7 +91,8 @@ pub async fn handle(app: &App, call: Call) -> Reply {
     reply(&target, answer)
 }
 
-async fn perform(app: &App, operation: &str, body: &[u8]) -> Answer {
+/// Performs an operation, for a client or for a task of this server.
+pub(crate) async fn perform(app: &App, operation: &str, body: &[u8]) -> Answer {
     match operation {
         "CreateActivity" => create_activity::answer(app, body).await,
         "CreateStateMachine" => create_state_machine::answer(app, body).await,

@@ -28,6 +28,7 @@ async fn server() -> App {
         topics: BTreeMap::new(),
         routes: Vec::new(),
         address: SocketAddr::from(([127, 0, 0, 1], 1)),
+        environment: Default::default(),
     };
     let (app, _) = App::open(settings).await.expect("a store in memory opens");
     app
