@@ -886,6 +886,8 @@ mod tests {
             state_machine_name: "m".into(),
             definition: "none".into(),
             role_arn: "arn:aws:iam::123456789012:role/r".into(),
+            alias: None,
+            version: None,
             input: Data::parse("{}").expect("JSON"),
             started_at: NOW,
         };
