@@ -40,7 +40,7 @@ pub struct Demo {
     /// With --serve: address and port; port 0 picks a free one [default: 127.0.0.1:8083]
     #[arg(long, value_name = "HOST:PORT", requires = "serve")]
     listen: Option<String>,
-    /// With --serve: `virtual` stands still until it is moved, over /rejoin/clock [default: real]
+    /// With --serve: which time it goes by [default: real]
     #[arg(long, value_enum, requires = "serve")]
     clock: Option<ClockKind>,
 }

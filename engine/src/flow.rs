@@ -90,12 +90,7 @@ impl Decider<'_> {
     /// Says in a failure of an expression where it happened, as AWS does.
     pub(crate) fn at_state(&self, frame: FrameId, failure: Failure) -> Failure {
         let place = self.place(frame);
-        let cause = format!(
-            "An error occurred while executing the state '{}' (entered at the event id #{}). {}",
-            place.name,
-            place.entered_event,
-            failure.cause.unwrap_or_default()
-        );
+        let cause = place.told() + &failure.cause.unwrap_or_default();
         Failure {
             error: failure.error,
             cause: Some(cause),

@@ -8,7 +8,8 @@
 //! - [`request`]: bodies in and out. [`error`]: errors in AWS's words.
 //! - [`validation`]: the constraints of the service model. [`arn`]: ARNs. [`page`]: `nextToken`.
 //! - [`definition`]: what is said of a definition. [`jackson`]: what is said of a text that is not JSON.
-//! - [`versions`], [`routing`]: versions and aliases. [`configuration`], [`tagged`], [`task`], [`ids`].
+//! - [`versions`], [`routing`]: versions and aliases. [`test_context`], [`mock_shape`]: what is given to
+//!   `TestState`. [`configuration`], [`tagged`], [`task`], [`ids`].
 //!
 //! Credentials are not looked at.
 
@@ -25,11 +26,13 @@ mod configuration;
 mod definition;
 mod ids;
 pub(crate) mod jackson;
+mod mock_shape;
 mod page;
 mod request;
 mod routing;
 mod tagged;
 mod task;
+mod test_context;
 mod validation;
 mod versions;
 
@@ -61,6 +64,7 @@ mod start_execution;
 mod start_sync_execution;
 mod stop_execution;
 mod tag_resource;
+mod test_state;
 mod untag_resource;
 mod update_state_machine;
 mod update_state_machine_alias;
@@ -87,7 +91,8 @@ pub async fn handle(app: &App, call: Call) -> Reply {
     reply(&target, answer)
 }
 
-async fn perform(app: &App, operation: &str, body: &[u8]) -> Answer {
+/// Performs an operation, for a client or for a task of this server.
+pub(crate) async fn perform(app: &App, operation: &str, body: &[u8]) -> Answer {
     match operation {
         "CreateActivity" => create_activity::answer(app, body).await,
         "CreateStateMachine" => create_state_machine::answer(app, body).await,
@@ -122,6 +127,7 @@ async fn perform(app: &App, operation: &str, body: &[u8]) -> Answer {
         "ListStateMachineVersions" => list_state_machine_versions::answer(app, body).await,
         "PublishStateMachineVersion" => publish_state_machine_version::answer(app, body).await,
         "UpdateStateMachineAlias" => update_state_machine_alias::answer(app, body).await,
+        "TestState" => test_state::answer(app, body).await,
         _ => Err(ApiError::unknown_operation(format!(
             "The operation {operation} is not supported by this version of Rejoin"
         ))),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use engine::TokenKey;
 use store::{Commit, DocumentChange, Expect, Opening, Options, Store, Table};
@@ -18,6 +18,7 @@ use crate::gateway::{Gateway, RouteConfig};
 use crate::machines::Machines;
 use crate::runner::Runner;
 use crate::scheduler::{self, Retention};
+use crate::services::{Environment, Services};
 use crate::topics::{TopicConfig, Topics};
 
 /// One server. Cloning is a reference count.
@@ -79,6 +80,8 @@ pub struct Settings {
     pub routes: Vec<RouteConfig>,
     /// Where it listens, for the functions that call it.
     pub address: SocketAddr,
+    /// Where other services are.
+    pub environment: Environment,
 }
 
 impl App {
@@ -96,6 +99,7 @@ impl App {
             topics,
             routes,
             address,
+            environment,
         } = settings;
         let (store, opening) = Store::open(Options { directory }).map_err(|e| e.to_string())?;
         clock.attach(Arc::new(store.clone()));
@@ -139,12 +143,18 @@ impl App {
             store.clone(),
             i64::from(retention_days).saturating_mul(86_400),
         );
+        let services = Services::new(
+            environment.in_region(&place.region),
+            clock.clone(),
+            client.clone(),
+            functions.clone(),
+            topics.clone(),
+        );
         let dispatcher = Dispatcher::new(Resources {
             runner: runner.clone(),
             clock: clock.clone(),
             activities: activities.clone(),
-            functions: functions.clone(),
-            topics: topics.clone(),
+            services: services.clone(),
             gateway: gateway.clone(),
             retention: retention.clone(),
         });
@@ -164,12 +174,32 @@ impl App {
             gateway,
         };
         let app = App(Arc::new(parts));
+        services.connect(app.downgrade());
         // Before anybody else has a say: what is dispatched from now on must not be taken for
         // something that a former run left.
         app.runner.resume().await;
         tokio::spawn(scheduler::run(app.clone()));
         retention.sweep_sometimes();
         Ok((app, opening))
+    }
+}
+
+/// A server as one of its own parts knows it: if each held the other, a server that is dropped would
+/// never let go of its store.
+#[derive(Clone)]
+pub struct WeakApp(Weak<Parts>);
+
+impl App {
+    /// For a part of the server.
+    pub fn downgrade(&self) -> WeakApp {
+        WeakApp(Arc::downgrade(&self.0))
+    }
+}
+
+impl WeakApp {
+    /// The server, as long as it is there.
+    pub fn upgrade(&self) -> Option<App> {
+        self.0.upgrade().map(App)
     }
 }
 

@@ -28,7 +28,7 @@
 //! - [`task_result`]: an answer as the result of `lambda:invoke`.
 
 mod copy;
-mod failure;
+pub(crate) mod failure;
 mod output;
 mod program;
 mod runtime_api;

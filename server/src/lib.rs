@@ -18,6 +18,7 @@
 //! - [`api`]: the Step Functions API, one file an operation.
 //! - [`functions`]: programs that speak the Lambda Runtime API, and URLs.
 //! - [`topics`]: `sns:publish` and its subscribers.
+//! - [`services`]: calls to other services, and to this server itself.
 //! - [`gateway`]: references, callbacks, dispositions, alerts.
 
 pub mod activities;
@@ -36,6 +37,7 @@ pub mod registry;
 pub mod routes;
 pub mod runner;
 pub mod scheduler;
+pub mod services;
 pub mod tags;
 pub mod time_control;
 pub mod topics;

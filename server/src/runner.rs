@@ -866,6 +866,7 @@ mod tests {
             clock: Clock::standing_at(NOW),
             directory: None,
             retention_days: 90,
+            environment: Default::default(),
             functions: BTreeMap::new(),
             topics: BTreeMap::new(),
             routes: Vec::new(),
@@ -886,10 +887,10 @@ mod tests {
             state_machine_name: "m".into(),
             definition: "none".into(),
             role_arn: "arn:aws:iam::123456789012:role/r".into(),
-            alias: None,
-            version: None,
             input: Data::parse("{}").expect("JSON"),
             started_at: NOW,
+            version: None,
+            alias: None,
         };
         let started = runner.start(Arc::new(machine), identity).await;
         assert!(matches!(started, Ok(Started::New(_))));

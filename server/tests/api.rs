@@ -32,6 +32,7 @@ async fn server_in(directory: Option<std::path::PathBuf>) -> App {
         topics: BTreeMap::new(),
         routes: Vec::new(),
         address: SocketAddr::from(([127, 0, 0, 1], 1)),
+        environment: Default::default(),
     };
     let (app, _) = App::open(settings).await.expect("the store opens");
     app
@@ -690,6 +691,12 @@ async fn an_execution_of_a_version_runs_what_was_published_and_says_so() {
             described.get("stateMachineAliasArn"),
             by.map(|a| json!(a)).as_ref()
         );
+        let history = json!({"executionArn": execution});
+        let history = ask(&app, "GetExecutionHistory", history).await;
+        let told = &history["events"][0]["executionStartedEventDetails"];
+        for member in ["stateMachineVersionArn", "stateMachineAliasArn"] {
+            assert_eq!(told.get(member), described.get(member));
+        }
         started.push(execution);
     }
 
@@ -913,4 +920,114 @@ async fn a_server_whose_disk_has_failed_says_so() {
     // What is in memory can still be read.
     let body = json!({"stateMachineArn": arn});
     assert_eq!(ask(&app, "DescribeStateMachine", body).await["name"], "m");
+}
+
+#[tokio::test]
+async fn a_state_is_tested_without_a_machine() {
+    let app = server().await;
+    let choice = json!({
+        "Type": "Choice",
+        "Choices": [{"Variable": "$.n", "NumericGreaterThan": 1, "Next": "Many"}],
+        "Default": "Few",
+    });
+    let mut request = json!({"definition": choice.to_string(), "input": r#"{"n":2}"#});
+    let told = ask(&app, "TestState", request.clone()).await;
+    let expected = json!({"output": r#"{"n":2}"#, "nextState": "Many", "status": "SUCCEEDED"});
+    assert_eq!(told, expected);
+    request["inspectionLevel"] = "DEBUG".into();
+    let told = ask(&app, "TestState", request).await;
+    let seen = json!({"input": r#"{"n":2}"#, "afterInputPath": r#"{"n":2}"#});
+    assert_eq!(told["inspectionData"], seen);
+
+    let machine = json!({"StartAt": "P", "States": {"P": {
+        "Type": "Parallel",
+        "Branches": [{"StartAt": "T", "States": {"T": {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+            "Parameters": {"Token.$": "$$.Task.Token"},
+            "Retry": [{"ErrorEquals": ["Busy"], "IntervalSeconds": 5}],
+            "End": true,
+        }}}],
+        "End": true,
+    }}});
+    let told = ask(
+        &app,
+        "TestState",
+        json!({
+            "definition": machine.to_string(),
+            "stateName": "T",
+            "inspectionLevel": "TRACE",
+            "context": r#"{"Task":{"Token":"given"}}"#,
+            "mock": {"errorOutput": {"error": "Busy", "cause": "too many"}},
+        }),
+    )
+    .await;
+    assert_eq!(told["status"], "RETRIABLE");
+    assert_eq!(
+        (&told["error"], &told["cause"]),
+        (&json!("Busy"), &json!("too many"))
+    );
+    let seen = &told["inspectionData"];
+    assert_eq!(seen["afterParameters"], r#"{"Token":"given"}"#);
+    let details = json!({"retryIndex": 0, "retryBackoffIntervalSeconds": 5});
+    assert_eq!(seen["errorDetails"], details);
+    let machines = ask(&app, "ListStateMachines", json!({})).await;
+    assert_eq!(machines["stateMachines"], json!([]));
+}
+
+#[tokio::test]
+async fn a_test_that_cannot_be_is_refused_in_the_words_of_aws() {
+    let app = server().await;
+    let pass = json!({"Type": "Pass", "End": true}).to_string();
+    let call = json!({"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "End": true});
+    let call = call.to_string();
+    let branch = json!({"StartAt": "B", "States": {"B": {"Type": "Pass", "End": true}}});
+    let parallel = json!({"Type": "Parallel", "Branches": [branch], "End": true}).to_string();
+    let result = |text: &str| json!({"result": text});
+    for (request, kind, message) in [
+        (
+            json!({"definition": pass, "mock": result("1")}),
+            "ValidationException",
+            "State type 'Pass' is not supported when a mock is specified",
+        ),
+        (
+            json!({"definition": pass, "stateName": "S"}),
+            "ValidationException",
+            "State not found in definition",
+        ),
+        (
+            json!({"definition": call}),
+            "ValidationException",
+            "RoleArn must be specified when testing a Task state",
+        ),
+        (
+            json!({"definition": call, "mock": result("not JSON")}),
+            "ValidationException",
+            "Mocked result must be valid JSON",
+        ),
+        (
+            json!({"definition": call, "mock": result("1"), "revealSecrets": true}),
+            "ValidationException",
+            "TestState does not support RevealSecrets when a mock is specified.",
+        ),
+        (
+            json!({"definition": call, "mock": {"result": "1", "errorOutput": {"error": "E"}}}),
+            "ValidationException",
+            "A test mock should have only one of the following fields: [result, errorOutput].",
+        ),
+        (
+            json!({"definition": parallel}),
+            "InvalidDefinition",
+            "TestState API does not support Map or Parallel states. Supported state types include: \
+             [Task, Wait, Pass, Succeed, Fail, Choice]",
+        ),
+        (
+            json!({"definition": parallel, "mock": result("[1,2]")}),
+            "ValidationException",
+            "Mocked result must contain the same number of items as number of Parallel branches.",
+        ),
+    ] {
+        let refusal = refused(&app, "TestState", request).await;
+        assert_eq!(refusal, (kind.to_owned(), message.to_owned()));
+    }
 }

@@ -563,6 +563,7 @@ async fn a_payload_that_is_a_text_is_taken_for_json_text() {
         clock: Clock::real(),
         directory: None,
         retention_days: 90,
+        environment: Default::default(),
         functions: BTreeMap::from([("f".to_owned(), url(format!("http://{address}/")))]),
         topics: BTreeMap::new(),
         routes: Vec::new(),
@@ -592,6 +593,8 @@ async fn a_payload_that_is_a_text_is_taken_for_json_text() {
             version: None,
             input: asl::Data::from(input),
             started_at: NOW,
+            version: None,
+            alias: None,
         };
         app.runner.start(machine.clone(), identity).await.unwrap();
         if let Some(sent) = sent {

@@ -135,6 +135,7 @@ impl Stage {
             clock,
             directory: self.directory.clone(),
             retention_days: 90,
+            environment: Default::default(),
             functions: [(
                 FUNCTION.to_owned(),
                 serde_json::from_value(function).unwrap(),

@@ -241,6 +241,7 @@ async fn open_app(
         topics: config.topics,
         routes: config.routes,
         address,
+        environment: Default::default(),
     };
     Ok(App::open(settings).await?.0)
 }

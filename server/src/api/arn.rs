@@ -101,6 +101,14 @@ pub(super) fn execution(place: &Place, machine: &str, name: &str) -> String {
     )
 }
 
+/// The ARN of an Express execution of this server.
+pub(super) fn express_execution(place: &Place, machine: &str, name: &str) -> String {
+    format!(
+        "arn:aws:states:{}:{}:express:{machine}:{name}",
+        place.region, place.account
+    )
+}
+
 /// The ARN of an activity of this server.
 pub(super) fn activity(place: &Place, name: &str) -> String {
     format!(

@@ -9,7 +9,6 @@ use super::arn::{self, Resource};
 use super::error::ApiError;
 use super::request::{Answer, Text, read, write};
 use super::validation::{self, Check, INCLUDED_DATA};
-use super::versions;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -77,8 +76,8 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     write(&Response {
         execution_arn: &identity.arn,
         state_machine_arn: &identity.state_machine_arn,
-        state_machine_version_arn: versions::version_of(identity),
-        state_machine_alias_arn: versions::alias_of(identity),
+        state_machine_version_arn: identity.version_arn(),
+        state_machine_alias_arn: identity.alias_arn(),
         name: &identity.name,
         status: status.name(),
         start_date: identity.started_at.as_seconds(),

@@ -69,8 +69,8 @@ impl<'a> Item<'a> {
         Item {
             execution_arn: arn::execution(&app.place, &machine.name, &summary.name),
             state_machine_arn: &machine.arn,
-            state_machine_version_arn: origin.and_then(versions::version_of),
-            state_machine_alias_arn: origin.and_then(versions::alias_of),
+            state_machine_version_arn: origin.and_then(Identity::version_arn),
+            state_machine_alias_arn: origin.and_then(Identity::alias_arn),
             name: &summary.name,
             status: summary.status.name(),
             start_date: summary.started_at.as_seconds(),

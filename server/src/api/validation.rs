@@ -62,6 +62,8 @@ pub(super) const TRACE_HEADER: Length = characters(0, 256, true);
 pub(super) const VERSION_DESCRIPTION: Length = characters(0, 256, false);
 /// `AliasDescription`.
 pub(super) const ALIAS_DESCRIPTION: Length = characters(0, 256, false);
+/// `TestStateStateName`.
+pub(super) const STATE_NAME: Length = characters(1, 80, false);
 /// `TagKey`.
 pub(super) const TAG_KEY: Length = characters(1, 128, true);
 /// `TagValue`.

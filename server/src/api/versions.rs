@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use engine::Identity;
-
 use crate::app::App;
 use crate::machines::Machine;
 use crate::versions::{Qualifier, VERSIONS_MAX};
@@ -55,19 +53,6 @@ pub(super) async fn find<'a>(
     let found = app.machines.find(machine).await;
     let found = found.map_err(ApiError::server)?;
     Ok(found.map(|machine| (machine, qualifier)))
-}
-
-/// The ARN of the version that an execution was started on.
-pub(super) fn version_of(identity: &Identity) -> Option<String> {
-    let machine = &identity.state_machine_arn;
-    identity.version.map(|number| arn(machine, number))
-}
-
-/// The ARN of the alias that an execution was started through.
-pub(super) fn alias_of(identity: &Identity) -> Option<String> {
-    let machine = &identity.state_machine_arn;
-    let name = identity.alias.as_deref();
-    name.map(|name| alias_arn(machine, name))
 }
 
 /// The ARN of a version.
