@@ -589,8 +589,6 @@ async fn a_payload_that_is_a_text_is_taken_for_json_text() {
             state_machine_name: "m".into(),
             definition: "none".into(),
             role_arn: "arn:aws:iam::123456789012:role/r".into(),
-            alias: None,
-            version: None,
             input: asl::Data::from(input),
             started_at: NOW,
             version: None,
