@@ -36,6 +36,17 @@ impl StateMachine {
         &self.states[id.0 as usize]
     }
 
+    /// The activities that its tasks are for, as often as they are named.
+    pub fn activities(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.states.iter().filter_map(|state| match &state.kind {
+            StateKind::Task(task) => match &task.resource {
+                Resource::Activity { arn } => Some(arn),
+                _ => None,
+            },
+            _ => None,
+        })
+    }
+
     /// The state called `name`, at any depth.
     pub fn find(&self, name: &str) -> Option<StateId> {
         self.states

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use server::clock::Clock;
 use server::functions::FunctionConfig;
 use server::gateway::RouteConfig;
 use server::services::Environment;
@@ -76,6 +77,16 @@ pub enum ClockKind {
     Real,
     /// One that stands until it is moved, over `/rejoin/clock`.
     Virtual,
+}
+
+impl ClockKind {
+    /// A clock of this kind; a virtual one stands at the machine's time.
+    pub fn start(self) -> Clock {
+        match self {
+            ClockKind::Real => Clock::real(),
+            ClockKind::Virtual => Clock::standing_at(Clock::machine_time()),
+        }
+    }
 }
 
 impl Config {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use engine::TokenKey;
 use store::{Commit, DocumentChange, Expect, Opening, Options, Store, Table};
@@ -39,6 +39,8 @@ pub struct Parts {
     pub machines: Machines,
     /// Executions.
     pub runner: Runner,
+    /// Tasks to their resources.
+    pub dispatcher: Dispatcher,
     /// Activities.
     pub activity_documents: Activities,
     /// Activity tasks.
@@ -110,6 +112,7 @@ impl App {
             store.clone(),
             tokens,
             machines.clone(),
+            activity_documents.clone(),
             random_seed(),
         );
         let functions = functions
@@ -147,14 +150,15 @@ impl App {
             functions.clone(),
             topics.clone(),
         );
-        runner.connect(Dispatcher::new(Resources {
+        let dispatcher = Dispatcher::new(Resources {
             runner: runner.clone(),
             clock: clock.clone(),
             activities: activities.clone(),
             services: services.clone(),
             gateway: gateway.clone(),
             retention: retention.clone(),
-        }));
+        });
+        runner.connect(&dispatcher);
         let parts = Parts {
             place,
             clock,
@@ -162,6 +166,7 @@ impl App {
             client,
             machines,
             runner,
+            dispatcher,
             activity_documents,
             activities,
             functions,
@@ -169,15 +174,32 @@ impl App {
             gateway,
         };
         let app = App(Arc::new(parts));
-        services.connect(app.clone());
+        services.connect(app.downgrade());
+        // Before anybody else has a say: what is dispatched from now on must not be taken for
+        // something that a former run left.
+        app.runner.resume().await;
         tokio::spawn(scheduler::run(app.clone()));
-        let (resumed, busy) = (app.clone(), app.clock.busy());
-        tokio::spawn(async move {
-            resumed.runner.resume().await;
-            drop(busy);
-        });
         retention.sweep_sometimes();
         Ok((app, opening))
+    }
+}
+
+/// A server as one of its own parts knows it: if each held the other, a server that is dropped would
+/// never let go of its store.
+#[derive(Clone)]
+pub struct WeakApp(Weak<Parts>);
+
+impl App {
+    /// For a part of the server.
+    pub fn downgrade(&self) -> WeakApp {
+        WeakApp(Arc::downgrade(&self.0))
+    }
+}
+
+impl WeakApp {
+    /// The server, as long as it is there.
+    pub fn upgrade(&self) -> Option<App> {
+        self.0.upgrade().map(App)
     }
 }
 

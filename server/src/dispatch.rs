@@ -4,7 +4,7 @@
 //! again after the restart with the same idempotency key, `EXECUTION_ARN/WAIT`. What a resource
 //! answers comes back as a command; if the wait is over by then, the answer is of no consequence.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use asl::{Data, Failure, Pattern, Resource};
 use engine::{CommandKind, Dispatch, ExecutionKey, Identity, Outcome, WaitId};
@@ -26,6 +26,17 @@ struct Inner {
     resources: Resources,
     /// The executions that `.sync` tasks wait for.
     children: Mutex<HashMap<(ExecutionKey, WaitId), Arc<str>>>,
+}
+
+/// A dispatcher as the runner knows it: if each held the other, an app that is dropped would never let
+/// go of its store.
+pub struct WeakDispatcher(Weak<Inner>);
+
+impl WeakDispatcher {
+    /// The dispatcher, as long as its app is there.
+    pub fn upgrade(&self) -> Option<Dispatcher> {
+        self.0.upgrade().map(Dispatcher)
+    }
 }
 
 /// What tasks can be given to, and who is told of waits.
@@ -51,6 +62,11 @@ impl Dispatcher {
             resources,
             children: Mutex::default(),
         }))
+    }
+
+    /// For the runner.
+    pub fn downgrade(&self) -> WeakDispatcher {
+        WeakDispatcher(Arc::downgrade(&self.0))
     }
 
     /// Hands a task to its resource; returns at once.

@@ -11,7 +11,7 @@
 //! - [`clock`]: real time, or time that moves only when nothing is in flight.
 //! - [`runner`]: the four beats for all executions; [`dispatch`]: tasks to their resources.
 //! - [`scheduler`]: what is due.
-//! - [`machines`], [`activity`], [`activities`]: what executions are made of and work for;
+//! - [`machines`], [`versions`], [`activity`], [`activities`]: what executions are made of and work for;
 //!   [`registry`]: their documents, kept in memory; [`tags`].
 //! - [`http`]: requests in. [`client`]: requests out. [`routes`]: who answers what.
 //! - [`executions`], [`time_control`]: what the Step Functions API does not have.
@@ -41,3 +41,4 @@ pub mod services;
 pub mod tags;
 pub mod time_control;
 pub mod topics;
+pub mod versions;

@@ -34,7 +34,7 @@ use std::sync::{Arc, OnceLock};
 use asl::{Data, Failure};
 use serde_json::Value;
 
-use crate::app::App;
+use crate::app::{App, WeakApp};
 use crate::client::{Answer, Client};
 use crate::clock::{Busy, Clock};
 use crate::functions::{Functions, with_grace};
@@ -53,7 +53,7 @@ struct Inner {
     functions: Functions,
     topics: Topics,
     /// This server, for `states:*`; it is joined after its parts are made.
-    app: OnceLock<App>,
+    app: OnceLock<WeakApp>,
 }
 
 /// Which execution calls.
@@ -85,8 +85,13 @@ impl Services {
     }
 
     /// Names the server whose API `states:*` calls.
-    pub fn connect(&self, app: App) {
+    pub fn connect(&self, app: WeakApp) {
         assert!(self.0.app.set(app).is_ok(), "services are connected once");
+    }
+
+    /// This server, unless it is being stopped.
+    fn app(&self) -> Option<App> {
+        self.0.app.get().and_then(WeakApp::upgrade)
     }
 
     /// Calls an operation (without the suffix of its pattern) and gives its result. `states:startExecution`

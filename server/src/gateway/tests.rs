@@ -62,6 +62,8 @@ fn identity(execution: u128) -> Identity {
         role_arn: "".into(),
         input: Data::from(Value::Null),
         started_at: START,
+        version: None,
+        alias: None,
     }
 }
 

@@ -13,10 +13,11 @@ use super::http::{Call, header, json_error, with_metadata};
 use super::parameters::{members, required, text};
 use super::service::LAMBDA;
 use super::sign::encode;
+use crate::api::jackson;
 use crate::client::Answer;
 use crate::clock::Busy;
 use crate::functions::failure::reported;
-use crate::functions::{Invoked, function_not_found, lambda_result};
+use crate::functions::{Invoked, function_not_found, lambda_result, payload_not_json};
 
 const OLDER: Older = Older {
     prefix: "Lambda",
@@ -39,7 +40,10 @@ impl Services {
             Ok(name) => name,
             Err(failure) => return (Err(failure), busy),
         };
-        let payload = payload(&parameters);
+        let payload = match payload(&parameters) {
+            Ok(payload) => payload,
+            Err(failure) => return (Err(failure), busy),
+        };
         if self.is_elsewhere(name) {
             let call = self.invoke_elsewhere(name, payload.unwrap_or_default(), &parameters);
             let result = async { Ok(invoke_result(&call.await?)?.into()) };
@@ -143,11 +147,19 @@ fn short(name_or_arn: &str) -> &str {
 }
 
 /// `Payload` as JSON text; a text is JSON text already (recorded cases `test_invoke_json_values`).
-fn payload(parameters: &Map<String, Value>) -> Option<String> {
-    match parameters.get("Payload")? {
-        Value::String(text) => Some(text.clone()),
-        value => Some(value.to_string()),
-    }
+fn payload(parameters: &Map<String, Value>) -> Result<Option<String>, Failure> {
+    let text = match parameters.get("Payload") {
+        None => None,
+        Some(Value::String(text)) => match jackson::fault(text) {
+            None => Some(text.clone()),
+            Some(fault) => {
+                let (error, cause) = payload_not_json(&fault);
+                return Err(failure::named(error, cause));
+            }
+        },
+        Some(value) => Some(value.to_string()),
+    };
+    Ok(text)
 }
 
 /// What the function answered; JSON text, or nothing if it was only asked to run.

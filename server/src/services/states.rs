@@ -125,7 +125,7 @@ impl Services {
 
     /// Stops the execution that a `.sync` task waits for, if the task was given up.
     pub(crate) async fn give_up(&self, parent: ExecutionKey, wait: WaitId, child: &str) {
-        let Some(app) = self.0.app.get() else {
+        let Some(app) = self.app() else {
             return;
         };
         let ended = match app.runner.events(parent).await {
@@ -146,12 +146,11 @@ impl Services {
 
     /// One operation of this server's API.
     async fn perform(&self, operation: &str, request: Value) -> Result<Value, Reported> {
-        let app = self
-            .0
-            .app
-            .get()
-            .expect("the server is joined before anything runs");
-        let answer = api::perform(app, operation, request.to_string().as_bytes()).await;
+        let Some(app) = self.app() else {
+            // The server is being stopped; after the next start the task is dispatched again.
+            return std::future::pending().await;
+        };
+        let answer = api::perform(&app, operation, request.to_string().as_bytes()).await;
         match answer {
             Ok(body) => Ok(serde_json::from_slice(&body).unwrap_or_default()),
             Err(error) => {
@@ -171,7 +170,7 @@ impl Services {
 
     /// Whether the wait's history says that its request was taken.
     async fn was_submitted(&self, caller: &Caller, wait: WaitId) -> bool {
-        let Some(app) = self.0.app.get() else {
+        let Some(app) = self.app() else {
             return false;
         };
         let events = app
