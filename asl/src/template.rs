@@ -182,7 +182,10 @@ fn compile_jsonata(
         Value::Object(members) => {
             let members = members.iter().map(|(name, value)| {
                 let pointer = format!("{pointer}/{name}");
-                (name.clone(), compile_jsonata(value, field, &pointer, faults))
+                (
+                    name.clone(),
+                    compile_jsonata(value, field, &pointer, faults),
+                )
             });
             let members: Vec<(String, Node)> = members.collect();
             match members.iter().all(|(_, node)| constant(node)) {

@@ -60,12 +60,18 @@ const FUNCTIONS: [(&str, Run); 20] = [
 
 /// The name of a function of ours.
 pub(super) fn find(name: &str) -> Option<&'static str> {
-    FUNCTIONS.iter().find(|(known, _)| *known == name).map(|f| f.0)
+    FUNCTIONS
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|f| f.0)
 }
 
 /// Whether a call of a guarded function without arguments means the context.
 pub(super) fn takes_context(name: &str) -> bool {
-    matches!(name, "string" | "formatInteger" | "parseInteger" | "fromMillis" | "toMillis")
+    matches!(
+        name,
+        "string" | "formatInteger" | "parseInteger" | "fromMillis" | "toMillis"
+    )
 }
 
 /// Gives `evaluator` those functions that an expression calls.
@@ -134,14 +140,12 @@ fn wrong(function: &str, argument: usize) -> EvaluatorError {
 
 fn number(arguments: &[JValue], at: usize, function: &str) -> Result<f64, EvaluatorError> {
     let given = arguments.get(at).and_then(JValue::as_f64);
-    given.filter(|number| number.is_finite()).ok_or_else(|| wrong(function, at + 1))
+    given
+        .filter(|number| number.is_finite())
+        .ok_or_else(|| wrong(function, at + 1))
 }
 
-fn text<'a>(
-    arguments: &'a [JValue],
-    at: usize,
-    function: &str,
-) -> Result<&'a str, EvaluatorError> {
+fn text<'a>(arguments: &'a [JValue], at: usize, function: &str) -> Result<&'a str, EvaluatorError> {
     let given = arguments.get(at).and_then(JValue::as_str);
     given.ok_or_else(|| wrong(function, at + 1))
 }
@@ -157,7 +161,9 @@ fn partition(_: &World, arguments: &[JValue]) -> Answer {
     if size < 1.0 {
         return Err(wrong("partition", 2));
     }
-    let pieces = items.chunks(size as usize).map(|piece| JValue::array(piece.to_vec()));
+    let pieces = items
+        .chunks(size as usize)
+        .map(|piece| JValue::array(piece.to_vec()));
     Ok(JValue::array(pieces.collect()))
 }
 
@@ -274,7 +280,9 @@ fn concatenate(world: &World, arguments: &[JValue]) -> Answer {
 }
 
 fn string(world: &World, arguments: &[JValue]) -> Answer {
-    let size = arguments.first().map_or(0, |value| text_size(value, TEXT_BYTES_MAX));
+    let size = arguments
+        .first()
+        .map_or(0, |value| text_size(value, TEXT_BYTES_MAX));
     world.grow(size)?;
     // As a callback it is given an index and the whole list too.
     let arguments = match arguments.get(1) {
@@ -286,15 +294,28 @@ fn string(world: &World, arguments: &[JValue]) -> Answer {
 }
 
 fn join(world: &World, arguments: &[JValue]) -> Answer {
-    let separator = arguments.get(1).and_then(JValue::as_str).map_or(0, str::len);
-    let items = arguments.first().and_then(JValue::as_array).map_or(0, |items| items.len());
-    let size = arguments.first().map_or(0, |value| text_size(value, TEXT_BYTES_MAX));
+    let separator = arguments
+        .get(1)
+        .and_then(JValue::as_str)
+        .map_or(0, str::len);
+    let items = arguments
+        .first()
+        .and_then(JValue::as_array)
+        .map_or(0, |items| items.len());
+    let size = arguments
+        .first()
+        .map_or(0, |value| text_size(value, TEXT_BYTES_MAX));
     world.grow(size.saturating_add(separator.saturating_mul(items)))?;
     built_in("join", &arguments[..arguments.len().min(2)])
 }
 
 fn replace(world: &World, arguments: &[JValue]) -> Answer {
-    let length = |at: usize| arguments.get(at).and_then(JValue::as_str).map_or(0, str::len);
+    let length = |at: usize| {
+        arguments
+            .get(at)
+            .and_then(JValue::as_str)
+            .map_or(0, str::len)
+    };
     // At most one replacement before each character and one at the end.
     world.grow(length(0).saturating_add((length(0) + 1).saturating_mul(length(2))))?;
     built_in("replace", arguments)
@@ -303,9 +324,14 @@ fn replace(world: &World, arguments: &[JValue]) -> Answer {
 fn pad(world: &World, arguments: &[JValue]) -> Answer {
     if let Some(width) = arguments.get(1).and_then(JValue::as_f64) {
         if !width.is_finite() || width.abs() > PAD_MAX {
-            return Err(error(format!("$pad makes texts of at most {PAD_MAX} characters")));
+            return Err(error(format!(
+                "$pad makes texts of at most {PAD_MAX} characters"
+            )));
         }
-        let with = arguments.get(2).and_then(JValue::as_str).map_or(1, str::len);
+        let with = arguments
+            .get(2)
+            .and_then(JValue::as_str)
+            .map_or(1, str::len);
         world.grow(width.abs() as usize * with.clamp(1, 4))?;
     }
     built_in("pad", arguments)

@@ -108,10 +108,9 @@ impl Expression {
         match scope.session.run(self, scope) {
             Ok(Some(value)) => Ok(value),
             Ok(None) => Err(self.failure(scope, "returned nothing (undefined).")),
-            Err(why) => Err(self.failure(
-                scope,
-                format!("threw an error during evaluation. {why}"),
-            )),
+            Err(why) => {
+                Err(self.failure(scope, format!("threw an error during evaluation. {why}")))
+            }
         }
     }
 

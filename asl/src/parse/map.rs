@@ -113,7 +113,9 @@ fn items(reader: &mut Reader, fields: &Fields<'_>) -> Option<Items> {
                 );
                 return None;
             }
-            fields.jsonata_template(reader, "Items").map(Items::Template)
+            fields
+                .jsonata_template(reader, "Items")
+                .map(Items::Template)
         }
     }
 }

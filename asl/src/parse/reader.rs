@@ -111,7 +111,9 @@ impl Reader {
 
     /// A place as the state sees it: without the way to the state.
     pub(super) fn place_in_state(&self, pointer: &str) -> String {
-        let inside = pointer.strip_prefix(self.state.0.as_str()).unwrap_or(pointer);
+        let inside = pointer
+            .strip_prefix(self.state.0.as_str())
+            .unwrap_or(pointer);
         inside.trim_start_matches('/').to_owned()
     }
 

@@ -59,7 +59,10 @@ pub(super) fn read(reader: &mut Reader, fields: &Fields<'_>) -> Option<StateId> 
     let inner = reader.scopes.pop().expect("a scope is left once");
     reader.report_outer_variables(from, &inner);
     let read = (from, reader.assignments());
-    let around = reader.scopes.last_mut().expect("the first one is never left");
+    let around = reader
+        .scopes
+        .last_mut()
+        .expect("the first one is never left");
     around.push(read);
     if scope.terminal {
         scope.report_unreachable(reader, &states, start);

@@ -7,9 +7,9 @@
 use regex_lite::RegexBuilder;
 use serde_json::Value;
 
+use super::Root;
 use super::filter::{Operand, Operator, Predicate, Query};
 use super::function::{self, Argument, Call};
-use super::Root;
 use super::token::Token;
 
 /// How deep filters may nest.
