@@ -1,7 +1,7 @@
 //! The functions that AWS adds to JSONata, and guards before the built-in ones that need them.
 //!
-//! A guard looks at its arguments and hands them on to the built-in function of the same name, in
-//! an evaluator of its own. What it keeps away was found by fuzzing: pictures and widths that make
+//! A guard looks at its arguments and hands them on to the built-in function that it guards, in an
+//! evaluator of its own. What it keeps away was found by fuzzing: pictures and widths that make
 //! the evaluator panic, run out of memory, or recurse until the stack ends.
 
 use std::cell::Cell;
@@ -19,7 +19,7 @@ use crate::intrinsic;
 use crate::timestamp::Timestamp;
 
 type Answer = Result<JValue, EvaluatorError>;
-type Run = fn(&World, &[JValue]) -> Answer;
+type Run = fn(&Rc<World>, &[JValue]) -> Answer;
 
 /// How wide `$pad` may make a text.
 const PAD_MAX: f64 = 262_144.0;
@@ -32,6 +32,8 @@ pub(super) struct World {
     random: Cell<u64>,
     /// How many bytes of text may still be made.
     text_left: Cell<usize>,
+    /// The functions of ours that the expression calls.
+    called: BTreeSet<&'static str>,
 }
 
 /// Every function of ours, by the name that an expression (or [`super::rewrite`]) calls it by.
@@ -49,13 +51,13 @@ const FUNCTIONS: [(&str, Run); 20] = [
     (CONCATENATE, concatenate),
     ("string!", string),
     ("join!", join),
-    ("replace", replace),
-    ("pad", pad),
-    ("formatInteger", format_integer),
-    ("formatNumber", format_number),
-    ("parseInteger", parse_integer),
-    ("fromMillis", from_millis),
-    ("toMillis", to_millis),
+    ("replace!", replace),
+    ("pad!", pad),
+    ("formatInteger!", format_integer),
+    ("formatNumber!", format_number),
+    ("parseInteger!", parse_integer),
+    ("fromMillis!", from_millis),
+    ("toMillis!", to_millis),
 ];
 
 /// The name of a function of ours.
@@ -74,23 +76,28 @@ pub(super) fn takes_context(name: &str) -> bool {
     )
 }
 
-/// Gives `evaluator` those functions that an expression calls.
-pub(super) fn register(
-    evaluator: &mut Evaluator,
-    called: &BTreeSet<&'static str>,
-    now: Timestamp,
-    seed: u64,
-) {
-    let world = Rc::new(World {
-        now,
-        random: Cell::new(seed),
-        text_left: Cell::new(TEXT_BYTES_MAX),
-    });
-    for (name, run) in FUNCTIONS.iter().filter(|(name, _)| called.contains(name)) {
-        let world = world.clone();
-        evaluator
-            .register_fn_override(*name, move |arguments: &[JValue]| run(&world, arguments))
-            .expect("functions that cannot be overridden have been given other names");
+impl World {
+    /// For one evaluation of an expression that calls `called`.
+    pub(super) fn new(now: Timestamp, seed: u64, called: BTreeSet<&'static str>) -> Rc<World> {
+        Rc::new(World {
+            now,
+            random: Cell::new(seed),
+            text_left: Cell::new(TEXT_BYTES_MAX),
+            called,
+        })
+    }
+
+    /// Gives `evaluator` the functions that the expression calls.
+    pub(super) fn register(self: &Rc<World>, evaluator: &mut Evaluator) {
+        for (name, run) in FUNCTIONS
+            .iter()
+            .filter(|(name, _)| self.called.contains(name))
+        {
+            let world = self.clone();
+            evaluator
+                .register_fn_override(*name, move |arguments: &[JValue]| run(&world, arguments))
+                .expect("functions that cannot be overridden have been given other names");
+        }
     }
 }
 
@@ -151,7 +158,7 @@ fn text<'a>(arguments: &'a [JValue], at: usize, function: &str) -> Result<&'a st
 }
 
 /// `$partition(array, size)`: the array in pieces of this size.
-fn partition(_: &World, arguments: &[JValue]) -> Answer {
+fn partition(_: &Rc<World>, arguments: &[JValue]) -> Answer {
     let items = match arguments.first() {
         None | Some(JValue::Undefined) => return Ok(JValue::Undefined),
         Some(JValue::Array(items)) => items.iter().cloned().collect::<Vec<_>>(),
@@ -168,7 +175,7 @@ fn partition(_: &World, arguments: &[JValue]) -> Answer {
 }
 
 /// `$range(first, last, step)`, the last included. A range of one number is that number.
-fn range(_: &World, arguments: &[JValue]) -> Answer {
+fn range(_: &Rc<World>, arguments: &[JValue]) -> Answer {
     let first = number(arguments, 0, "range")?;
     let last = number(arguments, 1, "range")?;
     let step = number(arguments, 2, "range")?;
@@ -189,7 +196,7 @@ fn range(_: &World, arguments: &[JValue]) -> Answer {
 }
 
 /// `$hash(data, algorithm)`; text as it is, anything else as JSON.
-fn hash(_: &World, arguments: &[JValue]) -> Answer {
+fn hash(_: &Rc<World>, arguments: &[JValue]) -> Answer {
     let data = match arguments.first() {
         None | Some(JValue::Undefined) => return Ok(JValue::Undefined),
         Some(JValue::String(data)) => data.to_string(),
@@ -205,7 +212,7 @@ fn hash(_: &World, arguments: &[JValue]) -> Answer {
 }
 
 /// `$random(seed)`: from 0 to 1, without 1; the same for the same seed.
-fn random(world: &World, arguments: &[JValue]) -> Answer {
+fn random(world: &Rc<World>, arguments: &[JValue]) -> Answer {
     let bits = match arguments.first() {
         None | Some(JValue::Undefined) => world.next(),
         Some(_) => {
@@ -216,13 +223,13 @@ fn random(world: &World, arguments: &[JValue]) -> Answer {
     Ok(JValue::Number(fraction(bits)))
 }
 
-fn uuid(world: &World, _: &[JValue]) -> Answer {
+fn uuid(world: &Rc<World>, _: &[JValue]) -> Answer {
     let bits = (u128::from(world.next()) << 64) | u128::from(world.next());
     Ok(JValue::string(intrinsic::uuid_of(bits)))
 }
 
 /// `$parse(text)`: the JSON that the text is.
-fn parse(_: &World, arguments: &[JValue]) -> Answer {
+fn parse(_: &Rc<World>, arguments: &[JValue]) -> Answer {
     if let None | Some(JValue::Undefined) = arguments.first() {
         return Ok(JValue::Undefined);
     }
@@ -231,7 +238,7 @@ fn parse(_: &World, arguments: &[JValue]) -> Answer {
     Ok(into_evaluator(&value))
 }
 
-fn now(world: &World, arguments: &[JValue]) -> Answer {
+fn now(world: &Rc<World>, arguments: &[JValue]) -> Answer {
     if arguments.is_empty() {
         return Ok(JValue::string(world.now.to_string()));
     }
@@ -240,12 +247,12 @@ fn now(world: &World, arguments: &[JValue]) -> Answer {
     from_millis(world, &all)
 }
 
-fn millis(world: &World, _: &[JValue]) -> Answer {
+fn millis(world: &Rc<World>, _: &[JValue]) -> Answer {
     Ok(JValue::Number(world.now.0 as f64))
 }
 
 /// Fisher and Yates, with the world's numbers.
-fn shuffle(world: &World, arguments: &[JValue]) -> Answer {
+fn shuffle(world: &Rc<World>, arguments: &[JValue]) -> Answer {
     let Some(JValue::Array(items)) = arguments.first() else {
         return Ok(arguments.first().cloned().unwrap_or(JValue::Undefined));
     };
@@ -257,11 +264,11 @@ fn shuffle(world: &World, arguments: &[JValue]) -> Answer {
 }
 
 /// AWS has no `$eval`.
-fn eval(_: &World, _: &[JValue]) -> Answer {
+fn eval(_: &Rc<World>, _: &[JValue]) -> Answer {
     Err(error("T1006: Attempted to invoke a non-function"))
 }
 
-fn concatenate(world: &World, arguments: &[JValue]) -> Answer {
+fn concatenate(world: &Rc<World>, arguments: &[JValue]) -> Answer {
     let mut joined = String::new();
     for argument in arguments {
         match argument {
@@ -279,7 +286,7 @@ fn concatenate(world: &World, arguments: &[JValue]) -> Answer {
     Ok(JValue::string(joined))
 }
 
-fn string(world: &World, arguments: &[JValue]) -> Answer {
+fn string(world: &Rc<World>, arguments: &[JValue]) -> Answer {
     let size = arguments
         .first()
         .map_or(0, |value| text_size(value, TEXT_BYTES_MAX));
@@ -290,10 +297,10 @@ fn string(world: &World, arguments: &[JValue]) -> Answer {
         Some(_) if arguments.len() == 2 => arguments,
         _ => &arguments[..arguments.len().min(1)],
     };
-    built_in("string", arguments)
+    built_in(world, "string", arguments)
 }
 
-fn join(world: &World, arguments: &[JValue]) -> Answer {
+fn join(world: &Rc<World>, arguments: &[JValue]) -> Answer {
     let separator = arguments
         .get(1)
         .and_then(JValue::as_str)
@@ -306,10 +313,10 @@ fn join(world: &World, arguments: &[JValue]) -> Answer {
         .first()
         .map_or(0, |value| text_size(value, TEXT_BYTES_MAX));
     world.grow(size.saturating_add(separator.saturating_mul(items)))?;
-    built_in("join", &arguments[..arguments.len().min(2)])
+    built_in(world, "join", &arguments[..arguments.len().min(2)])
 }
 
-fn replace(world: &World, arguments: &[JValue]) -> Answer {
+fn replace(world: &Rc<World>, arguments: &[JValue]) -> Answer {
     let length = |at: usize| {
         arguments
             .get(at)
@@ -318,10 +325,10 @@ fn replace(world: &World, arguments: &[JValue]) -> Answer {
     };
     // At most one replacement before each character and one at the end.
     world.grow(length(0).saturating_add((length(0) + 1).saturating_mul(length(2))))?;
-    built_in("replace", arguments)
+    built_in(world, "replace", arguments)
 }
 
-fn pad(world: &World, arguments: &[JValue]) -> Answer {
+fn pad(world: &Rc<World>, arguments: &[JValue]) -> Answer {
     if let Some(width) = arguments.get(1).and_then(JValue::as_f64) {
         if !width.is_finite() || width.abs() > PAD_MAX {
             return Err(error(format!(
@@ -334,37 +341,37 @@ fn pad(world: &World, arguments: &[JValue]) -> Answer {
             .map_or(1, str::len);
         world.grow(width.abs() as usize * with.clamp(1, 4))?;
     }
-    built_in("pad", arguments)
+    built_in(world, "pad", arguments)
 }
 
-fn format_integer(_: &World, arguments: &[JValue]) -> Answer {
+fn format_integer(world: &Rc<World>, arguments: &[JValue]) -> Answer {
     finite(arguments, "formatInteger")?;
     picture(arguments, 1)?;
-    built_in("formatInteger", arguments)
+    built_in(world, "formatInteger", arguments)
 }
 
-fn format_number(_: &World, arguments: &[JValue]) -> Answer {
+fn format_number(world: &Rc<World>, arguments: &[JValue]) -> Answer {
     finite(arguments, "formatNumber")?;
     picture(arguments, 1)?;
-    built_in("formatNumber", arguments)
+    built_in(world, "formatNumber", arguments)
 }
 
-fn parse_integer(_: &World, arguments: &[JValue]) -> Answer {
+fn parse_integer(world: &Rc<World>, arguments: &[JValue]) -> Answer {
     picture(arguments, 0)?;
     picture(arguments, 1)?;
-    built_in("parseInteger", arguments)
+    built_in(world, "parseInteger", arguments)
 }
 
-fn from_millis(_: &World, arguments: &[JValue]) -> Answer {
+fn from_millis(world: &Rc<World>, arguments: &[JValue]) -> Answer {
     finite(arguments, "fromMillis")?;
     picture(arguments, 1)?;
-    built_in("fromMillis", arguments)
+    built_in(world, "fromMillis", arguments)
 }
 
-fn to_millis(_: &World, arguments: &[JValue]) -> Answer {
+fn to_millis(world: &Rc<World>, arguments: &[JValue]) -> Answer {
     picture(arguments, 0)?;
     picture(arguments, 1)?;
-    built_in("toMillis", arguments)
+    built_in(world, "toMillis", arguments)
 }
 
 /// A number that is not finite makes the evaluator recurse until its stack ends.
@@ -384,8 +391,13 @@ fn picture(arguments: &[JValue], at: usize) -> Result<(), EvaluatorError> {
     }
 }
 
-/// The built-in function itself, in an evaluator without overrides.
-fn built_in(name: &str, arguments: &[JValue]) -> Answer {
+/// The built-in function itself.
+fn built_in(world: &Rc<World>, name: &str, arguments: &[JValue]) -> Answer {
+    // A missing argument is not the same as an undefined one to every function.
+    let given = arguments
+        .iter()
+        .rposition(|argument| !argument.is_undefined());
+    let arguments = &arguments[..given.map_or(arguments.len().min(1), |last| last + 1)];
     let mut context = Context::new();
     let names = (0..arguments.len()).map(|at| format!("argument{at}"));
     let args = names.zip(arguments).map(|(name, argument)| {
@@ -404,6 +416,9 @@ fn built_in(name: &str, arguments: &[JValue]) -> Answer {
         ..EvaluatorOptions::default()
     };
     let mut evaluator = Evaluator::with_options(context, options);
+    if arguments.iter().any(JValue::is_function) {
+        world.register(&mut evaluator);
+    }
     catch_unwind(AssertUnwindSafe(|| {
         evaluator.evaluate(&call, &JValue::Undefined)
     }))

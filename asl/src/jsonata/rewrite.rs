@@ -1,8 +1,8 @@
 //! A walk over a parsed expression: what it refers to, and detours around what is dangerous.
 //!
-//! `a & b`, `$string` and `$join` are compiled by the evaluator in a way that no override reaches,
-//! so they are given names that only [`super::functions`] knows. All other functions that need a
-//! guard are overridden under their own names.
+//! `a & b` and the functions that need a guard are given names that only [`super::functions`] knows
+//! and no expression can spell. The evaluator's own functions keep theirs, so a guard can call what
+//! it guards, and a function that is handed to it is guarded inside too.
 
 use std::collections::BTreeSet;
 
@@ -13,13 +13,20 @@ use super::functions;
 /// The name under which `&` is led to its guard. No expression can spell it.
 pub(super) const CONCATENATE: &str = "&";
 
-/// The name under which a function is led to its guard.
-pub(super) fn guard_of(name: &str) -> Option<&'static str> {
-    match name {
-        "string" => Some("string!"),
-        "join" => Some("join!"),
-        _ => None,
-    }
+/// The name under which a function is led to its guard, and the names of its parameters.
+pub(super) fn guard_of(name: &str) -> Option<(&'static str, &'static [&'static str])> {
+    Some(match name {
+        "string" => ("string!", &["value"]),
+        "join" => ("join!", &["items", "separator"]),
+        "replace" => ("replace!", &["text", "pattern", "replacement", "limit"]),
+        "pad" => ("pad!", &["text", "width", "character"]),
+        "formatInteger" => ("formatInteger!", &["number", "picture"]),
+        "formatNumber" => ("formatNumber!", &["number", "picture", "options"]),
+        "parseInteger" => ("parseInteger!", &["text", "picture"]),
+        "fromMillis" => ("fromMillis!", &["millis", "picture", "timezone"]),
+        "toMillis" => ("toMillis!", &["text", "picture"]),
+        _ => return None,
+    })
 }
 
 /// What an expression refers to.
@@ -46,13 +53,17 @@ pub(super) enum Part {
 
 /// Walks `ast`, puts the detours in, and says what it refers to.
 pub(super) fn guard(ast: &mut AstNode) -> Uses {
+    // Twice: only the whole says which names the expression binds, and its own are left alone.
     let mut walk = Walk::default();
+    walk.node(ast);
+    walk.rewriting = true;
     walk.node(ast);
     let Walk {
         mut read,
         bound,
         parts,
         functions,
+        ..
     } = walk;
     read.retain(|name| !bound.contains(name) && functions::find(name).is_none());
     Uses {
@@ -68,13 +79,19 @@ struct Walk {
     bound: BTreeSet<String>,
     parts: BTreeSet<Part>,
     functions: BTreeSet<&'static str>,
+    rewriting: bool,
 }
 
 impl Walk {
     /// As deep as the parser allows, which is bounded.
     fn node(&mut self, node: &mut AstNode) {
         match node {
-            AstNode::Variable(name) => self.variable(name),
+            AstNode::Variable(name) => {
+                self.variable(name);
+                if let Some(detour) = self.detour(name) {
+                    *node = detour;
+                }
+            }
             AstNode::Path { steps } => self.path(steps),
             AstNode::Binary { op, lhs, rhs } => {
                 let op = *op;
@@ -83,7 +100,7 @@ impl Walk {
                 }
                 self.node(lhs);
                 self.node(rhs);
-                if op == BinaryOp::Concatenate {
+                if op == BinaryOp::Concatenate && self.rewriting {
                     let take = |side: &mut AstNode| std::mem::replace(side, AstNode::Undefined);
                     let args = vec![take(lhs), take(rhs)];
                     self.functions.insert(CONCATENATE);
@@ -98,7 +115,7 @@ impl Walk {
             AstNode::Function { name, args, .. } => {
                 // An override does not see the context that a built-in function takes for a missing
                 // argument, so the argument is written out.
-                if args.is_empty() && functions::takes_context(name) {
+                if self.rewriting && args.is_empty() && functions::takes_context(name) {
                     args.push(AstNode::Variable(String::new()));
                 }
                 self.lead(name);
@@ -218,18 +235,46 @@ impl Walk {
             .extend([Part::Input, Part::Result, Part::ErrorOutput, Part::Context]);
     }
 
-    fn variable(&mut self, name: &mut String) {
+    fn variable(&mut self, name: &str) {
         if name == "states" {
             self.whole_states();
         }
         if !name.is_empty() && name != "$" {
-            self.read.insert(name.clone());
+            self.read.insert(name.to_owned());
         }
-        self.lead(name);
+        self.functions.extend(functions::find(name));
+    }
+
+    /// What stands for a guarded function that is handed on and not called: a workflow variable of
+    /// its name, if there is one ([`super::session`] binds it so), or a function that calls the guard.
+    fn detour(&mut self, name: &str) -> Option<AstNode> {
+        let (guard, params) =
+            guard_of(name).filter(|_| self.rewriting && !self.bound.contains(name))?;
+        self.functions.insert(guard);
+        let params: Vec<String> = params.iter().map(|name| (*name).to_owned()).collect();
+        let call = AstNode::Function {
+            name: guard.to_owned(),
+            args: params.iter().cloned().map(AstNode::Variable).collect(),
+            is_builtin: true,
+        };
+        let function = AstNode::Lambda {
+            params,
+            body: Box::new(call),
+            signature: None,
+            thunk: false,
+        };
+        Some(AstNode::Binary {
+            op: BinaryOp::Coalesce,
+            lhs: Box::new(AstNode::Variable(guard.to_owned())),
+            rhs: Box::new(function),
+        })
     }
 
     fn lead(&mut self, name: &mut String) {
-        if let Some(guard) = guard_of(name) {
+        if self.bound.contains(name.as_str()) {
+            return;
+        }
+        if let Some((guard, _)) = guard_of(name).filter(|_| self.rewriting) {
             *name = guard.to_owned();
         }
         self.functions.extend(functions::find(name));

@@ -9,9 +9,10 @@ use jsonata_core::evaluator::{Context, Evaluator, EvaluatorOptions};
 use jsonata_core::value::JValue;
 use serde_json::Value;
 
+use super::functions::World;
 use super::rewrite::{self, Part};
 use super::value::{from_evaluator, into_evaluator};
-use super::{DEPTH_MAX, EVALUATION_MILLIS_MAX, Expression, SEQUENCE_MAX, functions};
+use super::{DEPTH_MAX, EVALUATION_MILLIS_MAX, Expression, SEQUENCE_MAX};
 use crate::scope::Scope;
 
 /// What the JSONata expressions of one state share. Making one costs nothing; it fills as
@@ -42,7 +43,7 @@ impl Session {
     }
 
     pub(super) fn failed_at(&self, field: &str) {
-        self.kept.borrow_mut().failed_at = Some(field.into()).filter(|f: &Box<str>| !f.is_empty());
+        self.kept.borrow_mut().failed_at = Some(field.into());
     }
 
     /// The value of `expression`; nothing if it is undefined.
@@ -58,7 +59,7 @@ impl Session {
                 context.bind(name.clone(), self.states(&uses.parts, scope));
             } else if let Some(value) = self.variable(name, scope) {
                 // A variable may have the name of a function that is led to a guard.
-                if let Some(guard) = rewrite::guard_of(name) {
+                if let Some((guard, _)) = rewrite::guard_of(name) {
                     context.bind(guard.to_owned(), value.clone());
                 }
                 context.bind(name.clone(), value);
@@ -72,7 +73,8 @@ impl Session {
         };
         let mut evaluator = Evaluator::with_options(context, options);
         if !uses.functions.is_empty() {
-            functions::register(&mut evaluator, &uses.functions, scope.now, self.seed(scope));
+            let world = World::new(scope.now, self.seed(scope), uses.functions.clone());
+            world.register(&mut evaluator);
         }
         let evaluated = catch_unwind(AssertUnwindSafe(|| {
             let value = evaluator.evaluate(&expression.ast, &JValue::Undefined);
