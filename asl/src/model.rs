@@ -9,6 +9,7 @@
 //! JSONata expression, and a [`Template`] may be of either language. A state says which language it
 //! has because an absent field means another thing in each.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -36,6 +37,15 @@ impl StateMachine {
     /// The state at `id`.
     pub fn state(&self, id: StateId) -> &State {
         &self.states[id.0 as usize]
+    }
+
+    /// The workflow variables that each state reads, for those that read any, by the state's name.
+    pub fn variable_references(&self) -> BTreeMap<&str, &[Arc<str>]> {
+        let read = self
+            .states
+            .iter()
+            .filter(|s| !s.variable_references.is_empty());
+        read.map(|s| (&*s.name, &*s.variable_references)).collect()
     }
 
     /// The state called `name`, at any depth.

@@ -512,8 +512,7 @@ fn no_expression_is_too_odd() {
 /// A variable has one owner; scopes beside each other may use the same names.
 #[test]
 fn a_variable_belongs_to_one_scope() {
-    let inner =
-        |name: &str, below: serde_json::Value| json!({"StartAt": name, "States": {name: below}});
+    let inner = |name: &str, below: Value| json!({"StartAt": name, "States": {name: below}});
     let assigns = |name: &str| json!({"Type": "Pass", "Assign": {name: 1}, "End": true});
     let branches = |outer: &str| {
         with(

@@ -1,5 +1,8 @@
 //! `DescribeStateMachine`.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
@@ -35,6 +38,8 @@ struct Response<'a> {
     encryption_configuration: &'a EncryptionConfiguration,
     #[serde(skip_serializing_if = "Option::is_none")]
     revision_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    variable_references: BTreeMap<&'a str, &'a [Arc<str>]>,
 }
 
 pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
@@ -56,6 +61,8 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         let text = app.machines.definition_text(&machine.definition).await;
         text.map_err(ApiError::server)?
     };
+    let compiled = app.machines.definition(&machine.definition).await;
+    let compiled = compiled.map_err(ApiError::server)?;
     write(&Response {
         state_machine_arn: &machine.arn,
         name: &machine.name,
@@ -69,5 +76,6 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         tracing_configuration: &machine.tracing,
         encryption_configuration: &machine.encryption,
         revision_id: machine.revision_id.as_deref(),
+        variable_references: compiled.variable_references(),
     })
 }

@@ -1,5 +1,8 @@
 //! `DescribeStateMachineForExecution`: the machine as an execution began with it.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use engine::ExecutionKey;
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +35,8 @@ struct Response<'a> {
     encryption_configuration: EncryptionConfiguration,
     #[serde(skip_serializing_if = "Option::is_none")]
     revision_id: Option<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    variable_references: BTreeMap<&'a str, &'a [Arc<str>]>,
 }
 
 pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
@@ -52,6 +57,8 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         let text = app.machines.definition_text(&identity.definition).await;
         text.map_err(ApiError::server)?
     };
+    let compiled = app.machines.definition(&identity.definition).await;
+    let compiled = compiled.map_err(ApiError::server)?;
     // An execution keeps its definition and its role. The rest is the machine's, as far as the machine is
     // still the one that the execution began with.
     let machine = app.machines.find(&identity.state_machine_arn).await;
@@ -72,5 +79,6 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         tracing_configuration: of.map(|m| m.tracing.clone()).unwrap_or_default(),
         encryption_configuration: of.map(|m| m.encryption.clone()).unwrap_or_default(),
         revision_id: of.and_then(|m| m.revision_id.clone()),
+        variable_references: compiled.variable_references(),
     })
 }
