@@ -19,11 +19,14 @@ mod session;
 mod value;
 
 #[cfg(test)]
+mod suite;
+#[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
 use jsonata_core::ast::AstNode;
+use jsonata_core::evaluator::error_code_prefix;
 use jsonata_core::parser;
 use serde_json::Value;
 
@@ -34,8 +37,8 @@ pub use session::Session;
 /// The error name of all that goes wrong in an expression.
 pub const QUERY_EVALUATION_ERROR: &str = "States.QueryEvaluationError";
 
-/// How long one expression may take.
-const EVALUATION_MILLIS_MAX: u64 = 200;
+/// How long one expression may take; a build without optimization is several times slower.
+const EVALUATION_MILLIS_MAX: u64 = if cfg!(debug_assertions) { 1_000 } else { 200 };
 /// How deep evaluation may nest: about 150 calls of a function that calls itself.
 const DEPTH_MAX: usize = 500;
 /// How long a sequence may become.
@@ -77,7 +80,7 @@ impl Expression {
         let parsed = std::panic::catch_unwind(|| parser::parse(text));
         let mut ast = match parsed {
             Ok(Ok(ast)) => ast,
-            Ok(Err(why)) => return Err(why.to_string()),
+            Ok(Err(why)) => return Err(words(&why.to_string())),
             Err(_) => return Err("it cannot be read".to_owned()),
         };
         let uses = rewrite::guard(&mut ast);
@@ -153,6 +156,25 @@ impl Expression {
 pub fn failure(scope: Scope<'_>, field: &str, cause: impl Into<String>) -> Failure {
     scope.session.failed_at(field);
     Failure::new(QUERY_EVALUATION_ERROR, cause)
+}
+
+/// The evaluator's message in the form of the reference implementation, which is AWS's: the code
+/// comes first, and a function that is none is not named.
+fn words(message: &str) -> String {
+    const NO_FUNCTION: &str = "T1006: Attempted to invoke a non-function";
+    let coded = [
+        "Invalid syntax: ",
+        "Invalid number: ",
+        "Signature validation failed: ",
+    ]
+    .iter()
+    .find_map(|prefix| message.strip_prefix(prefix))
+    .filter(|rest| error_code_prefix(rest).is_some());
+    let message = coded.unwrap_or(message);
+    if message.starts_with(NO_FUNCTION) {
+        return NO_FUNCTION.to_owned();
+    }
+    message.to_owned()
 }
 
 /// A value's type as AWS names it.

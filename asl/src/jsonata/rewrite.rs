@@ -99,7 +99,14 @@ impl Walk {
                     self.bound.insert(name.clone());
                 }
                 self.node(lhs);
-                self.node(rhs);
+                match &mut **rhs {
+                    // `a ~> $f()` calls `$f(a)`: the first argument is not missing.
+                    AstNode::Function { name, args, .. } if op == BinaryOp::ChainPipe => {
+                        self.lead(name);
+                        self.all(args);
+                    }
+                    rhs => self.node(rhs),
+                }
                 if op == BinaryOp::Concatenate && self.rewriting {
                     let take = |side: &mut AstNode| std::mem::replace(side, AstNode::Undefined);
                     let args = vec![take(lhs), take(rhs)];

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::functions::World;
 use super::rewrite::{self, Part};
 use super::value::{from_evaluator, into_evaluator};
-use super::{DEPTH_MAX, EVALUATION_MILLIS_MAX, Expression, SEQUENCE_MAX};
+use super::{DEPTH_MAX, EVALUATION_MILLIS_MAX, Expression, SEQUENCE_MAX, words};
 use crate::scope::Scope;
 
 /// What the JSONata expressions of one state share. Making one costs nothing; it fills as
@@ -52,6 +52,17 @@ impl Session {
         expression: &Expression,
         scope: Scope<'_>,
     ) -> Result<Option<Value>, String> {
+        // At its top, an expression has no `$`: everything comes in by name.
+        self.run_on(expression, scope, &JValue::Undefined)
+    }
+
+    /// The same where `$` is `data`.
+    pub(super) fn run_on(
+        &self,
+        expression: &Expression,
+        scope: Scope<'_>,
+        data: &JValue,
+    ) -> Result<Option<Value>, String> {
         let mut context = Context::new();
         let uses = &expression.uses;
         for name in &uses.names {
@@ -77,7 +88,7 @@ impl Session {
             world.register(&mut evaluator);
         }
         let evaluated = catch_unwind(AssertUnwindSafe(|| {
-            let value = evaluator.evaluate(&expression.ast, &JValue::Undefined);
+            let value = evaluator.evaluate(&expression.ast, data);
             match value {
                 Ok(value) => from_evaluator(&value.unwrap_sequence()),
                 Err(why) => Err(words(why.message())),
@@ -143,14 +154,4 @@ impl Session {
         kept.seed = Some(seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
         seed
     }
-}
-
-/// The evaluator's message in AWS's form, which is the reference implementation's: the evaluator
-/// adds the name of a function that is none, AWS does not.
-fn words(message: &str) -> String {
-    const NO_FUNCTION: &str = "T1006: Attempted to invoke a non-function";
-    if message.starts_with(NO_FUNCTION) {
-        return NO_FUNCTION.to_owned();
-    }
-    message.to_owned()
 }
