@@ -1,4 +1,4 @@
-//! A Choice rule: comparison operators under `And`, `Or` and `Not`.
+//! A Choice rule: a JSONata condition, or comparison operators under `And`, `Or` and `Not`.
 //!
 //! A comparison of values of different types does not hold, and is no failure; a `Variable` that
 //! selects nothing is one, except under `IsPresent`.
@@ -12,6 +12,7 @@ use std::cmp::Ordering;
 use serde_json::Value;
 
 use crate::failure::Failure;
+use crate::jsonata;
 use crate::path::{self, Path};
 use crate::scope::Scope;
 use crate::timestamp::Timestamp;
@@ -37,6 +38,9 @@ pub(crate) enum Condition {
     Or(Vec<Condition>),
     Not(Box<Condition>),
     Test(Test),
+    /// `Condition` (JSONata): an expression, or a constant.
+    Jsonata(jsonata::Expression),
+    Constant(bool),
 }
 
 /// `Variable` and its comparison operator.
@@ -95,6 +99,14 @@ pub(crate) enum Kind {
 }
 
 impl Comparison {
+    /// The workflow variable that it compares with, if it does.
+    pub(crate) fn variable(&self) -> Option<&str> {
+        match self {
+            Comparison::Compare(_, _, Operand::Path(path)) => path.variable(),
+            _ => None,
+        }
+    }
+
     /// The operator called `name`, or `None` if there is none of this name.
     ///
     /// # Errors
@@ -200,6 +212,10 @@ impl Condition {
             }
             Condition::Not(inner) => Ok(!inner.holds(scope)?),
             Condition::Test(test) => test.holds(scope),
+            Condition::Jsonata(expression) => {
+                expression.evaluate_as(scope, "boolean", Value::as_bool)
+            }
+            Condition::Constant(flag) => Ok(*flag),
         }
     }
 }

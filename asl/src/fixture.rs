@@ -4,11 +4,14 @@ use std::cell::Cell;
 
 use serde_json::Value;
 
-use crate::scope::{Context, Random, Scope};
+use crate::jsonata::Session;
+use crate::scope::{Context, NoVariables, Random, Scope};
+use crate::timestamp::Timestamp;
 
 /// A context object, and a generator that a seed decides.
 pub(crate) struct World {
     context: Value,
+    session: Session,
     state: Cell<u64>,
 }
 
@@ -16,6 +19,7 @@ impl World {
     pub(crate) fn new(context: Value) -> World {
         World {
             context,
+            session: Session::default(),
             state: Cell::new(0x9e37_79b9_7f4a_7c15),
         }
     }
@@ -23,6 +27,7 @@ impl World {
     pub(crate) fn seeded(seed: u64) -> World {
         World {
             context: Value::Null,
+            session: Session::default(),
             state: Cell::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1),
         }
     }
@@ -32,6 +37,11 @@ impl World {
             input,
             context: self,
             random: self,
+            now: Timestamp(1_700_000_000_000),
+            variables: &NoVariables,
+            result: None,
+            error_output: None,
+            session: &self.session,
         }
     }
 

@@ -11,6 +11,7 @@
 //! - [`path`]: JSONPath in Jayway's dialect, to read; reference paths, to write as well.
 //! - [`template`]: payload templates (`Parameters`, `ResultSelector`, `ItemSelector`).
 //! - [`intrinsic`]: the `States.*` functions.
+//! - [`jsonata`]: the other query language, behind one door.
 //! - [`choice`]: the comparison operators of a Choice rule.
 //! - [`data`]: a JSON document shared between events, states and requests.
 //! - [`timestamp`]: instants in milliseconds, in ASL's text form.
@@ -22,6 +23,7 @@ pub mod failure;
 #[cfg(test)]
 mod fixture;
 pub mod intrinsic;
+pub mod jsonata;
 pub mod model;
 pub mod parse;
 pub mod path;
@@ -35,6 +37,6 @@ pub use failure::Failure;
 pub use model::*;
 pub use parse::{Parsed, definition_message, parse, parse_express};
 pub use path::{Path, ReferencePath};
-pub use scope::{Context, Random, Scope};
+pub use scope::{Context, NoVariables, Random, Scope, Variables};
 pub use template::Template;
 pub use timestamp::Timestamp;

@@ -5,14 +5,17 @@
 //! rule), so a name finds its state wherever it is nested. Everything that can be compiled (paths,
 //! templates, intrinsics) is compiled here, once.
 //!
-//! The query language is a property of each field's type: today every expression is JSONPath;
-//! JSONata joins as another case of the same types.
+//! The query language is a property of each field's type: what may be looked up is a path or a
+//! JSONata expression, and a [`Template`] may be of either language. A state says which language it
+//! has because an absent field means another thing in each.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use crate::choice::Rule;
+use crate::jsonata::Expression;
 use crate::path::{Path, ReferencePath};
 use crate::template::Template;
 use crate::timestamp::Timestamp;
@@ -47,6 +50,15 @@ impl StateMachine {
         })
     }
 
+    /// The workflow variables that each state reads, for those that read any, by the state's name.
+    pub fn variable_references(&self) -> BTreeMap<&str, &[Arc<str>]> {
+        let read = self
+            .states
+            .iter()
+            .filter(|s| !s.variable_references.is_empty());
+        read.map(|s| (&*s.name, &*s.variable_references)).collect()
+    }
+
     /// The state called `name`, at any depth.
     pub fn find(&self, name: &str) -> Option<StateId> {
         self.states
@@ -69,8 +81,24 @@ pub struct State {
     pub input_path: Option<Path>,
     /// `OutputPath`; `None` where the definition says `null` (an empty object comes out).
     pub output_path: Option<Path>,
+    /// `QueryLanguage`, its own or that of the whole definition.
+    pub query_language: QueryLanguage,
+    /// `Output` (JSONata).
+    pub output: Option<Template>,
+    /// `Assign`.
+    pub assign: Option<Template>,
+    /// The workflow variables that its fields read, in order and each once.
+    pub variable_references: Vec<Arc<str>>,
     /// What it does.
     pub kind: StateKind,
+}
+
+/// The language of a state's expressions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum QueryLanguage {
+    JsonPath,
+    Jsonata,
 }
 
 /// The eight state types.
@@ -110,7 +138,7 @@ pub struct ResultFlow {
 pub struct Task {
     /// Who does the work.
     pub resource: Resource,
-    /// `Parameters`.
+    /// `Parameters`, or `Arguments` (JSONata).
     pub parameters: Option<Template>,
     /// `ResultSelector` and `ResultPath`.
     pub result: ResultFlow,
@@ -168,6 +196,8 @@ pub enum Seconds {
     Fixed(u64),
     /// `...SecondsPath`.
     Path(Path),
+    /// `...Seconds` as an expression.
+    Jsonata(Expression),
 }
 
 /// A Pass state.
@@ -200,15 +230,30 @@ pub enum WaitUntil {
     SecondsPath(Path),
     Timestamp(Timestamp),
     TimestampPath(Path),
+    SecondsJsonata(Expression),
+    TimestampJsonata(Expression),
 }
 
 /// A Choice state.
 #[derive(Debug)]
 pub struct Choice {
-    /// `Choices`, in order; each with the state it leads to.
-    pub rules: Vec<(Rule, StateId)>,
+    /// `Choices`, in order.
+    pub rules: Vec<ChoiceRule>,
     /// `Default`.
     pub default: Option<StateId>,
+}
+
+/// One entry of `Choices`.
+#[derive(Debug)]
+pub struct ChoiceRule {
+    /// When it applies.
+    pub rule: Rule,
+    /// `Next`.
+    pub next: StateId,
+    /// `Assign`, instead of the state's.
+    pub assign: Option<Template>,
+    /// `Output` (JSONata), instead of the state's.
+    pub output: Option<Template>,
 }
 
 /// A Fail state.
@@ -227,6 +272,8 @@ pub enum Text {
     Fixed(Arc<str>),
     /// `ErrorPath` or `CausePath`: a reference path or an intrinsic function.
     Expression(crate::intrinsic::Expression),
+    /// `Error` or `Cause` as an expression.
+    Jsonata(Expression),
 }
 
 /// A Parallel state.
@@ -234,7 +281,7 @@ pub enum Text {
 pub struct Parallel {
     /// `Branches`: where each starts.
     pub branches: Vec<StateId>,
-    /// `Parameters`.
+    /// `Parameters`, or `Arguments` (JSONata).
     pub parameters: Option<Template>,
     /// `ResultSelector` and `ResultPath`.
     pub result: ResultFlow,
@@ -249,8 +296,8 @@ pub struct Parallel {
 pub struct Map {
     /// `ItemProcessor.StartAt` (or that of the older `Iterator`).
     pub start_at: StateId,
-    /// `ItemsPath`.
-    pub items: Path,
+    /// `ItemsPath` or `Items`.
+    pub items: Items,
     /// `ItemSelector` (or the older `Parameters`).
     pub item_selector: Option<Template>,
     /// `MaxConcurrency`; 0 is no limit of the user's own.
@@ -263,6 +310,17 @@ pub struct Map {
     pub next: Next,
 }
 
+/// The items of a Map state.
+#[derive(Debug)]
+pub enum Items {
+    /// `ItemsPath`; `$` where it is absent.
+    Path(Path),
+    /// The state's input, where a state with JSONata has no `Items`.
+    Input,
+    /// `Items` (JSONata).
+    Template(Template),
+}
+
 /// `MaxConcurrency` or `MaxConcurrencyPath`.
 #[derive(Debug)]
 pub enum Concurrency {
@@ -270,6 +328,8 @@ pub enum Concurrency {
     Fixed(u32),
     /// Looked up.
     Path(Path),
+    /// `MaxConcurrency` as an expression.
+    Jsonata(Expression),
 }
 
 /// What to do about a failure: first Retry, then Catch.
@@ -305,6 +365,10 @@ pub struct Catcher {
     pub errors: Vec<Arc<str>>,
     /// `ResultPath`; `None` where the definition says `null`.
     pub result_path: Option<ReferencePath>,
+    /// `Assign`.
+    pub assign: Option<Template>,
+    /// `Output` (JSONata).
+    pub output: Option<Template>,
     /// `Next`.
     pub next: StateId,
 }

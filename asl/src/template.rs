@@ -1,4 +1,5 @@
-//! Payload templates: JSON in which a member whose name ends in `.$` holds a path or an intrinsic.
+//! Payload templates: JSON in which a member whose name ends in `.$` holds a path or an intrinsic,
+//! or, where the query language is JSONata, in which text between `{%` and `%}` is an expression.
 //!
 //! What does not depend on the input is kept as a finished value; the rest is a tree that mirrors
 //! the template. Members keep their order, which users see in the history.
@@ -10,6 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::failure::Failure;
 use crate::intrinsic::Expression;
+use crate::jsonata;
 use crate::scope::Scope;
 
 /// A compiled template.
@@ -20,6 +22,7 @@ pub struct Template(Node);
 enum Node {
     Constant(Value),
     Expression(Expression),
+    Jsonata(jsonata::Expression),
     Object(Vec<(String, Node)>),
     Array(Vec<Node>),
 }
@@ -49,6 +52,44 @@ impl Template {
         } else {
             Err(faults)
         }
+    }
+
+    /// Compiles `value`, which stands in `field` of a state whose query language is JSONata.
+    ///
+    /// # Errors
+    /// All expressions that cannot be read.
+    pub fn parse_jsonata(value: &Value, field: &str) -> Result<Template, Vec<TemplateFault>> {
+        let mut faults = Vec::new();
+        let node = compile_jsonata(value, field, "", &mut faults);
+        if faults.is_empty() {
+            Ok(Template(node))
+        } else {
+            Err(faults)
+        }
+    }
+
+    /// The expression, if the template is one as a whole.
+    pub fn as_jsonata(&self) -> Option<&jsonata::Expression> {
+        match &self.0 {
+            Node::Jsonata(expression) => Some(expression),
+            _ => None,
+        }
+    }
+
+    /// The names of the variables that it reads.
+    pub fn variables(&self) -> Vec<&str> {
+        fn of<'n>(node: &'n Node, names: &mut Vec<&'n str>) {
+            match node {
+                Node::Constant(_) => {}
+                Node::Expression(expression) => names.extend(expression.variables()),
+                Node::Jsonata(expression) => names.extend(expression.names()),
+                Node::Object(members) => members.iter().for_each(|(_, node)| of(node, names)),
+                Node::Array(items) => items.iter().for_each(|node| of(node, names)),
+            }
+        }
+        let mut names = Vec::new();
+        of(&self.0, &mut names);
+        names
     }
 
     /// What the template gives for `scope`.
@@ -114,10 +155,63 @@ fn compile(value: &Value, pointer: &str, faults: &mut Vec<TemplateFault>) -> Nod
     }
 }
 
+fn compile_jsonata(
+    value: &Value,
+    field: &str,
+    pointer: &str,
+    faults: &mut Vec<TemplateFault>,
+) -> Node {
+    let constant = |node: &Node| matches!(node, Node::Constant(_));
+    match value {
+        Value::String(text) => {
+            let Some(inside) = jsonata::between_braces(text) else {
+                return Node::Constant(value.clone());
+            };
+            match jsonata::Expression::parse(inside, &format!("{field}{pointer}")) {
+                Ok(expression) => Node::Jsonata(expression),
+                Err(why) => {
+                    faults.push(TemplateFault {
+                        pointer: pointer.to_owned(),
+                        field: inside.to_owned(),
+                        why,
+                    });
+                    Node::Constant(Value::Null)
+                }
+            }
+        }
+        Value::Object(members) => {
+            let members = members.iter().map(|(name, value)| {
+                let pointer = format!("{pointer}/{name}");
+                (
+                    name.clone(),
+                    compile_jsonata(value, field, &pointer, faults),
+                )
+            });
+            let members: Vec<(String, Node)> = members.collect();
+            match members.iter().all(|(_, node)| constant(node)) {
+                true => Node::Constant(value.clone()),
+                false => Node::Object(members),
+            }
+        }
+        Value::Array(items) => {
+            let nodes = items.iter().enumerate().map(|(at, item)| {
+                compile_jsonata(item, field, &format!("{pointer}[{at}]"), faults)
+            });
+            let nodes: Vec<Node> = nodes.collect();
+            match nodes.iter().all(constant) {
+                true => Node::Constant(value.clone()),
+                false => Node::Array(nodes),
+            }
+        }
+        scalar => Node::Constant(scalar.clone()),
+    }
+}
+
 fn render(node: &Node, scope: Scope<'_>) -> Result<Value, Failure> {
     match node {
         Node::Constant(value) => Ok(value.clone()),
         Node::Expression(expression) => expression.evaluate(scope),
+        Node::Jsonata(expression) => expression.evaluate(scope),
         Node::Array(items) => items.iter().map(|item| render(item, scope)).collect(),
         Node::Object(members) => {
             let mut object = Map::with_capacity(members.len());

@@ -41,7 +41,13 @@ impl Execution {
                 frame.state = Some(place);
                 frame.retries.clear();
             }
-            EventKind::StateExited { output } => self.exit(id, output),
+            EventKind::StateExited { output, assigned } => {
+                self.exit(id, output);
+                if let Some(assigned) = assigned {
+                    self.assign(id, assigned);
+                }
+            }
+            EventKind::EvaluationFailed { .. } => {}
             EventKind::WaitStarted { until } => {
                 self.set_phase(id, Phase::Waiting { until: *until })
             }
@@ -212,6 +218,14 @@ impl Execution {
         match &mut self.frame_mut(id).phase {
             Phase::Children(children) => children,
             phase => panic!("a frame with children waits for them, and is not {phase:?}"),
+        }
+    }
+
+    fn assign(&mut self, id: FrameId, assigned: &Data) {
+        let variables = &mut self.frame_mut(id).variables;
+        let assigned = assigned.value().as_object().into_iter().flatten();
+        for (name, value) in assigned {
+            variables.insert(name.clone(), Data::from(value.clone()));
         }
     }
 

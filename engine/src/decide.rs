@@ -18,11 +18,13 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use asl::jsonata::QUERY_EVALUATION_ERROR;
 use asl::{Failure, Next, StateId, StateMachine, Timestamp};
 
 use crate::command::{CommandKind, Outcome, Refusal};
-use crate::event::{Event, EventKind, FrameId, Output, StateType};
+use crate::event::{Event, EventKind, FrameId, StateType};
 use crate::execution::{Execution, Status};
+use crate::flow::{Flaw, Left};
 use crate::frame::{Frame, Phase, Place};
 use crate::identity::{Identity, WaitId};
 use crate::limits::HISTORY_EVENTS_MAX;
@@ -38,7 +40,7 @@ pub(crate) struct Over;
 #[derive(Debug)]
 pub(crate) enum Stop {
     /// The state failed; Retry and Catch come next.
-    Failed(Failure),
+    Failed(Flaw),
     /// The execution has ended.
     Over,
 }
@@ -51,7 +53,13 @@ impl From<Over> for Stop {
 
 impl From<Failure> for Stop {
     fn from(failure: Failure) -> Stop {
-        Stop::Failed(failure)
+        Stop::Failed(failure.into())
+    }
+}
+
+impl From<Flaw> for Stop {
+    fn from(flaw: Flaw) -> Stop {
+        Stop::Failed(flaw)
     }
 }
 
@@ -262,9 +270,24 @@ impl<'a> Decider<'a> {
         match step {
             Ok(()) => Ok(()),
             Err(Stop::Over) => Err(Over),
-            Err(Stop::Failed(failure)) if is_terminal(&failure) => self.end_badly(frame, failure),
-            Err(Stop::Failed(failure)) => self.recover(frame, failure.into()),
+            Err(Stop::Failed(flaw)) => {
+                let failure = self.show(frame, flaw)?;
+                if is_terminal(&failure) {
+                    return self.end_badly(frame, failure);
+                }
+                self.recover(frame, failure.into())
+            }
         }
+    }
+
+    /// Writes down that an expression failed, if that is what happened.
+    pub(crate) fn show(&mut self, frame: FrameId, flaw: Flaw) -> Result<Failure, Over> {
+        let Flaw { failure, location } = flaw;
+        if failure.error.as_deref() == Some(QUERY_EVALUATION_ERROR) {
+            let failure = failure.clone();
+            self.emit(frame, EventKind::EvaluationFailed { failure, location })?;
+        }
+        Ok(failure)
     }
 
     /// Puts a frame into a state, which then runs.
@@ -289,8 +312,9 @@ impl<'a> Decider<'a> {
     }
 
     /// Takes a frame out of its state, and on.
-    pub(crate) fn leave(&mut self, frame: FrameId, output: Output, next: Next) -> Result<(), Over> {
-        self.emit(frame, EventKind::StateExited { output })?;
+    pub(crate) fn leave(&mut self, frame: FrameId, left: Left, next: Next) -> Result<(), Over> {
+        let Left { output, assigned } = left;
+        self.emit(frame, EventKind::StateExited { output, assigned })?;
         match next {
             Next::State(state) => self.enter(frame, state),
             Next::End => self.finish_frame(frame),

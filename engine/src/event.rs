@@ -59,6 +59,9 @@ pub enum EventKind {
     StateExited {
         /// With what.
         output: Output,
+        /// The variables that it assigned, as an object; `None` if there are none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        assigned: Option<Data>,
     },
     /// A Wait state knows until when.
     WaitStarted {
@@ -189,6 +192,13 @@ pub enum EventKind {
         /// As given.
         cause: Option<String>,
     },
+    /// A JSONata expression of the frame's state failed; what becomes of it follows.
+    EvaluationFailed {
+        /// How.
+        failure: Failure,
+        /// In which field, if it was one.
+        location: Option<String>,
+    },
 }
 
 /// A state's output, stored only where it is new.
@@ -302,7 +312,8 @@ impl EventKind {
             | EventKind::ExecutionSucceeded
             | EventKind::ExecutionFailed { .. }
             | EventKind::ExecutionTimedOut
-            | EventKind::ExecutionAborted { .. } => 1,
+            | EventKind::ExecutionAborted { .. }
+            | EventKind::EvaluationFailed { .. } => 1,
         }
     }
 }

@@ -7,13 +7,88 @@
 use std::cell::OnceCell;
 
 use asl::data::{DEPTH_MAX, too_deep};
-use asl::{Data, Failure, Path, ReferencePath, Scope, State, Template};
+use asl::jsonata::Session;
+use asl::{Data, Failure, Path, QueryLanguage, ReferencePath, Scope, State, StateKind, Template};
 use serde_json::{Map, Value};
 
 use crate::context::ContextObject;
 use crate::decide::Decider;
 use crate::event::{FrameId, Output};
-use crate::limits::PAYLOAD_BYTES_MAX;
+use crate::execution::Execution;
+use crate::limits::{PAYLOAD_BYTES_MAX, VARIABLES_BYTES_MAX};
+
+/// A failure of a state, and the field of the state that it was in, if it was a JSONata expression's.
+#[derive(Debug)]
+pub(crate) struct Flaw {
+    pub(crate) failure: Failure,
+    pub(crate) location: Option<String>,
+}
+
+impl From<Failure> for Flaw {
+    fn from(failure: Failure) -> Flaw {
+        Flaw {
+            failure,
+            location: None,
+        }
+    }
+}
+
+/// What an expression may see besides its state's input.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Seen<'a> {
+    /// The item that an `ItemSelector` is asked about.
+    pub(crate) item: Option<u32>,
+    /// `$states.result`.
+    pub(crate) result: Option<&'a Value>,
+    /// `$states.errorOutput`.
+    pub(crate) error_output: Option<&'a Value>,
+}
+
+/// How a state is left.
+#[derive(Debug)]
+pub(crate) struct Left {
+    pub(crate) output: Output,
+    /// The variables that it assigns.
+    pub(crate) assigned: Option<Data>,
+}
+
+/// What says how a state is left: its own fields, or those of a Choice rule or a Catch.
+#[derive(Clone, Copy)]
+pub(crate) struct Leaving<'a> {
+    pub(crate) assign: Option<&'a Template>,
+    /// `Output` (JSONata).
+    pub(crate) output: Option<&'a Template>,
+}
+
+impl<'a> Leaving<'a> {
+    /// As the state itself says.
+    pub(crate) fn of(state: &'a State) -> Leaving<'a> {
+        Leaving {
+            assign: state.assign.as_ref(),
+            output: state.output.as_ref(),
+        }
+    }
+}
+
+/// The variables of a frame and of those around it, the innermost first.
+struct FrameVariables<'a> {
+    execution: &'a Execution,
+    frame: FrameId,
+}
+
+impl asl::Variables for FrameVariables<'_> {
+    fn get(&self, name: &str) -> Option<&Value> {
+        let frames = &self.execution.now.frames;
+        let mut at = Some(self.frame);
+        while let Some(frame) = at.and_then(|id| frames.get(&id)) {
+            if let Some(value) = frame.variables.get(name) {
+                return Some(value.value());
+            }
+            at = frame.parent;
+        }
+        None
+    }
+}
 
 /// A state's output in the making.
 pub(crate) struct Made {
@@ -64,27 +139,39 @@ impl Made {
 }
 
 impl Decider<'_> {
-    /// What `$`, `$$` and the random functions mean to an expression of a frame's state.
+    /// What `$`, `$$`, `$name` and the random functions mean to an expression of a frame's state.
     pub(crate) fn evaluate<T>(
         &self,
         frame: FrameId,
         input: &Value,
-        item: Option<u32>,
+        seen: Seen<'_>,
         expression: impl FnOnce(Scope<'_>) -> Result<T, Failure>,
-    ) -> Result<T, Failure> {
+    ) -> Result<T, Flaw> {
         let context = ContextObject {
             execution: self.execution,
             frame,
-            item,
+            item: seen.item,
             tokens: self.tokens,
             made: OnceCell::new(),
         };
+        let session = Session::default();
         expression(Scope {
             input,
             context: &context,
             random: &self.random,
+            now: self.at,
+            variables: &FrameVariables {
+                execution: self.execution,
+                frame,
+            },
+            result: seen.result,
+            error_output: seen.error_output,
+            session: &session,
         })
-        .map_err(|failure| self.at_state(frame, failure))
+        .map_err(|failure| Flaw {
+            failure: self.at_state(frame, failure),
+            location: session.take_failed_at().map(String::from),
+        })
     }
 
     /// Says in a failure of an expression where it happened, as AWS does.
@@ -98,35 +185,117 @@ impl Decider<'_> {
     }
 
     /// A state's input after `InputPath`.
-    pub(crate) fn input(&self, frame: FrameId, path: Option<&Path>) -> Result<Data, Failure> {
+    pub(crate) fn input(&self, frame: FrameId, path: Option<&Path>) -> Result<Data, Flaw> {
         let raw = self.frame(frame).data.clone();
         self.select(frame, path, raw)
     }
 
     /// What `InputPath` or `OutputPath` makes of a document.
-    fn select(&self, frame: FrameId, path: Option<&Path>, data: Data) -> Result<Data, Failure> {
+    fn select(&self, frame: FrameId, path: Option<&Path>, data: Data) -> Result<Data, Flaw> {
         match path {
             None => Ok(Data::from(Value::Object(Map::new()))),
             Some(path) if path.is_root() => Ok(data),
-            Some(path) => self.evaluate(frame, data.value(), None, |scope| {
+            Some(path) => self.evaluate(frame, data.value(), Seen::default(), |scope| {
                 Ok(Data::from(path.select(scope)?.into_owned()))
             }),
         }
     }
 
-    /// The output of a state that only passes its input on: `InputPath`, then `OutputPath`.
-    pub(crate) fn passed_on(&self, frame: FrameId, state: &State) -> Result<Output, Failure> {
+    /// How a state is left that only passes its input on.
+    pub(crate) fn passed_on(
+        &self,
+        frame: FrameId,
+        state: &State,
+        leaving: Leaving<'_>,
+    ) -> Result<Left, Flaw> {
         let input = self.input(frame, state.input_path.as_ref())?;
         let made = match input.same(&self.frame(frame).data) {
             true => Made::input(input),
             false => Made::document(input),
         };
-        self.output(
-            frame,
-            Some(&ReferencePath::root()),
-            state.output_path.as_ref(),
-            made,
-        )
+        self.left(frame, state, leaving, Some(&ReferencePath::root()), made)
+    }
+
+    /// How a state is left that has this result.
+    pub(crate) fn left(
+        &self,
+        frame: FrameId,
+        state: &State,
+        leaving: Leaving<'_>,
+        result_path: Option<&ReferencePath>,
+        result: Made,
+    ) -> Result<Left, Flaw> {
+        if state.query_language == QueryLanguage::Jsonata {
+            let has_result = matches!(
+                state.kind,
+                StateKind::Task(_) | StateKind::Parallel(_) | StateKind::Map(_)
+            );
+            let data = result.data.clone();
+            let seen = Seen {
+                result: has_result.then(|| data.value()),
+                ..Seen::default()
+            };
+            return self.left_by_jsonata(frame, leaving, seen, result);
+        }
+        let assigned = match leaving.assign {
+            None => None,
+            Some(assign) => Some(self.render(frame, assign, &result.data, None)?),
+        };
+        Ok(Left {
+            assigned: self.assignable(frame, assigned)?,
+            output: self.output(frame, result_path, state.output_path.as_ref(), result)?,
+        })
+    }
+
+    /// The same with JSONata, where `Output` says what leaves, or else it is `otherwise`.
+    pub(crate) fn left_by_jsonata(
+        &self,
+        frame: FrameId,
+        leaving: Leaving<'_>,
+        seen: Seen<'_>,
+        otherwise: Made,
+    ) -> Result<Left, Flaw> {
+        let Leaving { assign, output } = leaving;
+        if assign.is_none() && output.is_none() {
+            let output = self.fitting(frame, otherwise)?;
+            return Ok(Left {
+                output,
+                assigned: None,
+            });
+        }
+        let input = self.frame(frame).data.clone();
+        let (assigned, output) = self.evaluate(frame, input.value(), seen, |scope| {
+            let render = |template: &Template| template.render(scope).map(Data::from);
+            Ok((
+                assign.map(render).transpose()?,
+                output.map(render).transpose()?,
+            ))
+        })?;
+        Ok(Left {
+            assigned: self.assignable(frame, assigned)?,
+            output: self.fitting(frame, output.map_or(otherwise, Made::document))?,
+        })
+    }
+
+    /// The variables that are assigned, if there are any and they are not too large.
+    pub(crate) fn assignable(
+        &self,
+        frame: FrameId,
+        assigned: Option<Data>,
+    ) -> Result<Option<Data>, Flaw> {
+        let assigned =
+            assigned.filter(|data| data.value().as_object().is_some_and(|o| !o.is_empty()));
+        let Some(data) = &assigned else {
+            return Ok(None);
+        };
+        let frames = self.execution.now.frames.values();
+        let kept = frames.flat_map(|frame| frame.variables.values());
+        let kept: usize = kept.map(|value| value.text().len()).sum();
+        let size = data.text().len();
+        if size > PAYLOAD_BYTES_MAX || kept + size > VARIABLES_BYTES_MAX {
+            return Err(data_limit_exceeded(&self.place(frame).name).into());
+        }
+        Ok(assigned)
     }
 
     /// What `Parameters` makes of a state's input.
@@ -135,7 +304,7 @@ impl Decider<'_> {
         frame: FrameId,
         template: Option<&Template>,
         input: &Data,
-    ) -> Result<Data, Failure> {
+    ) -> Result<Data, Flaw> {
         match template {
             None => Ok(input.clone()),
             Some(template) => self.render(frame, template, input, None),
@@ -149,10 +318,16 @@ impl Decider<'_> {
         template: &Template,
         input: &Data,
         item: Option<u32>,
-    ) -> Result<Data, Failure> {
-        self.evaluate(frame, input.value(), item, |scope| {
-            template.render(scope).map(Data::from)
-        })
+    ) -> Result<Data, Flaw> {
+        self.evaluate(
+            frame,
+            input.value(),
+            Seen {
+                item,
+                ..Seen::default()
+            },
+            |scope| template.render(scope).map(Data::from),
+        )
     }
 
     /// What `ResultSelector` makes of a result.
@@ -161,7 +336,7 @@ impl Decider<'_> {
         frame: FrameId,
         selector: Option<&Template>,
         result: Made,
-    ) -> Result<Made, Failure> {
+    ) -> Result<Made, Flaw> {
         match selector {
             None => Ok(result),
             Some(template) => self
@@ -177,7 +352,7 @@ impl Decider<'_> {
         result_path: Option<&ReferencePath>,
         output_path: Option<&Path>,
         result: Made,
-    ) -> Result<Output, Failure> {
+    ) -> Result<Output, Flaw> {
         let raw = || self.frame(frame).data.clone();
         let placed = match result_path {
             None => Made::input(raw()),
@@ -193,6 +368,11 @@ impl Decider<'_> {
             Some(path) if path.is_root() => placed,
             path => Made::document(self.select(frame, path, placed.data)?),
         };
+        self.fitting(frame, made)
+    }
+
+    /// A state's output as its event has it, if it is not too large.
+    pub(crate) fn fitting(&self, frame: FrameId, made: Made) -> Result<Output, Flaw> {
         let output = match made.source {
             Source::Input => return Ok(Output::Input),
             Source::Result => return Ok(Output::Result),
@@ -201,7 +381,7 @@ impl Decider<'_> {
         };
         self.check_depth(frame, &made.data)?;
         if made.data.text().len() > PAYLOAD_BYTES_MAX {
-            return Err(data_limit_exceeded(&self.place(frame).name));
+            return Err(data_limit_exceeded(&self.place(frame).name).into());
         }
         Ok(output)
     }

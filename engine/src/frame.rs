@@ -10,6 +10,7 @@
 //!
 //! Frames are part of a snapshot, so their fields keep to the rules of [`crate::event`].
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use asl::{Data, StateId, Timestamp};
@@ -35,6 +36,9 @@ pub(crate) struct Frame {
     pub(crate) retries: Vec<u32>,
     /// What it waits for.
     pub(crate) phase: Phase,
+    /// The workflow variables that have been assigned in it. Frames inside of it read them too.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) variables: BTreeMap<String, Data>,
 }
 
 /// A state that a frame has entered.
@@ -140,6 +144,7 @@ impl Frame {
             result: None,
             retries: Vec::new(),
             phase: Phase::Idle,
+            variables: BTreeMap::new(),
         }
     }
 

@@ -103,6 +103,8 @@ struct Thread {
     resource: Option<Arc<str>>,
     /// What the frame's next event follows.
     last: u64,
+    /// The state's entering, and what that followed.
+    entered: (u64, u64),
     /// What the next iteration follows: the event that made room for it.
     room: u64,
     items: Option<Data>,
@@ -140,10 +142,13 @@ impl Projection {
                 let mut details = object(&[("name", Some((**name).into()))]);
                 details.extend(self.payload("input", &input));
                 let event_type = format!("{}StateEntered", state_type.name());
-                self.chain(id, at, &event_type, Some(details));
-                self.thread(id).state = Some((name.clone(), *state_type));
+                let before = self.thread(id).last;
+                let entered = self.chain(id, at, &event_type, Some(details));
+                let thread = self.thread(id);
+                thread.state = Some((name.clone(), *state_type));
+                thread.entered = (entered, before);
             }
-            EventKind::StateExited { output } => {
+            EventKind::StateExited { output, assigned } => {
                 let thread = self.thread(id);
                 let output = match output {
                     Output::Input => thread.data.clone(),
@@ -158,6 +163,9 @@ impl Projection {
                 let (name, state_type) = self.state(id);
                 let mut details = object(&[("name", Some((*name).into()))]);
                 details.extend(self.payload("output", &output));
+                if let Some(assigned) = assigned {
+                    details.extend(self.assigned(assigned));
+                }
                 let event_type = format!("{}StateExited", state_type.name());
                 self.chain(id, at, &event_type, Some(details));
             }
@@ -298,6 +306,24 @@ impl Projection {
             EventKind::ChildrenFailed => {
                 let (_, state_type) = self.state(id);
                 self.chain(id, at, &format!("{}StateFailed", state_type.name()), None);
+            }
+            EventKind::EvaluationFailed { failure, location } => {
+                let (name, state_type) = self.state(id);
+                let mut details = failure_details(failure);
+                details.extend(object(&[
+                    ("location", location.as_deref().map(Into::into)),
+                    ("state", Some((*name).into())),
+                ]));
+                // What fails as the state is entered follows what the entering follows; in a Wait
+                // state it follows the entering (both recorded).
+                let thread = self.thread(id);
+                let (entered, before) = thread.entered;
+                let previous = match thread.last == entered && state_type != StateType::Wait {
+                    true => before,
+                    false => thread.last,
+                };
+                let failed = self.write(at, previous, "EvaluationFailed", Some(details));
+                self.thread(id).last = failed;
             }
             EventKind::ExecutionSucceeded => {
                 let output = self.data(id);
@@ -488,6 +514,21 @@ impl Projection {
         if self.include_data {
             map.insert(name.into(), data.text().into());
             map.insert(format!("{name}Details"), json!({ "truncated": false }));
+        }
+        map
+    }
+
+    /// The variables that a state assigned, each as JSON text.
+    fn assigned(&self, assigned: &Data) -> Map<String, Value> {
+        let mut map = Map::new();
+        if self.include_data {
+            let variables = assigned.value().as_object().into_iter().flatten();
+            let texts = variables.map(|(name, value)| (name.clone(), value.to_string().into()));
+            map.insert("assignedVariables".into(), Value::Object(texts.collect()));
+            map.insert(
+                "assignedVariablesDetails".into(),
+                json!({ "truncated": false }),
+            );
         }
         map
     }

@@ -3,6 +3,9 @@
 /// No input, output or result of a state is larger: 256 KiB of UTF-8 JSON text.
 pub const PAYLOAD_BYTES_MAX: usize = 256 * 1024;
 
+/// All variables of an execution together (AWS: 10 MiB); those that one state assigns fit a payload.
+pub const VARIABLES_BYTES_MAX: usize = 10 * 1024 * 1024;
+
 /// A Standard execution's history has at most so many events. If the last of them is not the
 /// execution's success, it is its failure.
 pub const HISTORY_EVENTS_MAX: u64 = 25_000;

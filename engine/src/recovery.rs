@@ -3,11 +3,13 @@
 
 use std::sync::Arc;
 
-use asl::{Catcher, Data, Failure, Next, Recovery, Retrier, StateKind};
+use asl::jsonata::QUERY_EVALUATION_ERROR;
+use asl::{Catcher, Data, Failure, Next, QueryLanguage, Recovery, Retrier, StateKind};
 use serde_json::{Value, json};
 
 use crate::decide::{Decider, Over};
 use crate::event::{EventKind, FrameId, Output, StateType};
+use crate::flow::{Flaw, Leaving, Left, Made, Seen};
 use crate::frame::Phase;
 use crate::identity::WaitId;
 use crate::random::SplitMix;
@@ -90,8 +92,12 @@ impl Decider<'_> {
                     },
                 );
             }
-            // A Map that fails before it has items shows no failure of its own.
-            if matches!(self.frame(frame).phase, Phase::Children(_)) {
+            // A Map that fails before it has items shows no failure of its own, except where an
+            // expression failed (both recorded).
+            let holds_children = matches!(kind, StateKind::Map(_) | StateKind::Parallel(_));
+            let evaluated =
+                holds_children && raised.failure.error.as_deref() == Some(QUERY_EVALUATION_ERROR);
+            if evaluated || matches!(self.frame(frame).phase, Phase::Children(_)) {
                 self.emit(frame, EventKind::ChildrenFailed)?;
             }
             if let Some(catcher) = recovery
@@ -119,16 +125,47 @@ impl Decider<'_> {
     }
 
     fn catch(&mut self, frame: FrameId, catcher: &Catcher, raised: &Raised) -> Result<(), Over> {
-        let error = raised.error_output();
-        let output = match &catcher.result_path {
-            None => Ok(Output::Input),
-            Some(path) if path.is_root() => Ok(Output::Document(Data::from(error))),
-            Some(path) => self.put(frame, path, error).map(Output::Document),
-        };
-        match output {
-            Ok(output) => self.leave(frame, output, Next::State(catcher.next)),
-            Err(failure) => self.end_badly(frame, failure),
+        match self.caught(frame, catcher, raised) {
+            Ok(left) => self.leave(frame, left, Next::State(catcher.next)),
+            Err(flaw) => {
+                let failure = self.show(frame, flaw)?;
+                match failure.error.as_deref() {
+                    // What a Catch cannot evaluate is not caught by the same state.
+                    Some(QUERY_EVALUATION_ERROR) => self.fail_frame(frame, failure.into()),
+                    _ => self.end_badly(frame, failure),
+                }
+            }
         }
+    }
+
+    /// How a state is left by way of a Catch.
+    fn caught(&self, frame: FrameId, catcher: &Catcher, raised: &Raised) -> Result<Left, Flaw> {
+        let error = Data::from(raised.error_output());
+        let state = self.machine.state(self.place(frame).id);
+        if state.query_language == QueryLanguage::Jsonata {
+            let leaving = Leaving {
+                assign: catcher.assign.as_ref(),
+                output: catcher.output.as_ref(),
+            };
+            let seen = Seen {
+                error_output: Some(error.value()),
+                ..Seen::default()
+            };
+            return self.left_by_jsonata(frame, leaving, seen, Made::document(error.clone()));
+        }
+        let assigned = match &catcher.assign {
+            None => None,
+            Some(assign) => Some(self.render(frame, assign, &error, None)?),
+        };
+        let output = match &catcher.result_path {
+            None => Output::Input,
+            Some(path) if path.is_root() => Output::Document(error),
+            Some(path) => Output::Document(self.put(frame, path, error.value().clone())?),
+        };
+        Ok(Left {
+            assigned: self.assignable(frame, assigned)?,
+            output,
+        })
     }
 
     fn put(

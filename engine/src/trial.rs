@@ -19,7 +19,7 @@ use crate::command::Outcome;
 use crate::decide::{Decider, Stop};
 use crate::event::{EventKind, FrameId};
 use crate::execution::Execution;
-use crate::flow::Made;
+use crate::flow::{Flaw, Leaving, Made};
 use crate::frame::Phase;
 use crate::identity::Identity;
 use crate::recovery::{Raised, recovery_of};
@@ -211,7 +211,7 @@ impl Decider<'_> {
             (Ok(()), _) => Ok(()),
         };
         let raised = match &step {
-            Err(Stop::Failed(failure)) => Some(failure.clone()),
+            Err(Stop::Failed(flaw)) => Some(flaw.failure.clone()),
             _ => None,
         };
         // Over needs no answer: the execution says how it ended.
@@ -243,7 +243,7 @@ impl Decider<'_> {
                         return Ok(Err(Stop::Over));
                     }
                 }
-                return Ok(Err(Stop::Failed(failure)));
+                return Ok(Err(Stop::Failed(failure.into())));
             }
             (Outcome::Success(result), StateKind::Parallel(p)) => (result, &p.result, p.next),
             (Outcome::Success(result), StateKind::Map(map)) => (result, &map.result, map.next),
@@ -253,12 +253,11 @@ impl Decider<'_> {
             }
         };
         let made = self.selected(frame, flow.selector.as_ref(), Made::document(result));
-        let output = made.and_then(|made| {
-            self.output(frame, flow.path.as_ref(), state.output_path.as_ref(), made)
-        });
-        Ok(match output {
-            Ok(output) => self.leave(frame, output, next).map_err(Stop::from),
-            Err(failure) => Err(Stop::Failed(failure)),
+        let left = made
+            .and_then(|made| self.left(frame, state, Leaving::of(state), flow.path.as_ref(), made));
+        Ok(match left {
+            Ok(left) => self.leave(frame, left, next).map_err(Stop::from),
+            Err(flaw) => Err(Stop::Failed(flaw)),
         })
     }
 
@@ -290,12 +289,12 @@ impl Decider<'_> {
                 seen.after_items_path = children.items.clone();
                 seen.max_concurrency = Some(match map.max_concurrency {
                     Concurrency::Fixed(given) => given,
-                    Concurrency::Path(_) => children.concurrency,
+                    Concurrency::Path(_) | Concurrency::Jsonata(_) => children.concurrency,
                 });
                 let length = children.outputs.len() as u32;
                 if let Some(selector) = &map.item_selector {
                     let select = |index| self.render(frame, selector, &input, Some(index));
-                    let items: Result<Vec<Value>, Failure> = (0..length)
+                    let items: Result<Vec<Value>, Flaw> = (0..length)
                         .map(|index| select(index).map(|item| item.value().clone()))
                         .collect();
                     seen.after_item_selector = Some(Data::from(Value::Array(items?)));

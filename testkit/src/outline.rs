@@ -30,7 +30,10 @@ pub fn outline(execution: &Execution, history: &[HistoryEvent]) -> String {
 /// What a detail adds to its line; what every event has in common adds nothing.
 fn detail(name: &str, value: &Value) -> String {
     match (name, value) {
-        ("inputDetails" | "outputDetails" | "roleArn" | "region", _) => String::new(),
+        (
+            "inputDetails" | "outputDetails" | "assignedVariablesDetails" | "roleArn" | "region",
+            _,
+        ) => String::new(),
         ("cause", Value::String(cause)) => format!(" {:?}", cause),
         (
             "resourceType" | "resource" | "name" | "error" | "input" | "output" | "parameters"

@@ -22,7 +22,7 @@ fn holds(rule: &Value, input: &Value) -> Result<bool, String> {
     };
     let world = World::new(json!({}));
     choice.rules[0]
-        .0
+        .rule
         .holds(world.scope(input))
         .map_err(|failure| failure.cause.expect("a cause"))
 }

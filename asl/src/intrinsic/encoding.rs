@@ -42,8 +42,12 @@ pub(super) fn hash(values: &[Cow<'_, Value>], _: &dyn Random) -> Result<Value, S
         Value::String(_) => Cow::Borrowed(short_string(values, 0)?),
         other => Cow::Owned(other.to_string()),
     };
-    let data = data.as_bytes();
-    Ok(Value::String(match string(values, 1)? {
+    digest(data.as_bytes(), string(values, 1)?).map(Value::String)
+}
+
+/// A digest in hexadecimal digits.
+pub(crate) fn digest(data: &[u8], algorithm: &str) -> Result<String, String> {
+    Ok(match algorithm {
         "MD5" => hex(&md5::Md5::digest(data)),
         "SHA-1" => hex(&sha1::Sha1::digest(data)),
         "SHA-256" => hex(&sha2::Sha256::digest(data)),
@@ -54,22 +58,27 @@ pub(super) fn hash(values: &[Cow<'_, Value>], _: &dyn Random) -> Result<Value, S
                 "'{other}' is none of MD5, SHA-1, SHA-256, SHA-384 and SHA-512"
             ));
         }
-    }))
+    })
 }
 
 pub(super) fn uuid(_: &[Cow<'_, Value>], random: &dyn Random) -> Result<Value, String> {
     let bits = (u128::from(random.next()) << 64) | u128::from(random.next());
+    Ok(Value::String(uuid_of(bits)))
+}
+
+/// The UUID that random bits make.
+pub(crate) fn uuid_of(bits: u128) -> String {
     // Version 4, variant 1 (RFC 9562).
     let bits = (bits & !(0xf << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
     let text = format!("{bits:032x}");
-    Ok(Value::String(format!(
+    format!(
         "{}-{}-{}-{}-{}",
         &text[..8],
         &text[8..12],
         &text[12..16],
         &text[16..20],
         &text[20..]
-    )))
+    )
 }
 
 fn hex(bytes: &[u8]) -> String {

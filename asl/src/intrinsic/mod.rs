@@ -23,6 +23,7 @@ use serde_json::Value;
 use crate::failure::Failure;
 use crate::path::Path;
 use crate::scope::{Random, Scope};
+pub(crate) use encoding::{digest, uuid_of};
 
 /// A path or a call of an intrinsic function, compiled.
 #[derive(Debug)]
@@ -182,6 +183,25 @@ impl Expression {
             Kind::Path(path) => path.text(),
             Kind::Call(call) => &call.text,
         }
+    }
+
+    /// The workflow variables that it reads.
+    pub fn variables(&self) -> Vec<&str> {
+        fn of<'c>(call: &'c Call, names: &mut Vec<&'c str>) {
+            for argument in &call.arguments {
+                match argument {
+                    Argument::Path(path) => names.extend(path.variable()),
+                    Argument::Call(call) => of(call, names),
+                    Argument::Literal(_) => {}
+                }
+            }
+        }
+        let mut names = Vec::new();
+        match &self.kind {
+            Kind::Path(path) => names.extend(path.variable()),
+            Kind::Call(call) => of(call, &mut names),
+        }
+        names
     }
 
     /// The path, if it is one and no call.

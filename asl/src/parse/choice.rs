@@ -7,7 +7,7 @@ use super::reader::Reader;
 use super::scope::Scope;
 use super::state;
 use crate::choice::{Comparison, Condition, Rule, Test};
-use crate::model::{Choice, StateId, StateKind};
+use crate::model::{Choice, ChoiceRule, QueryLanguage, StateKind};
 
 const FIELDS: &[&str] = &[
     "Type",
@@ -22,6 +22,9 @@ const FIELDS: &[&str] = &[
     "Assign",
 ];
 
+/// The fields of a rule, where the language is JSONata.
+const JSONATA_RULE: &[&str] = &["Comment", "Condition", "Next", "Assign", "Output"];
+
 pub(super) fn read(
     reader: &mut Reader,
     scope: &mut Scope<'_>,
@@ -29,7 +32,7 @@ pub(super) fn read(
 ) -> Option<StateKind> {
     fields.only(reader, FIELDS);
     fields.require(reader, &["Choices"]);
-    let mut rules: Vec<(Rule, StateId)> = Vec::new();
+    let mut rules = Vec::new();
     let choices = fields.array(reader, "Choices");
     if choices.is_some_and(Vec::is_empty) {
         reader.schema(&fields.at("Choices"), "There must be at least one choice");
@@ -42,14 +45,45 @@ pub(super) fn read(
         state::refuse_other_language(reader, &rule, &["Condition", "Output"]);
         rule.require(reader, &["Next"]);
         let next = scope.target(reader, &rule, "Next");
-        if let Some(condition) = condition(reader, &rule, true) {
-            rules.push((Rule(condition), next));
+        let condition = match reader.language {
+            QueryLanguage::JsonPath => condition(reader, &rule, true),
+            QueryLanguage::Jsonata => jsonata_condition(reader, &rule),
+        };
+        let assign = state::assign(reader, &rule);
+        let output = state::output(reader, &rule);
+        if let Some(condition) = condition {
+            rules.push(ChoiceRule {
+                rule: Rule(condition),
+                next,
+                assign,
+                output,
+            });
         }
     }
     let default = fields
         .has("Default")
         .then(|| scope.target(reader, fields, "Default"));
     Some(StateKind::Choice(Box::new(Choice { rules, default })))
+}
+
+/// `Condition`: an expression, or a boolean.
+fn jsonata_condition(reader: &mut Reader, rule: &Fields<'_>) -> Option<Condition> {
+    rule.only(reader, JSONATA_RULE);
+    rule.require(reader, &["Condition"]);
+    match rule.get("Condition")? {
+        Value::Bool(flag) => Some(Condition::Constant(*flag)),
+        _ if rule.is_jsonata(reader, "Condition") => {
+            rule.jsonata(reader, "Condition").map(Condition::Jsonata)
+        }
+        _ => {
+            reader.schema_hint(
+                &rule.at("Condition"),
+                "Expected value of type Boolean or a JSONata expression",
+                "Write it like \"{% $states.input.ready %}\".",
+            );
+            None
+        }
+    }
 }
 
 /// A rule, or what stands below `And`, `Or` or `Not`. Only the rule itself leads somewhere.
@@ -134,10 +168,13 @@ fn test(
     fields.require(reader, &["Variable"]);
     let variable = fields.path(reader, "Variable");
     match comparison {
-        Ok(comparison) => Some(Condition::Test(Test {
-            variable: variable?,
-            comparison,
-        })),
+        Ok(comparison) => {
+            reader.refer(comparison.variable());
+            Some(Condition::Test(Test {
+                variable: variable?,
+                comparison,
+            }))
+        }
         Err(why) => {
             reader.schema(&fields.at(name), why);
             None

@@ -3,7 +3,7 @@
 use super::fields::{Fields, looks_like_expression};
 use super::reader::{Reader, shared};
 use super::scope::Scope;
-use crate::model::{Fail, StateKind, Text};
+use crate::model::{Fail, QueryLanguage, StateKind, Text};
 
 const FIELDS: &[&str] = &[
     "Type",
@@ -35,8 +35,11 @@ fn text(reader: &mut Reader, fields: &Fields<'_>, given: &str, looked_up: &str) 
     if fields.has(looked_up) {
         return fields.expression(reader, looked_up).map(Text::Expression);
     }
+    if fields.is_jsonata(reader, given) {
+        return fields.jsonata(reader, given).map(Text::Jsonata);
+    }
     let text = fields.string(reader, given)?;
-    if looks_like_expression(text) {
+    if reader.language == QueryLanguage::JsonPath && looks_like_expression(text) {
         reader.warning(
             "NO_PATH",
             &fields.at(given),

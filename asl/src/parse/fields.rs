@@ -4,18 +4,13 @@ use serde_json::{Map, Value};
 
 use super::reader::Reader;
 use crate::intrinsic::Expression;
+use crate::jsonata;
+use crate::model::QueryLanguage;
 use crate::path::{Path, ReferencePath};
 use crate::template::Template;
 
 /// The greatest number of seconds that AWS takes (over three years).
 pub(super) const SECONDS_MAX: u64 = 99_999_999;
-
-/// The language of a state's expressions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum QueryLanguage {
-    Jsonpath,
-    Jsonata,
-}
 
 /// An object of the definition with its place.
 pub(super) struct Fields<'v> {
@@ -194,7 +189,10 @@ impl<'v> Fields<'v> {
     pub(super) fn path(&self, reader: &mut Reader, name: &str) -> Option<Path> {
         let text = self.string(reader, name)?;
         match Path::parse(text) {
-            Ok(path) => Some(path),
+            Ok(path) => {
+                reader.refer(path.variable());
+                Some(path)
+            }
             Err(why) => {
                 let message = format!("The value for the field '{name}' must be a valid JSONPath");
                 reader.schema_hint(&self.at(name), message, sentence(&why));
@@ -220,11 +218,60 @@ impl<'v> Fields<'v> {
     pub(super) fn expression(&self, reader: &mut Reader, name: &str) -> Option<Expression> {
         let text = self.string(reader, name)?;
         match Expression::parse(text, name) {
-            Ok(expression) => Some(expression),
+            Ok(expression) => {
+                reader.refer(expression.variables());
+                Some(expression)
+            }
             Err(why) => {
                 reader.schema_hint(&self.at(name), not_an_expression(name), sentence(&why));
                 None
             }
+        }
+    }
+
+    /// A payload template of a state with JSONata.
+    pub(super) fn jsonata_template(&self, reader: &mut Reader, name: &str) -> Option<Template> {
+        let value = self.get(name)?;
+        // AWS names the field by its place below the state: `Choices[0]/Condition`.
+        match Template::parse_jsonata(value, &reader.place_in_state(&self.at(name))) {
+            Ok(template) => {
+                reader.refer(template.variables());
+                Some(template)
+            }
+            Err(faults) => {
+                for fault in faults {
+                    let place = format!("{}{}", self.at(name), fault.pointer);
+                    not_jsonata(reader, &place, &fault.field, &fault.why);
+                }
+                None
+            }
+        }
+    }
+
+    /// The expression that the field is, where the state has JSONata and it is one.
+    pub(super) fn jsonata(&self, reader: &mut Reader, name: &str) -> Option<jsonata::Expression> {
+        let text = self.jsonata_text(reader, name)?;
+        match jsonata::Expression::parse(text, &reader.place_in_state(&self.at(name))) {
+            Ok(expression) => {
+                reader.refer(expression.names());
+                Some(expression)
+            }
+            Err(why) => {
+                not_jsonata(reader, &self.at(name), text, &why);
+                None
+            }
+        }
+    }
+
+    /// Whether [`Fields::jsonata`] would read the field.
+    pub(super) fn is_jsonata(&self, reader: &Reader, name: &str) -> bool {
+        self.jsonata_text(reader, name).is_some()
+    }
+
+    fn jsonata_text(&self, reader: &Reader, name: &str) -> Option<&'v str> {
+        match reader.language {
+            QueryLanguage::Jsonata => self.get(name)?.as_str().and_then(jsonata::between_braces),
+            QueryLanguage::JsonPath => None,
         }
     }
 
@@ -234,7 +281,10 @@ impl<'v> Fields<'v> {
         let pointer = self.at(name);
         warn_no_dollar(reader, value, &pointer);
         match Template::parse(value) {
-            Ok(template) => Some(template),
+            Ok(template) => {
+                reader.refer(template.variables());
+                Some(template)
+            }
             Err(faults) => {
                 for fault in faults {
                     let place = format!("{pointer}{}", fault.pointer);
@@ -249,19 +299,25 @@ impl<'v> Fields<'v> {
         }
     }
 
-    pub(super) fn query_language(&self, reader: &mut Reader) -> QueryLanguage {
-        match self.string(reader, "QueryLanguage") {
-            None | Some("JSONPath") => QueryLanguage::Jsonpath,
-            Some("JSONata") => QueryLanguage::Jsonata,
-            Some(_) => {
+    /// `QueryLanguage`, if it is there.
+    pub(super) fn query_language(&self, reader: &mut Reader) -> Option<QueryLanguage> {
+        match self.string(reader, "QueryLanguage")? {
+            "JSONPath" => Some(QueryLanguage::JsonPath),
+            "JSONata" => Some(QueryLanguage::Jsonata),
+            _ => {
                 reader.schema(
                     &self.at("QueryLanguage"),
                     "Value is not one of: [JSONPath, JSONata]",
                 );
-                QueryLanguage::Jsonpath
+                None
             }
         }
     }
+}
+
+fn not_jsonata(reader: &mut Reader, place: &str, text: &str, why: &str) {
+    let message = format!("The value '{text}' is not a valid JSONata expression");
+    reader.schema_hint(place, message, sentence(why));
 }
 
 fn not_an_expression(field: &str) -> String {

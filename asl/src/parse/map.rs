@@ -4,7 +4,7 @@ use super::fields::Fields;
 use super::reader::Reader;
 use super::scope::{self, Scope};
 use super::{recovery, task};
-use crate::model::{Concurrency, Map, StateKind};
+use crate::model::{Concurrency, Items, Map, QueryLanguage, StateKind};
 use crate::path::Path;
 
 const FIELDS: &[&str] = &[
@@ -51,7 +51,6 @@ pub(super) fn read(
 ) -> Option<StateKind> {
     let known: Vec<&str> = FIELDS.iter().chain(DISTRIBUTED).copied().collect();
     fields.only(reader, &known);
-    super::state::refuse_other_language(reader, fields, &["Items"]);
     for name in DISTRIBUTED.iter().filter(|name| fields.has(name)) {
         reader.not_supported(
             &fields.at(name),
@@ -66,15 +65,19 @@ pub(super) fn read(
     } else {
         "Parameters"
     };
-    let item_selector = fields.template(reader, selector);
-    let items = match fields.has("ItemsPath") {
-        true => fields.path(reader, "ItemsPath"),
-        false => Some(Path::root()),
+    let item_selector = match reader.language {
+        QueryLanguage::JsonPath => fields.template(reader, selector),
+        QueryLanguage::Jsonata => fields.jsonata_template(reader, "ItemSelector"),
     };
+    let items = items(reader, fields);
     let max_concurrency = if fields.has("MaxConcurrencyPath") {
         fields
             .reference(reader, "MaxConcurrencyPath")
             .map(Concurrency::Path)
+    } else if fields.is_jsonata(reader, "MaxConcurrency") {
+        fields
+            .jsonata(reader, "MaxConcurrency")
+            .map(Concurrency::Jsonata)
     } else {
         let given = fields
             .integer(reader, "MaxConcurrency", 0, u64::from(u32::MAX))
@@ -93,6 +96,28 @@ pub(super) fn read(
         recovery,
         next,
     })))
+}
+
+fn items(reader: &mut Reader, fields: &Fields<'_>) -> Option<Items> {
+    match (reader.language, fields.get("Items")) {
+        (QueryLanguage::JsonPath, _) if fields.has("ItemsPath") => {
+            fields.path(reader, "ItemsPath").map(Items::Path)
+        }
+        (QueryLanguage::JsonPath, _) => Some(Items::Path(Path::root())),
+        (QueryLanguage::Jsonata, None) => Some(Items::Input),
+        (QueryLanguage::Jsonata, Some(value)) => {
+            if !value.is_array() && !fields.is_jsonata(reader, "Items") {
+                reader.schema(
+                    &fields.at("Items"),
+                    "Expected value of type Array or a JSONata expression",
+                );
+                return None;
+            }
+            fields
+                .jsonata_template(reader, "Items")
+                .map(Items::Template)
+        }
+    }
 }
 
 /// `ItemProcessor`, or `Iterator` as it was called before.

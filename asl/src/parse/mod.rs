@@ -102,11 +102,8 @@ fn read(text: &str, mut reader: Reader) -> Parsed {
     fields.string(&mut reader, "Version");
     let comment = fields.string(&mut reader, "Comment").map(str::to_owned);
     let timeout_seconds = fields.integer(&mut reader, "TimeoutSeconds", 1, fields::SECONDS_MAX);
-    if fields.query_language(&mut reader) == fields::QueryLanguage::Jsonata {
-        if !scope::report_jsonata_faults(&mut reader, &fields) {
-            reader.not_supported("/QueryLanguage", "the query language JSONata");
-        }
-        return reader.finish(None);
+    if let Some(language) = fields.query_language(&mut reader) {
+        reader.top_language = language;
     }
     let start_at = scope::read(&mut reader, &fields);
     let machine = start_at.map(|start_at| (comment, start_at, timeout_seconds));

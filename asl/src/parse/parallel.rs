@@ -3,7 +3,7 @@
 use super::fields::Fields;
 use super::reader::Reader;
 use super::scope::{self, Scope};
-use super::{recovery, task};
+use super::{recovery, state, task};
 use crate::model::{Parallel, StateKind};
 
 const FIELDS: &[&str] = &[
@@ -34,7 +34,7 @@ pub(super) fn read(
     fields.only(reader, FIELDS);
     fields.require(reader, &["Branches"]);
     let next = scope.next(reader, fields);
-    let parameters = fields.template(reader, "Parameters");
+    let parameters = state::arguments(reader, fields);
     let result = task::result_flow(reader, fields);
     let recovery = recovery::read(reader, scope, fields);
     let values = fields.array(reader, "Branches")?;

@@ -1,11 +1,11 @@
 //! What a run over a definition collects: diagnostics and states.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::{NOT_SUPPORTED_YET, Parsed};
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::model::{State, StateId, StateMachine};
+use crate::model::{QueryLanguage, State, StateId, StateMachine};
 
 const SCHEMA: &str = "SCHEMA_VALIDATION_FAILED";
 
@@ -13,12 +13,22 @@ const SCHEMA: &str = "SCHEMA_VALIDATION_FAILED";
 pub(super) struct Reader {
     /// Whether the machine is an Express one.
     pub(super) express: bool,
+    /// `QueryLanguage` of the whole definition.
+    pub(super) top_language: QueryLanguage,
+    /// The query language of the state that is being read.
+    pub(super) language: QueryLanguage,
+    /// Where that state stands, and the variables that it has been seen to read.
+    state: (String, BTreeSet<String>),
     diagnostics: Vec<Diagnostic>,
     /// What the graph as a whole lacks. A state that could not be read leaves holes in the graph,
     /// so this counts only if every state could be.
     graph: Vec<Diagnostic>,
     /// A place per state; it is filled when the state has been read.
     states: Vec<Option<State>>,
+    /// The variables that are assigned, each with its place, in the order of the text.
+    assigned: Vec<(String, String)>,
+    /// What the scopes that have been read assign, as places in `assigned`, by depth of nesting.
+    pub(super) scopes: Vec<Vec<(usize, usize)>>,
     /// Where each name was seen first.
     names: HashMap<String, String>,
 }
@@ -27,11 +37,84 @@ impl Reader {
     pub(super) fn new(express: bool) -> Reader {
         Reader {
             express,
+            top_language: QueryLanguage::JsonPath,
+            language: QueryLanguage::JsonPath,
+            state: (String::new(), BTreeSet::new()),
             diagnostics: Vec::new(),
             graph: Vec::new(),
             states: Vec::new(),
+            assigned: Vec::new(),
+            scopes: vec![Vec::new()],
             names: HashMap::new(),
         }
+    }
+
+    /// Begins with another state, inside of the one that is being read or beside it; what this gives
+    /// is to be handed back to [`Reader::leave_state`].
+    pub(super) fn enter_state(
+        &mut self,
+        pointer: &str,
+        language: QueryLanguage,
+    ) -> (QueryLanguage, (String, BTreeSet<String>)) {
+        let outer = std::mem::replace(&mut self.state, (pointer.to_owned(), BTreeSet::new()));
+        (std::mem::replace(&mut self.language, language), outer)
+    }
+
+    /// Ends with a state: the variables that it reads.
+    pub(super) fn leave_state(
+        &mut self,
+        (language, outer): (QueryLanguage, (String, BTreeSet<String>)),
+    ) -> Vec<Arc<str>> {
+        self.language = language;
+        let (_, names) = std::mem::replace(&mut self.state, outer);
+        names.iter().map(|name| shared(name)).collect()
+    }
+
+    /// Notes that the state reads these variables.
+    pub(super) fn refer<'n>(&mut self, names: impl IntoIterator<Item = &'n str>) {
+        let names = names.into_iter().filter(|name| *name != "states");
+        self.state.1.extend(names.map(str::to_owned));
+    }
+
+    /// Notes that a state of the scope assigns the variable `name`, at `pointer`.
+    pub(super) fn assigns(&mut self, name: &str, pointer: &str) {
+        self.assigned.push((name.to_owned(), pointer.to_owned()));
+    }
+
+    /// How many assignments have been seen: to be kept while a scope is read.
+    pub(super) fn assignments(&self) -> usize {
+        self.assigned.len()
+    }
+
+    /// Reports what the scopes inside of a state assign although the scope around it does: a
+    /// variable has one owner. `inner` are the assignments inside of its states, each as from where
+    /// to where; all others since `from` are the scope's own.
+    pub(super) fn report_outer_variables(&mut self, from: usize, inner: &[(usize, usize)]) {
+        let is_inner = |at: usize| inner.iter().any(|(from, to)| (*from..*to).contains(&at));
+        let own: HashSet<&str> = (from..self.assigned.len())
+            .filter(|at| !is_inner(*at))
+            .map(|at| self.assigned[at].0.as_str())
+            .collect();
+        let clashing: Vec<(String, String)> = (from..self.assigned.len())
+            .filter(|at| is_inner(*at) && own.contains(self.assigned[*at].0.as_str()))
+            .map(|at| self.assigned[at].clone())
+            .collect();
+        for (name, pointer) in clashing {
+            self.error(
+                SCHEMA,
+                &pointer,
+                format!("Variable '{name}' is assigned in an outer scope"),
+                Some("Give the variable of the inner scope another name.".to_owned()),
+            );
+        }
+    }
+
+    /// A place as the state sees it: without the way to the state.
+    pub(super) fn place_in_state(&self, pointer: &str) -> String {
+        let inside = pointer
+            .strip_prefix(self.state.0.as_str())
+            .unwrap_or(pointer);
+        inside.trim_start_matches('/').to_owned()
     }
 
     /// `SCHEMA_VALIDATION_FAILED` at `pointer`; the empty pointer is the definition itself.

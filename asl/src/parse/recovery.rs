@@ -131,6 +131,8 @@ fn catcher(reader: &mut Reader, scope: &mut Scope<'_>, fields: &Fields<'_>) -> C
     Catcher {
         errors,
         result_path: fields.result_path(reader),
+        assign: state::assign(reader, fields),
+        output: state::output(reader, fields),
         next: scope.target(reader, fields, "Next"),
     }
 }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use super::fields::Fields;
 use super::reader::Reader;
-use super::{state, task};
+use super::state;
 use crate::model::{Next, StateId};
 
 /// The longest name of a state, in characters (AWS).
@@ -48,12 +48,22 @@ pub(super) fn read(reader: &mut Reader, fields: &Fields<'_>) -> Option<StateId> 
         scope.names.insert(name, id);
     }
     let start = start_at.and_then(|name| scope.find(reader, name, &fields.at("StartAt")));
+    let from = reader.assignments();
+    reader.scopes.push(Vec::new());
     for (name, value) in states.entries() {
         scope.current = scope.names[name.as_str()];
         if let Some(state) = state::read(reader, &mut scope, name, value, &states.at(name)) {
             reader.fill(scope.current, state);
         }
     }
+    let inner = reader.scopes.pop().expect("a scope is left once");
+    reader.report_outer_variables(from, &inner);
+    let read = (from, reader.assignments());
+    let around = reader
+        .scopes
+        .last_mut()
+        .expect("the first one is never left");
+    around.push(read);
     if scope.terminal {
         scope.report_unreachable(reader, &states, start);
     } else {
@@ -151,54 +161,4 @@ impl Scope<'_> {
             }
         }
     }
-}
-
-/// Reports what AWS refuses in a machine that is JSONata as a whole, as far as this version knows it;
-/// whether there was any.
-pub(super) fn report_jsonata_faults(reader: &mut Reader, fields: &Fields<'_>) -> bool {
-    let Some(states) = fields
-        .get("States")
-        .and_then(|states| Fields::of(reader, states, &fields.at("States")))
-    else {
-        return false;
-    };
-    let mut found = false;
-    for (name, value) in states.entries() {
-        let Some(state) = Fields::of(reader, value, &states.at(name)) else {
-            continue;
-        };
-        if state
-            .get("QueryLanguage")
-            .is_some_and(|language| language == "JSONPath")
-        {
-            found = true;
-            reader.schema(
-                &state.pointer,
-                "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine",
-            );
-        }
-        found |= task::report_missing_role(reader, &state);
-        for inner in ["ItemProcessor", "Iterator"] {
-            if let Some(inner) = state
-                .get(inner)
-                .and_then(|value| Fields::of(reader, value, &state.at(inner)))
-            {
-                found |= report_jsonata_faults(reader, &inner);
-            }
-        }
-        for (at, branch) in state
-            .get("Branches")
-            .and_then(|b| b.as_array())
-            .into_iter()
-            .flatten()
-            .enumerate()
-        {
-            if let Some(branch) =
-                Fields::of(reader, branch, &format!("{}/Branches[{at}]", state.pointer))
-            {
-                found |= report_jsonata_faults(reader, &branch);
-            }
-        }
-    }
-    found
 }

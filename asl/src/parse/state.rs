@@ -2,12 +2,16 @@
 
 use serde_json::Value;
 
-use super::fields::{Fields, QueryLanguage};
+use super::fields::Fields;
 use super::reader::{Reader, shared};
 use super::scope::Scope;
 use super::{choice, fail, map, parallel, pass, succeed, task, wait};
-use crate::model::State;
+use crate::model::{QueryLanguage, State};
 use crate::path::Path;
+use crate::template::Template;
+
+/// The longest name of a variable, in characters (AWS).
+const VARIABLE_NAME_MAX: usize = 80;
 
 const TYPES: &str = "[Task, Pass, Wait, Choice, Succeed, Fail, Parallel, Map]";
 
@@ -25,20 +29,47 @@ pub(super) fn read(
     }
     let kind = fields.string(reader, "Type")?;
     fields.string(reader, "Comment");
-    if fields.query_language(reader) == QueryLanguage::Jsonata {
-        reader.not_supported(&fields.at("QueryLanguage"), "the query language JSONata");
-        return None;
+    let own = fields.query_language(reader);
+    if reader.top_language == QueryLanguage::Jsonata && own == Some(QueryLanguage::JsonPath) {
+        reader.schema(
+            pointer,
+            "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine",
+        );
     }
-    refuse_other_language(reader, &fields, &["Arguments", "Output"]);
+    let query_language = own.unwrap_or(reader.top_language);
+    let outer = reader.enter_state(pointer, query_language);
+    let state = read_in_language(reader, scope, kind, &fields);
+    let variable_references = reader.leave_state(outer);
+    Some(State {
+        name: shared(name),
+        query_language,
+        variable_references,
+        ..state?
+    })
+}
+
+fn read_in_language(
+    reader: &mut Reader,
+    scope: &mut Scope<'_>,
+    kind: &str,
+    fields: &Fields<'_>,
+) -> Option<State> {
+    refuse_other_language(reader, fields, &["Arguments", "Output", "Items"]);
+    if !matches!(kind, "Task" | "Parallel") && reader.language == QueryLanguage::Jsonata {
+        refuse(reader, fields, &["Arguments"]);
+    }
+    if kind == "Fail" {
+        refuse(reader, fields, &["Assign", "Output"]);
+    }
     let kind = match kind {
-        "Task" => task::read(reader, scope, &fields),
-        "Pass" => pass::read(reader, scope, &fields),
-        "Wait" => wait::read(reader, scope, &fields),
-        "Choice" => choice::read(reader, scope, &fields),
-        "Succeed" => succeed::read(reader, scope, &fields),
-        "Fail" => fail::read(reader, scope, &fields),
-        "Parallel" => parallel::read(reader, scope, &fields),
-        "Map" => map::read(reader, scope, &fields),
+        "Task" => task::read(reader, scope, fields),
+        "Pass" => pass::read(reader, scope, fields),
+        "Wait" => wait::read(reader, scope, fields),
+        "Choice" => choice::read(reader, scope, fields),
+        "Succeed" => succeed::read(reader, scope, fields),
+        "Fail" => fail::read(reader, scope, fields),
+        "Parallel" => parallel::read(reader, scope, fields),
+        "Map" => map::read(reader, scope, fields),
         other => {
             let near = TYPES
                 .trim_matches(['[', ']'])
@@ -54,29 +85,108 @@ pub(super) fn read(
             None
         }
     }?;
+    let output_path = match fields.has("OutputPath") {
+        true => fields.document_path(reader, "OutputPath"),
+        false => Some(Path::root()),
+    };
     Some(State {
-        name: shared(name),
+        name: shared(""),
         input_path: fields.document_path(reader, "InputPath"),
-        output_path: match fields.has("OutputPath") {
-            true => fields.document_path(reader, "OutputPath"),
-            false => Some(Path::root()),
-        },
+        output_path,
+        query_language: reader.language,
+        output: output(reader, fields),
+        assign: assign(reader, fields),
+        variable_references: Vec::new(),
         kind,
     })
 }
 
-/// Fields that only JSONata has, and workflow variables, which come with it.
+/// Fields that only JSONPath has.
+const JSONPATH: &[&str] = &[
+    "InputPath",
+    "OutputPath",
+    "Parameters",
+    "Result",
+    "ResultPath",
+    "ResultSelector",
+    "ItemsPath",
+    "SecondsPath",
+    "TimestampPath",
+    "TimeoutSecondsPath",
+    "HeartbeatSecondsPath",
+    "ErrorPath",
+    "CausePath",
+    "MaxConcurrencyPath",
+    "ToleratedFailureCountPath",
+    "ToleratedFailurePercentagePath",
+    "Variable",
+];
+
+/// Fields that the state's language does not have; `jsonata` are those of the object that only
+/// JSONata has.
 pub(super) fn refuse_other_language(reader: &mut Reader, fields: &Fields<'_>, jsonata: &[&str]) {
-    for name in jsonata.iter().filter(|name| fields.has(name)) {
+    let (own, other, names) = match reader.language {
+        QueryLanguage::JsonPath => ("JSONPath", "JSONata", jsonata),
+        QueryLanguage::Jsonata => ("JSONata", "JSONPath", JSONPATH),
+    };
+    for name in names.iter().filter(|name| fields.has(name)) {
         reader.schema(
             &fields.pointer,
             format!(
-                "The QueryLanguage is set to 'JSONPath', but field '{name}' is only supported for the 'JSONata' \
+                "The QueryLanguage is set to '{own}', but field '{name}' is only supported for the '{other}' \
                  QueryLanguage"
             ),
         );
     }
-    if fields.has("Assign") {
-        reader.not_supported(&fields.at("Assign"), "workflow variables");
+}
+
+fn refuse(reader: &mut Reader, fields: &Fields<'_>, names: &[&str]) {
+    for name in names.iter().filter(|name| fields.has(name)) {
+        reader.schema(&fields.pointer, format!("Field '{name}' is not supported"));
+    }
+}
+
+/// `Output`, of a state, a Choice rule or a Catch.
+pub(super) fn output(reader: &mut Reader, fields: &Fields<'_>) -> Option<Template> {
+    match reader.language {
+        QueryLanguage::Jsonata => fields.jsonata_template(reader, "Output"),
+        QueryLanguage::JsonPath => None,
+    }
+}
+
+/// `Arguments`, or `Parameters` as JSONPath calls it.
+pub(super) fn arguments(reader: &mut Reader, fields: &Fields<'_>) -> Option<Template> {
+    match reader.language {
+        QueryLanguage::Jsonata => fields.jsonata_template(reader, "Arguments"),
+        QueryLanguage::JsonPath => fields.template(reader, "Parameters"),
+    }
+}
+
+/// `Assign`, of a state, a Choice rule or a Catch.
+pub(super) fn assign(reader: &mut Reader, fields: &Fields<'_>) -> Option<Template> {
+    let assigned = Fields::of(reader, fields.get("Assign")?, &fields.at("Assign"))?;
+    for (name, _) in assigned.entries() {
+        let name = match reader.language {
+            QueryLanguage::JsonPath => name.strip_suffix(".$").unwrap_or(name),
+            QueryLanguage::Jsonata => name,
+        };
+        let mut chars = name.chars();
+        let starts = chars.next().is_some_and(|c| c.is_alphabetic() || c == '_');
+        let rest = chars.all(|c| c.is_alphanumeric() || c == '_');
+        if !(starts && rest) || name.chars().count() > VARIABLE_NAME_MAX || name == "states" {
+            reader.schema_hint(
+                &assigned.pointer,
+                format!("'{name}' is not a valid variable name"),
+                format!(
+                    "A name has letters, digits and underscores, at most {VARIABLE_NAME_MAX}, does not \
+                     start with a digit, and is not 'states'."
+                ),
+            );
+        }
+        reader.assigns(name, &assigned.pointer);
+    }
+    match reader.language {
+        QueryLanguage::Jsonata => fields.jsonata_template(reader, "Assign"),
+        QueryLanguage::JsonPath => fields.template(reader, "Assign"),
     }
 }

@@ -3,8 +3,8 @@
 use super::fields::{Fields, SECONDS_MAX};
 use super::reader::Reader;
 use super::scope::Scope;
-use super::{recovery, resource};
-use crate::model::{Pattern, Resource, ResultFlow, Seconds, StateKind, Task};
+use super::{recovery, resource, state};
+use crate::model::{Pattern, QueryLanguage, Resource, ResultFlow, Seconds, StateKind, Task};
 
 const FIELDS: &[&str] = &[
     "Type",
@@ -40,7 +40,7 @@ pub(super) fn read(
     let resource = fields
         .string(reader, "Resource")
         .and_then(|arn| resource::read(reader, fields, arn));
-    let parameters = fields.template(reader, "Parameters");
+    let parameters = state::arguments(reader, fields);
     let timeout = seconds(reader, fields, "TimeoutSeconds", "TimeoutSecondsPath");
     let heartbeat = seconds(reader, fields, "HeartbeatSeconds", "HeartbeatSecondsPath");
     credentials(reader, fields);
@@ -103,6 +103,9 @@ fn seconds(
     if fields.has(looked_up) {
         return fields.reference(reader, looked_up).map(Seconds::Path);
     }
+    if fields.is_jsonata(reader, given) {
+        return fields.jsonata(reader, given).map(Seconds::Jsonata);
+    }
     fields
         .integer(reader, given, 1, SECONDS_MAX)
         .map(Seconds::Fixed)
@@ -113,7 +116,10 @@ fn credentials(reader: &mut Reader, fields: &Fields<'_>) {
     if !fields.has("Credentials") || report_missing_role(reader, fields) {
         return;
     }
-    fields.template(reader, "Credentials");
+    match reader.language {
+        QueryLanguage::JsonPath => drop(fields.template(reader, "Credentials")),
+        QueryLanguage::Jsonata => drop(fields.jsonata_template(reader, "Credentials")),
+    }
     reader.warning(
         "CREDENTIALS_NOT_USED",
         &fields.at("Credentials"),

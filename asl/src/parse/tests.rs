@@ -198,11 +198,17 @@ fn a_fault_names_its_code_and_place() {
         (with(json!({"Type": "Map", "Next": "Done"})), "SCHEMA_VALIDATION_FAILED", "/States/S"),
         (with(json!({"Type": "Map", "ItemProcessor": {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}, "Next": "Done"})), "DUPLICATE_STATE_NAME", "/States/S/ItemProcessor/States/Done"),
         (json!({"StartAt": "a".repeat(81), "States": {"a".repeat(81): {"Type": "Succeed"}}}).to_string(), "INVALID_STATE_NAME", ""),
+        (json!({"StartAt": "S", "QueryLanguage": "JSONata", "States": {"S": {"Type": "Succeed", "QueryLanguage": "JSONPath"}}}).to_string(), "SCHEMA_VALIDATION_FAILED", "/States/S"),
+        (with(json!({"Type": "Pass", "QueryLanguage": "JSONata", "Parameters": {}, "Next": "Done"})), "SCHEMA_VALIDATION_FAILED", "/States/S"),
+        (with(json!({"Type": "Pass", "QueryLanguage": "JSONata", "Arguments": {}, "Next": "Done"})), "SCHEMA_VALIDATION_FAILED", "/States/S"),
+        (with(json!({"Type": "Pass", "QueryLanguage": "JSONata", "Output": {"a": ["{% 1 + %}"]}, "Next": "Done"})), "SCHEMA_VALIDATION_FAILED", "/States/S/Output/a[0]"),
+        (with(json!({"Type": "Choice", "QueryLanguage": "JSONata", "Choices": [{"Condition": "true", "Next": "Done"}]})), "SCHEMA_VALIDATION_FAILED", "/States/S/Choices[0]/Condition"),
+        (with(json!({"Type": "Choice", "QueryLanguage": "JSONata", "Choices": [{"Variable": "$.a", "IsNull": true, "Next": "Done"}]})), "SCHEMA_VALIDATION_FAILED", "/States/S/Choices[0]"),
+        (with(json!({"Type": "Pass", "Assign": {"1a": 1}, "Next": "Done"})), "SCHEMA_VALIDATION_FAILED", "/States/S/Assign"),
+        (with(json!({"Type": "Pass", "Assign": {"states": 1}, "Next": "Done"})), "SCHEMA_VALIDATION_FAILED", "/States/S/Assign"),
+        (with(json!({"Type": "Pass", "ResultPath": "$a", "Next": "Done"})), "SCHEMA_VALIDATION_FAILED", "/States/S/ResultPath"),
+        (with(json!({"Type": "Map", "Assign": {"a": 1}, "Next": "Done", "ItemProcessor": {"StartAt": "A", "States": {"A": {"Type": "Pass", "Assign": {"a": 1}, "End": true}}}})), "SCHEMA_VALIDATION_FAILED", "/States/S/ItemProcessor/States/A/Assign"),
         // What AWS runs and this version does not.
-        (json!({"StartAt": "S", "QueryLanguage": "JSONata", "States": {"S": {"Type": "Succeed"}}}).to_string(), "NOT_SUPPORTED_YET", "/QueryLanguage"),
-        (with(json!({"Type": "Pass", "QueryLanguage": "JSONata", "Next": "Done"})), "NOT_SUPPORTED_YET", "/States/S/QueryLanguage"),
-        (with(json!({"Type": "Pass", "Assign": {"a": 1}, "Next": "Done"})), "NOT_SUPPORTED_YET", "/States/S/Assign"),
-        (task("Catch", json!([{"ErrorEquals": ["A"], "Assign": {}, "Next": "Done"}])), "NOT_SUPPORTED_YET", "/States/S/Catch[0]/Assign"),
         (with(json!({"Type": "Map", "ItemReader": {}, "ItemProcessor": {"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}, "Next": "Done"})), "NOT_SUPPORTED_YET", "/States/S/ItemReader"),
         (with(json!({"Type": "Map", "ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED"}, "StartAt": "A", "States": {"A": {"Type": "Succeed"}}}, "Next": "Done"})), "NOT_SUPPORTED_YET", "/States/S/ItemProcessor/ProcessorConfig/Mode"),
     ] {
@@ -500,5 +506,67 @@ fn no_expression_is_too_odd() {
     assert!(
         compiled > 2_000,
         "the changes are small enough that some still compile: {compiled}"
+    );
+}
+
+/// A variable has one owner; scopes beside each other may use the same names.
+#[test]
+fn a_variable_belongs_to_one_scope() {
+    let inner = |name: &str, below: Value| json!({"StartAt": name, "States": {name: below}});
+    let assigns = |name: &str| json!({"Type": "Pass", "Assign": {name: 1}, "End": true});
+    let branches = |outer: &str| {
+        with(
+            json!({"Type": "Parallel", "Assign": {outer: 1}, "Next": "Done", "Branches": [
+                inner("A", assigns("x")),
+                inner("B", json!({"Type": "Parallel", "End": true, "Branches": [inner("C", assigns("x")), inner("D", assigns("x"))]})),
+            ]}),
+        )
+    };
+    assert_eq!(errors(&branches("y")), "");
+    let places: Vec<String> = parse(&branches("x"))
+        .diagnostics
+        .iter()
+        .map(|d| d.pointer.clone())
+        .collect();
+    let branches = "/States/S/Branches";
+    assert_eq!(
+        places,
+        [
+            format!("{branches}[0]/States/A/Assign"),
+            format!("{branches}[1]/States/B/Branches[0]/States/C/Assign"),
+            format!("{branches}[1]/States/B/Branches[1]/States/D/Assign"),
+        ]
+    );
+}
+
+/// Recorded: `test_base_variable_references_in_assign_templates`.
+#[test]
+fn a_state_says_which_variables_it_reads() {
+    let text = json!({"StartAt": "A", "States": {
+        "A": {"Type": "Pass", "Assign": {"a": 1}, "Parameters": {"b": "$bucket"}, "Next": "M"},
+        "M": {"Type": "Map", "ItemsPath": "$items", "MaxConcurrencyPath": "$most", "Next": "F", "ItemProcessor":
+            {"StartAt": "P", "States": {"P": {"Type": "Pass", "Parameters": {"x.$": "States.Format('{}', $q)"}, "End": true}}}},
+        "F": {"Type": "Choice", "QueryLanguage": "JSONata", "Default": "E", "Choices":
+            [{"Condition": "{% $c = $states.input.x %}", "Output": "{% $o %}", "Next": "E"}]},
+        "E": {"Type": "Fail", "CausePath": "$cause", "ErrorPath": "$error"}
+    }});
+    let machine = machine(&text.to_string());
+    let found: Vec<(&str, Vec<&str>)> = machine
+        .states
+        .iter()
+        .map(|state| {
+            let names = state.variable_references.iter().map(|name| &**name);
+            (&*state.name, names.collect())
+        })
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("A", vec![]),
+            ("M", vec!["items", "most"]),
+            ("F", vec!["c", "o"]),
+            ("E", vec!["cause", "error"]),
+            ("P", vec!["q"]),
+        ]
     );
 }

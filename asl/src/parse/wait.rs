@@ -34,7 +34,11 @@ pub(super) fn read(
         reader,
         &["Seconds", "SecondsPath", "Timestamp", "TimestampPath"],
     );
-    let until = if fields.has("Seconds") {
+    let until = if fields.is_jsonata(reader, "Seconds") {
+        WaitUntil::SecondsJsonata(fields.jsonata(reader, "Seconds")?)
+    } else if fields.is_jsonata(reader, "Timestamp") {
+        WaitUntil::TimestampJsonata(fields.jsonata(reader, "Timestamp")?)
+    } else if fields.has("Seconds") {
         WaitUntil::Seconds(fields.integer(reader, "Seconds", 0, SECONDS_MAX)?)
     } else if fields.has("SecondsPath") {
         WaitUntil::SecondsPath(fields.reference(reader, "SecondsPath")?)

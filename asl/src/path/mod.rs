@@ -37,11 +37,21 @@ pub struct Path(Arc<Compiled>);
 struct Compiled {
     /// As written.
     text: Box<str>,
-    /// Whether it starts with `$$`.
-    context: bool,
+    root: Root,
     /// Whether it can select one place only.
     definite: bool,
     tokens: Vec<Token>,
+}
+
+/// What a path starts at.
+#[derive(Debug)]
+enum Root {
+    /// `$`.
+    Input,
+    /// `$$`.
+    Context,
+    /// `$name`.
+    Variable(Box<str>),
 }
 
 impl Path {
@@ -50,10 +60,10 @@ impl Path {
     /// # Errors
     /// A sentence that says what is wrong with it.
     pub fn parse(text: &str) -> Result<Path, String> {
-        let (context, rest) = match text.strip_prefix("$$") {
-            Some(rest) => (true, rest),
+        let (root, rest) = match text.strip_prefix("$$") {
+            Some(rest) => (Root::Context, rest),
             None => match text.strip_prefix('$') {
-                Some(rest) => (false, rest),
+                Some(rest) => parse::root(rest),
                 None => {
                     return Err(
                         "a path starts with '$', or with '$$' for the context object".to_owned(),
@@ -65,7 +75,7 @@ impl Path {
         let definite = parse::definite(&tokens);
         Ok(Path(Arc::new(Compiled {
             text: text.into(),
-            context,
+            root,
             definite,
             tokens,
         })))
@@ -75,7 +85,7 @@ impl Path {
     pub fn root() -> Path {
         Path(Arc::new(Compiled {
             text: "$".into(),
-            context: false,
+            root: Root::Input,
             definite: true,
             tokens: Vec::new(),
         }))
@@ -83,12 +93,20 @@ impl Path {
 
     /// Whether it is `$`, so that a caller may pass its input on unchanged.
     pub fn is_root(&self) -> bool {
-        !self.0.context && self.0.tokens.is_empty()
+        matches!(self.0.root, Root::Input) && self.0.tokens.is_empty()
     }
 
     /// Whether it reads the context object.
     pub fn is_context(&self) -> bool {
-        self.0.context
+        matches!(self.0.root, Root::Context)
+    }
+
+    /// The workflow variable that it reads, if it reads one.
+    pub fn variable(&self) -> Option<&str> {
+        match &self.0.root {
+            Root::Variable(name) => Some(name),
+            Root::Input | Root::Context => None,
+        }
     }
 
     /// Whether it can select one place only, so that its result is a value and not a list of matches.
@@ -120,10 +138,13 @@ impl Path {
     /// # Errors
     /// Why nothing was found, in Jayway's words.
     pub fn find<'a>(&self, scope: Scope<'a>) -> Result<Cow<'a, Value>, String> {
-        let document = if self.0.context {
-            scope.context.value()
-        } else {
-            scope.input
+        let document = match &self.0.root {
+            Root::Input => scope.input,
+            Root::Context => scope.context.value(),
+            Root::Variable(name) => scope
+                .variables
+                .get(name)
+                .ok_or_else(|| format!("No value has been assigned to the variable '{name}'"))?,
         };
         evaluate::select(&self.0.tokens, self.0.definite, document, document)
     }

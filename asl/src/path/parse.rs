@@ -7,6 +7,7 @@
 use regex_lite::RegexBuilder;
 use serde_json::Value;
 
+use super::Root;
 use super::filter::{Operand, Operator, Predicate, Query};
 use super::function::{self, Argument, Call};
 use super::token::Token;
@@ -26,14 +27,23 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token>, String> {
     let tokens = cursor.steps()?;
     match cursor.peek() {
         None => Ok(tokens),
-        Some(c) if cursor.at == 0 && (c.is_alphabetic() || c == '_') => Err(format!(
-            "workflow variables ('${text}') are not supported yet by this version"
-        )),
         Some(c) => Err(format!(
             "'{c}' is not expected after '${}'",
             &text[..cursor.at]
         )),
     }
+}
+
+/// What stands behind the first `$`: the name of a variable, or nothing; and the rest.
+pub(super) fn root(text: &str) -> (Root, &str) {
+    let named = text.starts_with(|c: char| c.is_alphabetic() || c == '_');
+    if !named {
+        return (Root::Input, text);
+    }
+    let end = text
+        .find(|c: char| !(c.is_alphanumeric() || c == '_'))
+        .unwrap_or(text.len());
+    (Root::Variable(text[..end].into()), &text[end..])
 }
 
 /// Whether the steps lead to one place at most. A union of names does only at the end.

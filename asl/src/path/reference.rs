@@ -32,6 +32,9 @@ impl ReferencePath {
         if path.is_context() {
             return Err("the context object ('$$') cannot be written to".to_owned());
         }
+        if path.variable().is_some() {
+            return Err("a workflow variable is assigned with 'Assign'".to_owned());
+        }
         let steps: Option<Vec<Step>> = path
             .0
             .tokens

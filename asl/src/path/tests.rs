@@ -271,10 +271,7 @@ fn what_is_no_path_is_refused_with_a_reason() {
         ),
         ("$.a.size2()", "there is no function 'size2()'"),
         ("$.a.length().b", "'.' is not expected after '$.a.length()'"),
-        (
-            "$name.first",
-            "workflow variables ('$name.first') are not supported yet by this version",
-        ),
+        ("$name first", "' ' is not expected after '$'"),
     ] {
         assert_eq!(
             Path::parse(path).map(|_| ()),

@@ -4,6 +4,7 @@ use asl::{Choice, Failure, Next, State};
 
 use crate::decide::{Decider, Stop};
 use crate::event::FrameId;
+use crate::flow::{Leaving, Seen};
 
 pub(crate) fn run(
     decider: &mut Decider<'_>,
@@ -12,19 +13,27 @@ pub(crate) fn run(
     choice: &Choice,
 ) -> Result<(), Stop> {
     let input = decider.input(frame, state.input_path.as_ref())?;
-    let chosen = decider.evaluate(frame, input.value(), None, |scope| {
-        for (rule, next) in &choice.rules {
-            if rule.holds(scope)? {
-                return Ok(*next);
+    let (next, rule) = decider.evaluate(frame, input.value(), Seen::default(), |scope| {
+        for rule in &choice.rules {
+            if rule.rule.holds(scope)? {
+                return Ok((rule.next, Some(rule)));
             }
         }
-        choice.default.ok_or_else(|| {
+        choice.default.map(|next| (next, None)).ok_or_else(|| {
             Failure::new(
                 "States.NoChoiceMatched",
                 "Failed to transition out of the state. The state does not point to a next state.",
             )
         })
     })?;
-    let output = decider.passed_on(frame, state)?;
-    Ok(decider.leave(frame, output, Next::State(chosen))?)
+    // What the state itself says is for its Default.
+    let leaving = match rule {
+        Some(rule) => Leaving {
+            assign: rule.assign.as_ref(),
+            output: rule.output.as_ref(),
+        },
+        None => Leaving::of(state),
+    };
+    let output = decider.passed_on(frame, state, leaving)?;
+    Ok(decider.leave(frame, output, Next::State(next))?)
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::decide::{Decider, Stop};
 use crate::event::FrameId;
+use crate::flow::{Flaw, Seen};
 
 pub(crate) fn run(decider: &mut Decider<'_>, frame: FrameId, fail: &Fail) -> Result<(), Stop> {
     let error = text(decider, frame, "ErrorPath", fail.error.as_ref())?;
@@ -24,19 +25,30 @@ fn text(
     frame: FrameId,
     field: &str,
     text: Option<&Text>,
-) -> Result<Option<String>, Failure> {
+) -> Result<Option<String>, Flaw> {
+    if let Some(Text::Jsonata(expression)) = text {
+        let input = decider.frame(frame).data.clone();
+        return decider.evaluate(frame, input.value(), Seen::default(), |scope| {
+            let text =
+                expression.evaluate_as(scope, "string", |value| value.as_str().map(str::to_owned));
+            text.map(Some)
+        });
+    }
     let expression = match text {
-        None => return Ok(None),
+        None | Some(Text::Jsonata(_)) => return Ok(None),
         Some(Text::Fixed(text)) => return Ok(Some(text.to_string())),
         Some(Text::Expression(expression)) => expression,
     };
     let input = decider.frame(frame).data.clone();
-    decider.evaluate(frame, input.value(), None, |scope| {
-        match expression.evaluate(scope)? {
+    decider.evaluate(
+        frame,
+        input.value(),
+        Seen::default(),
+        |scope| match expression.evaluate(scope)? {
             Value::String(text) => Ok(Some(text)),
             _ => Err(Failure::runtime(format!(
                 "The value of '{field}' has to be a string."
             ))),
-        }
-    })
+        },
+    )
 }

@@ -1,11 +1,12 @@
 //! Map, inline: one frame an item, some of them at once; the output is the list of theirs.
 
-use asl::{Concurrency, Data, Failure, Map, State, StateKind};
+use asl::jsonata::QUERY_EVALUATION_ERROR;
+use asl::{Concurrency, Data, Failure, Items, Map, State, StateKind};
 use serde_json::Value;
 
 use crate::decide::{Decider, Stop};
 use crate::event::{EventKind, FrameId};
-use crate::flow::Made;
+use crate::flow::{Flaw, Leaving, Made, Seen};
 use crate::frame::Phase;
 use crate::limits::INLINE_MAP_CONCURRENCY_MAX;
 
@@ -94,30 +95,53 @@ fn finish(decider: &mut Decider<'_>, frame: FrameId, state: &State, map: &Map) -
     let outputs = Made::children(children.output());
     decider.emit(frame, EventKind::ChildrenSucceeded)?;
     let made = decider.selected(frame, map.result.selector.as_ref(), outputs)?;
-    let output = decider.output(
+    let output = decider.left(
         frame,
+        state,
+        Leaving::of(state),
         map.result.path.as_ref(),
-        state.output_path.as_ref(),
         made,
     )?;
     Ok(decider.leave(frame, output, map.next)?)
 }
 
-fn items(decider: &Decider<'_>, frame: FrameId, map: &Map, input: &Data) -> Result<Data, Failure> {
+fn items(decider: &Decider<'_>, frame: FrameId, map: &Map, input: &Data) -> Result<Data, Flaw> {
+    let path =
+        match &map.items {
+            Items::Path(path) => path,
+            Items::Input => {
+                if input.value().is_array() {
+                    return Ok(input.clone());
+                }
+                let cause = format!("Map state input must be an array but was: {}", input.text());
+                let failure = Failure::new(QUERY_EVALUATION_ERROR, cause);
+                return Err(decider.at_state(frame, failure).into());
+            }
+            Items::Template(template) => {
+                return decider.evaluate(frame, input.value(), Seen::default(), |scope| {
+                    match template.as_jsonata() {
+                        Some(expression) => expression.evaluate_as(scope, "array", |value| {
+                            value.is_array().then(|| Data::from(value.clone()))
+                        }),
+                        None => template.render(scope).map(Data::from),
+                    }
+                });
+            }
+        };
     let must_be_array = || {
         Failure::runtime(format!(
             "Reference path \"{}\" must point to array.",
-            map.items.text()
+            path.text()
         ))
     };
-    if map.items.is_root() {
+    if path.is_root() {
         return match input.value() {
             Value::Array(_) => Ok(input.clone()),
-            _ => Err(decider.at_state(frame, must_be_array())),
+            _ => Err(decider.at_state(frame, must_be_array()).into()),
         };
     }
-    decider.evaluate(frame, input.value(), None, |scope| {
-        match map.items.select(scope)?.into_owned() {
+    decider.evaluate(frame, input.value(), Seen::default(), |scope| {
+        match path.select(scope)?.into_owned() {
             items @ Value::Array(_) => Ok(Data::from(items)),
             _ => Err(must_be_array()),
         }
@@ -130,13 +154,21 @@ fn concurrency(
     frame: FrameId,
     concurrency: &Concurrency,
     input: &Data,
-) -> Result<u32, Failure> {
+) -> Result<u32, Flaw> {
     let given = match concurrency {
         Concurrency::Fixed(given) => *given,
-        Concurrency::Path(path) => decider.evaluate(frame, input.value(), None, |scope| {
-            let found = path.select(scope)?;
-            let number = found.as_u64().and_then(|number| u32::try_from(number).ok());
-            number.ok_or_else(|| {
+        Concurrency::Jsonata(expression) => {
+            decider.evaluate(frame, input.value(), Seen::default(), |scope| {
+                expression.evaluate_as(scope, "non-negative integer", |value| {
+                    value.as_u64().and_then(|number| u32::try_from(number).ok())
+                })
+            })?
+        }
+        Concurrency::Path(path) => {
+            decider.evaluate(frame, input.value(), Seen::default(), |scope| {
+                let found = path.select(scope)?;
+                let number = found.as_u64().and_then(|number| u32::try_from(number).ok());
+                number.ok_or_else(|| {
                 let shown = match &*found {
                     Value::String(text) => text.clone(),
                     other => other.to_string(),
@@ -147,7 +179,8 @@ fn concurrency(
                     path.text()
                 ))
             })
-        })?,
+            })?
+        }
     };
     Ok(match given {
         0 => INLINE_MAP_CONCURRENCY_MAX,

@@ -4,7 +4,7 @@ use asl::{Parallel, State, StateKind};
 
 use crate::decide::{Decider, Stop};
 use crate::event::{EventKind, FrameId};
-use crate::flow::Made;
+use crate::flow::{Leaving, Made};
 use crate::frame::Phase;
 
 pub(crate) fn run(
@@ -50,6 +50,6 @@ pub(crate) fn child_succeeded(decider: &mut Decider<'_>, frame: FrameId) -> Resu
     };
     let flow = &parallel.result;
     let made = decider.selected(frame, flow.selector.as_ref(), outputs)?;
-    let output = decider.output(frame, flow.path.as_ref(), state.output_path.as_ref(), made)?;
+    let output = decider.left(frame, state, Leaving::of(state), flow.path.as_ref(), made)?;
     Ok(decider.leave(frame, output, parallel.next)?)
 }

@@ -4,7 +4,7 @@ use asl::{Data, Pass, State};
 
 use crate::decide::{Decider, Stop};
 use crate::event::FrameId;
-use crate::flow::Made;
+use crate::flow::{Leaving, Made};
 
 pub(crate) fn run(
     decider: &mut Decider<'_>,
@@ -21,10 +21,11 @@ pub(crate) fn run(
         (None, None) if input.same(&decider.frame(frame).data) => Made::input(input),
         (None, None) => Made::document(input),
     };
-    let output = decider.output(
+    let output = decider.left(
         frame,
+        state,
+        Leaving::of(state),
         pass.result_path.as_ref(),
-        state.output_path.as_ref(),
         result,
     )?;
     Ok(decider.leave(frame, output, pass.next)?)

@@ -14,7 +14,7 @@ use asl::{Data, Failure, Resource, Seconds, State, StateKind, Task};
 
 use crate::decide::{Decider, Over, Stop};
 use crate::event::{EventKind, FrameId};
-use crate::flow::{Made, data_limit_exceeded};
+use crate::flow::{Flaw, Leaving, Made, Seen, data_limit_exceeded};
 use crate::identity::WaitId;
 use crate::limits::PAYLOAD_BYTES_MAX;
 
@@ -88,10 +88,11 @@ pub(crate) fn succeed(
         },
     )?;
     let made = decider.selected(frame, task.result.selector.as_ref(), Made::result(result))?;
-    let output = decider.output(
+    let output = decider.left(
         frame,
+        state,
+        Leaving::of(state),
         task.result.path.as_ref(),
-        state.output_path.as_ref(),
         made,
     )?;
     Ok(decider.leave(frame, output, task.next)?)
@@ -132,13 +133,22 @@ fn seconds(
     field: &str,
     seconds: Option<&Seconds>,
     input: &Data,
-) -> Result<Option<u64>, Failure> {
+) -> Result<Option<u64>, Flaw> {
     let path = match seconds {
         None => return Ok(None),
         Some(Seconds::Fixed(seconds)) => return Ok(Some(*seconds)),
         Some(Seconds::Path(path)) => path,
+        Some(Seconds::Jsonata(expression)) => {
+            return decider.evaluate(frame, input.value(), Seen::default(), |scope| {
+                expression
+                    .evaluate_as(scope, "positive integer", |value| {
+                        value.as_u64().filter(|seconds| *seconds > 0)
+                    })
+                    .map(Some)
+            });
+        }
     };
-    decider.evaluate(frame, input.value(), None, |scope| {
+    decider.evaluate(frame, input.value(), Seen::default(), |scope| {
         let found = path.select(scope)?;
         // AWS's words for the path of a Wait state; for these two no recording shows them.
         found

@@ -1,10 +1,11 @@
 //! Wait: until a time, then on.
 
-use asl::{Failure, Path, State, StateKind, Timestamp, Wait, WaitUntil};
+use asl::{Failure, Path, State, StateKind, Timestamp, Wait, WaitUntil, jsonata};
 use serde_json::Value;
 
 use crate::decide::{Decider, Stop};
 use crate::event::{EventKind, FrameId};
+use crate::flow::{Flaw, Leaving, Seen};
 use crate::limits::WAIT_SECONDS_MAX;
 
 pub(crate) fn run(
@@ -27,7 +28,7 @@ pub(crate) fn done(decider: &mut Decider<'_>, frame: FrameId) -> Result<(), Stop
     let StateKind::Wait(wait) = &state.kind else {
         unreachable!("only a Wait state waits for a time");
     };
-    let output = decider.passed_on(frame, state)?;
+    let output = decider.passed_on(frame, state, Leaving::of(state))?;
     Ok(decider.leave(frame, output, wait.next)?)
 }
 
@@ -36,11 +37,11 @@ fn until(
     frame: FrameId,
     state: &State,
     wait: &Wait,
-) -> Result<Timestamp, Failure> {
+) -> Result<Timestamp, Flaw> {
     let now = decider.at;
     let looked_up = |path: &Path, read: &dyn Fn(&Value) -> Result<Timestamp, Failure>| {
         let input = decider.input(frame, state.input_path.as_ref())?;
-        decider.evaluate(frame, input.value(), None, |scope| {
+        decider.evaluate(frame, input.value(), Seen::default(), |scope| {
             let found = path
                 .select(scope)
                 .map_err(|_| no_value(field(wait), path))?;
@@ -54,9 +55,34 @@ fn until(
             looked_up(path, &|value| Ok(now.plus_seconds(seconds(path, value)?)))?
         }
         WaitUntil::TimestampPath(path) => looked_up(path, &|value| timestamp(path, value))?,
+        WaitUntil::SecondsJsonata(expression) => {
+            let input = decider.frame(frame).data.clone();
+            let seconds = decider.evaluate(frame, input.value(), Seen::default(), |scope| {
+                expression.evaluate_as(scope, "positive integer", |value| {
+                    value.as_i64().filter(|seconds| *seconds >= 0)
+                })
+            })?;
+            now.plus_seconds(seconds)
+        }
+        WaitUntil::TimestampJsonata(expression) => {
+            let input = decider.frame(frame).data.clone();
+            decider.evaluate(frame, input.value(), Seen::default(), |scope| {
+                let text = expression
+                    .evaluate_as(scope, "string", |value| value.as_str().map(str::to_owned))?;
+                Timestamp::from_asl(&text).ok_or_else(|| {
+                    let cause = format!(
+                        "The Timestamp field cannot be parsed as an ISO-8601 extended offset \
+                         date-time format string: {text}"
+                    );
+                    jsonata::failure(scope, "Timestamp", cause)
+                })
+            })?
+        }
     };
     if until > now.plus_seconds(WAIT_SECONDS_MAX) {
-        return Err(decider.at_state(frame, Failure::runtime("Wait state delay is too long.")));
+        return Err(decider
+            .at_state(frame, Failure::runtime("Wait state delay is too long."))
+            .into());
     }
     Ok(until)
 }

@@ -1,5 +1,8 @@
 //! `DescribeStateMachine`, or a version of one.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
@@ -39,6 +42,8 @@ struct Response<'a> {
     revision_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<&'a str>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    variable_references: BTreeMap<&'a str, &'a [Arc<str>]>,
 }
 
 pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
@@ -67,6 +72,8 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         let text = app.machines.definition_text(hash).await;
         text.map_err(ApiError::server)?
     };
+    let compiled = app.machines.definition(hash).await;
+    let compiled = compiled.map_err(ApiError::server)?;
     let of_machine = Response {
         state_machine_arn: arn,
         name: &machine.name,
@@ -80,6 +87,7 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         tracing_configuration: &machine.tracing,
         encryption_configuration: &machine.encryption,
         revision_id: machine.revision_id.as_deref(),
+        variable_references: compiled.variable_references(),
         description: None,
     };
     write(&match version {

@@ -1,5 +1,8 @@
 //! `DescribeStateMachineForExecution`: the machine as an execution began with it.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use asl::Timestamp;
 use engine::{ExecutionKey, Identity};
 use serde::{Deserialize, Serialize};
@@ -35,6 +38,8 @@ struct Response<'a> {
     encryption_configuration: EncryptionConfiguration,
     #[serde(skip_serializing_if = "Option::is_none")]
     revision_id: Option<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    variable_references: BTreeMap<&'a str, &'a [Arc<str>]>,
 }
 
 pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
@@ -55,6 +60,8 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         let text = app.machines.definition_text(&identity.definition).await;
         text.map_err(ApiError::server)?
     };
+    let compiled = app.machines.definition(&identity.definition).await;
+    let compiled = compiled.map_err(ApiError::server)?;
     // An execution keeps its definition and its role. The rest is its version's, or the machine's as far as
     // the machine is still the one that the execution began with.
     let machine = app.machines.find(&identity.state_machine_arn).await;
@@ -71,6 +78,7 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         tracing_configuration: rest.tracing,
         encryption_configuration: rest.encryption,
         revision_id: rest.revision_id,
+        variable_references: compiled.variable_references(),
     })
 }
 

@@ -1,6 +1,7 @@
 //! Routes: how one third party calls back, as written and as checked.
 
-use asl::{Context, Data, Path, Random, Scope};
+use asl::jsonata::Session;
+use asl::{Context, Data, NoVariables, Path, Random, Scope, Timestamp};
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::Value;
@@ -415,6 +416,11 @@ fn at(path: &Path, body: &Value) -> Option<Value> {
         input: body,
         context: &Nothing,
         random: &Nothing,
+        now: Timestamp(0),
+        variables: &NoVariables,
+        result: None,
+        error_output: None,
+        session: &Session::default(),
     };
     path.select(scope).ok().map(std::borrow::Cow::into_owned)
 }
