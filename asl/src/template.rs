@@ -57,8 +57,11 @@ impl Template {
     /// Compiles `value`, which stands in `field` of a state whose query language is JSONata.
     ///
     /// # Errors
-    /// All expressions that cannot be read.
-    pub fn parse_jsonata(value: &Value, field: &str) -> Result<Template, Vec<TemplateFault>> {
+    /// All faults of its expressions, each with the place of its expression inside of the template.
+    pub fn parse_jsonata(
+        value: &Value,
+        field: &str,
+    ) -> Result<Template, Vec<(String, jsonata::Fault)>> {
         let mut faults = Vec::new();
         let node = compile_jsonata(value, field, "", &mut faults);
         if faults.is_empty() {
@@ -159,7 +162,7 @@ fn compile_jsonata(
     value: &Value,
     field: &str,
     pointer: &str,
-    faults: &mut Vec<TemplateFault>,
+    faults: &mut Vec<(String, jsonata::Fault)>,
 ) -> Node {
     let constant = |node: &Node| matches!(node, Node::Constant(_));
     match value {
@@ -169,12 +172,8 @@ fn compile_jsonata(
             };
             match jsonata::Expression::parse(inside, &format!("{field}{pointer}")) {
                 Ok(expression) => Node::Jsonata(expression),
-                Err(why) => {
-                    faults.push(TemplateFault {
-                        pointer: pointer.to_owned(),
-                        field: inside.to_owned(),
-                        why,
-                    });
+                Err(found) => {
+                    faults.extend(found.into_iter().map(|fault| (pointer.to_owned(), fault)));
                     Node::Constant(Value::Null)
                 }
             }

@@ -19,7 +19,7 @@ const SEEDS: u64 = 25;
 const COMMANDS: usize = 60;
 
 /// Machines that together have every state type, and everything that can fail in them.
-const MACHINES: [&str; 5] = [
+const MACHINES: [&str; 6] = [
     r#"{"StartAt": "Ask", "TimeoutSeconds": 400, "States": {
         "Ask": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
             "Parameters": {"token.$": "$$.Task.Token", "id.$": "States.UUID()"},
@@ -59,6 +59,21 @@ const MACHINES: [&str; 5] = [
     r#"{"StartAt": "Give up", "States": {
         "Give up": {"Type": "Wait", "SecondsPath": "$.n", "Next": "Fail"},
         "Fail": {"Type": "Fail", "Error": "Enough"}}}"#,
+    r#"{"QueryLanguage": "JSONata", "StartAt": "Set", "States": {
+        "Set": {"Type": "Pass", "Assign": {"seen": 0, "all": "{% $states.input.items %}"}, "Next": "Each"},
+        "Each": {"Type": "Map", "Items": "{% $all %}", "MaxConcurrency": 2,
+            "ItemSelector": {"value": "{% $states.context.Map.Item.Value %}"},
+            "ItemProcessor": {"StartAt": "Ask", "States": {
+                "Ask": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+                    "Arguments": {"token": "{% $states.context.Task.Token %}", "value": "{% $states.input.value %}"},
+                    "TimeoutSeconds": "{% 40 + $seen %}", "Assign": {"own": "{% $states.result.n %}"},
+                    "Catch": [{"ErrorEquals": ["States.QueryEvaluationError"], "Assign": {"own": 0}, "Next": "Give"}], "Next": "Give"},
+                "Give": {"Type": "Pass", "Output": "{% $own + $seen %}", "End": true}}},
+            "Retry": [{"ErrorEquals": ["Oops"], "MaxAttempts": 1}],
+            "Catch": [{"ErrorEquals": ["States.ALL"], "Assign": {"seen": "{% $seen + 1 %}"}, "Output": "{% $states.errorOutput %}", "Next": "Which"}],
+            "Assign": {"seen": "{% $sum($states.result) %}"}, "Next": "Which"},
+        "Which": {"Type": "Choice", "Choices": [{"Condition": "{% $seen > 2 %}", "Output": "{% $random() %}", "Next": "Done"}], "Default": "Each"},
+        "Done": {"Type": "Succeed", "Output": {"seen": "{% $seen %}", "id": "{% $uuid() %}"}}}}"#,
 ];
 
 struct Rain(std::cell::Cell<u64>);

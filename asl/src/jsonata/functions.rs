@@ -14,7 +14,7 @@ use jsonata_core::value::JValue;
 
 use super::rewrite::CONCATENATE;
 use super::value::{from_evaluator, into_evaluator};
-use super::{DEPTH_MAX, EVALUATION_MILLIS_MAX, SEQUENCE_MAX, TEXT_BYTES_MAX};
+use super::{DEPTH_MAX, EVALUATION_MILLIS_MAX, MEMORY, RANGE_MAX, SEQUENCE_MAX, TEXT_BYTES_MAX};
 use crate::intrinsic;
 use crate::timestamp::Timestamp;
 
@@ -111,11 +111,11 @@ impl World {
 
     /// Takes `bytes` from what texts may still grow by.
     fn grow(&self, bytes: usize) -> Result<(), EvaluatorError> {
-        let left = self.text_left.get().checked_sub(bytes).ok_or_else(|| {
-            error(format!(
-                "The expression makes more than {TEXT_BYTES_MAX} bytes of text"
-            ))
-        })?;
+        let left = self
+            .text_left
+            .get()
+            .checked_sub(bytes)
+            .ok_or_else(|| error(MEMORY))?;
         self.text_left.set(left);
         Ok(())
     }
@@ -152,21 +152,33 @@ fn number(arguments: &[JValue], at: usize, function: &str) -> Result<f64, Evalua
         .ok_or_else(|| wrong(function, at + 1))
 }
 
+/// A number without its fraction, as AWS takes the arguments of its own functions; nothing if it is
+/// missing.
+fn whole(arguments: &[JValue], at: usize, function: &str) -> Result<Option<f64>, EvaluatorError> {
+    match arguments.get(at) {
+        None | Some(JValue::Undefined) => Ok(None),
+        Some(_) => number(arguments, at, function).map(|number| Some(number.trunc())),
+    }
+}
+
 fn text<'a>(arguments: &'a [JValue], at: usize, function: &str) -> Result<&'a str, EvaluatorError> {
     let given = arguments.get(at).and_then(JValue::as_str);
     given.ok_or_else(|| wrong(function, at + 1))
 }
 
-/// `$partition(array, size)`: the array in pieces of this size.
+/// `$partition(array, size)`: the array in pieces of this size. Nothing comes of no size, or of
+/// nothing to part.
 fn partition(_: &Rc<World>, arguments: &[JValue]) -> Answer {
     let items = match arguments.first() {
         None | Some(JValue::Undefined) => return Ok(JValue::Undefined),
         Some(JValue::Array(items)) => items.iter().cloned().collect::<Vec<_>>(),
         Some(single) => vec![single.clone()],
     };
-    let size = number(arguments, 1, "partition")?;
-    if size < 1.0 {
-        return Err(wrong("partition", 2));
+    let Some(size) = whole(arguments, 1, "partition")?.filter(|size| *size > 0.0) else {
+        return Ok(JValue::Undefined);
+    };
+    if items.is_empty() {
+        return Ok(JValue::Undefined);
     }
     let pieces = items
         .chunks(size as usize)
@@ -174,24 +186,23 @@ fn partition(_: &Rc<World>, arguments: &[JValue]) -> Answer {
     Ok(JValue::array(pieces.collect()))
 }
 
-/// `$range(first, last, step)`, the last included. A range of one number is that number.
+/// `$range(first, last, step)`, the last included. A range of one number is that number; nothing
+/// comes of a step that does not lead to the last.
 fn range(_: &Rc<World>, arguments: &[JValue]) -> Answer {
-    let first = number(arguments, 0, "range")?;
-    let last = number(arguments, 1, "range")?;
-    let step = number(arguments, 2, "range")?;
-    if step == 0.0 {
-        return Err(wrong("range", 3));
+    let first = whole(arguments, 0, "range")?;
+    let last = whole(arguments, 1, "range")?;
+    let step = whole(arguments, 2, "range")?;
+    let (Some(first), Some(last), Some(step)) = (first, last, step) else {
+        return Ok(JValue::Undefined);
+    };
+    let steps = ((last - first) / step).floor();
+    if step == 0.0 || steps < 0.0 {
+        return Ok(JValue::Undefined);
     }
-    let count = ((last - first) / step).floor();
-    if count < 0.0 {
-        return Ok(JValue::array(Vec::new()));
+    if steps >= RANGE_MAX as f64 {
+        return Err(error(MEMORY));
     }
-    if count >= SEQUENCE_MAX as f64 {
-        return Err(error(format!(
-            "D2014: The size of the sequence allocated by the range function must not exceed {SEQUENCE_MAX}"
-        )));
-    }
-    let numbers = (0..=count as u64).map(|at| JValue::Number(first + at as f64 * step));
+    let numbers = (0..=steps as u64).map(|at| JValue::Number(first + at as f64 * step));
     Ok(JValue::sequence(numbers.collect()))
 }
 
@@ -203,7 +214,7 @@ fn hash(_: &Rc<World>, arguments: &[JValue]) -> Answer {
         Some(other) => json(other)?,
     };
     let algorithm = match arguments.get(1) {
-        None | Some(JValue::Undefined) => "SHA-256",
+        None | Some(JValue::Undefined) => return Ok(JValue::Undefined),
         Some(_) => text(arguments, 1, "hash")?,
     };
     intrinsic::digest(data.as_bytes(), algorithm)
@@ -331,9 +342,7 @@ fn replace(world: &Rc<World>, arguments: &[JValue]) -> Answer {
 fn pad(world: &Rc<World>, arguments: &[JValue]) -> Answer {
     if let Some(width) = arguments.get(1).and_then(JValue::as_f64) {
         if !width.is_finite() || width.abs() > PAD_MAX {
-            return Err(error(format!(
-                "$pad makes texts of at most {PAD_MAX} characters"
-            )));
+            return Err(error(MEMORY));
         }
         let with = arguments
             .get(2)

@@ -16,6 +16,7 @@
 mod functions;
 mod rewrite;
 mod session;
+mod top;
 mod value;
 
 #[cfg(test)]
@@ -33,6 +34,7 @@ use serde_json::Value;
 use crate::failure::Failure;
 use crate::scope::Scope;
 pub use session::Session;
+use top::Reference;
 
 /// The error name of all that goes wrong in an expression.
 pub const QUERY_EVALUATION_ERROR: &str = "States.QueryEvaluationError";
@@ -41,8 +43,13 @@ pub const QUERY_EVALUATION_ERROR: &str = "States.QueryEvaluationError";
 const EVALUATION_MILLIS_MAX: u64 = if cfg!(debug_assertions) { 1_000 } else { 200 };
 /// How deep evaluation may nest: about 150 calls of a function that calls itself.
 const DEPTH_MAX: usize = 500;
-/// How long a sequence may become.
-const SEQUENCE_MAX: usize = 100_000;
+/// How long a sequence may become: what AWS was measured to take (floci-io/floci#2783).
+const SEQUENCE_MAX: usize = 873_782;
+/// How long `$range` may make one, measured in the same way.
+const RANGE_MAX: usize = 360_145;
+/// AWS's words for an expression that takes too much memory.
+const MEMORY: &str =
+    "Expression evaluation memory limit exceeded: Check for excessive memory usage";
 /// How many bytes of text the string functions and `&` may make in one evaluation.
 const TEXT_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// How large, about, the value of one expression may be: larger fits no output and no variable.
@@ -61,6 +68,15 @@ pub struct Expression {
     uses: rewrite::Uses,
 }
 
+/// What is wrong with an expression, as a definition's diagnostics have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// AWS's code.
+    pub code: &'static str,
+    /// AWS's words.
+    pub message: String,
+}
+
 /// The text between `{%` and `%}`, if `text` is an expression and not just text.
 pub fn between_braces(text: &str) -> Option<&str> {
     text.strip_prefix("{%")?.strip_suffix("%}").map(str::trim)
@@ -70,26 +86,53 @@ impl Expression {
     /// Compiles `text`, which stands in `field`.
     ///
     /// # Errors
-    /// What is wrong with it, in the parser's words.
-    pub fn parse(text: &str, field: &str) -> Result<Expression, String> {
+    /// What is wrong with it: that it cannot be read, or everything it refers to that is not there.
+    pub fn parse(text: &str, field: &str) -> Result<Expression, Vec<Fault>> {
+        let (expression, unsupported) = Expression::compile(text, field).map_err(|why| {
+            let message = without_code(&why).to_owned();
+            vec![Fault {
+                code: "INVALID_JSONATA_EXPRESSION",
+                message,
+            }]
+        })?;
+        // Only there does `$states` have an error.
+        let in_catch = field.starts_with("Catch[");
+        let unsupported = unsupported
+            .iter()
+            .filter(|reference| !(in_catch && **reference == Reference::ErrorOutput))
+            .map(|reference| Fault {
+                code: "UNSUPPORTED_JSONATA_EXPRESSION",
+                message: reference.to_string(),
+            });
+        let faults: Vec<Fault> = unsupported.collect();
+        match faults.is_empty() {
+            true => Ok(expression),
+            false => Err(faults),
+        }
+    }
+
+    /// The expression, and what it refers to that a state does not have.
+    fn compile(text: &str, field: &str) -> Result<(Expression, Vec<Reference>), String> {
         if text.len() > EXPRESSION_BYTES_MAX {
             return Err(format!(
-                "an expression has at most {EXPRESSION_BYTES_MAX} bytes"
+                "An expression has at most {EXPRESSION_BYTES_MAX} bytes"
             ));
         }
         let parsed = std::panic::catch_unwind(|| parser::parse(text));
         let mut ast = match parsed {
             Ok(Ok(ast)) => ast,
             Ok(Err(why)) => return Err(words(&why.to_string())),
-            Err(_) => return Err("it cannot be read".to_owned()),
+            Err(_) => return Err("The expression cannot be read".to_owned()),
         };
+        let unsupported = top::references(&ast);
         let uses = rewrite::guard(&mut ast);
-        Ok(Expression {
+        let expression = Expression {
             text: text.into(),
             field: field.into(),
             ast: Arc::new(ast),
             uses,
-        })
+        };
+        Ok((expression, unsupported))
     }
 
     /// As written, without the braces.
@@ -112,7 +155,12 @@ impl Expression {
             Ok(Some(value)) => Ok(value),
             Ok(None) => Err(self.failure(scope, "returned nothing (undefined).")),
             Err(why) => {
-                Err(self.failure(scope, format!("threw an error during evaluation. {why}")))
+                // An error of the language has a code; AWS puts a colon before one of its own.
+                let mark = error_code_prefix(&why).map_or(':', |_| '.');
+                Err(self.failure(
+                    scope,
+                    format!("threw an error during evaluation{mark} {why}"),
+                ))
             }
         }
     }
@@ -137,6 +185,30 @@ impl Expression {
                      for value: {value}"
                 ),
             )
+        })
+    }
+
+    /// Evaluates it where only a whole number from 0 to `most` will do, in the field called `name`.
+    ///
+    /// # Errors
+    /// As [`Expression::evaluate_as`].
+    pub fn evaluate_integer(
+        &self,
+        scope: Scope<'_>,
+        name: &str,
+        most: u64,
+    ) -> Result<u64, Failure> {
+        let number = self.evaluate_as(scope, "number", |value| value.as_number().cloned())?;
+        let refused = |cause: String| failure(scope, &self.field, cause);
+        if number.as_i64().is_none() {
+            return Err(refused(format!(
+                "The {name} field cannot be parsed as an integer: {number}"
+            )));
+        }
+        number.as_u64().filter(|n| *n <= most).ok_or_else(|| {
+            refused(format!(
+                "{name} must be between 0 and {most} but was: {number}"
+            ))
         })
     }
 
@@ -171,10 +243,25 @@ fn words(message: &str) -> String {
     .find_map(|prefix| message.strip_prefix(prefix))
     .filter(|rest| error_code_prefix(rest).is_some());
     let message = coded.unwrap_or(message);
-    if message.starts_with(NO_FUNCTION) {
-        return NO_FUNCTION.to_owned();
+    match error_code_prefix(message) {
+        Some("T1006") if message.starts_with(NO_FUNCTION) => NO_FUNCTION.to_owned(),
+        Some("D1011" | "U1001") => format!(
+            "Stack overflow error: Check for non-terminating recursive function.  Consider rewriting as \
+             tail-recursive. Depth={} max={DEPTH_MAX}",
+            DEPTH_MAX + 1
+        ),
+        Some("D1012") => "Expression evaluation timeout: Check for infinite loop".to_owned(),
+        Some("D2014" | "D2015") => MEMORY.to_owned(),
+        _ => message.to_owned(),
     }
-    message.to_owned()
+}
+
+/// A message of the parser as AWS shows it.
+fn without_code(message: &str) -> &str {
+    match error_code_prefix(message) {
+        Some(code) => message[code.len() + 1..].trim_start(),
+        None => message,
+    }
 }
 
 /// A value's type as AWS names it.

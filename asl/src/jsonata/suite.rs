@@ -22,8 +22,6 @@ const GAPS: &[(&str, &str)] = &[
         "comments/case002[0]",
         "an open comment is refused, without the code S0106",
     ),
-    ("flattening/large[0]", TOO_LONG),
-    ("flattening/large[1]", TOO_LONG),
     ("function-eval/case000[0]", NO_EVAL),
     ("function-eval/case001[0]", NO_EVAL),
     ("function-eval/case002[0]", NO_EVAL),
@@ -41,6 +39,14 @@ const GAPS: &[(&str, &str)] = &[
         "compares $now, which is the scope's, with a date that the evaluator takes from the clock",
     ),
     ("range-operator/case021[0]", TOO_LONG),
+    (
+        "range-operator/case022[0]",
+        "AWS has words of its own for the limit",
+    ),
+    (
+        "range-operator/case023[0]",
+        "AWS has words of its own for the limit",
+    ),
     ("range-operator/case024[0]", TOO_LONG),
     (
         "tail-recursion/case002[0]",
@@ -55,6 +61,13 @@ const GAPS: &[(&str, &str)] = &[
         "is stopped by our limit of time, with its own code",
     ),
 ];
+
+/// Cases that take longer than they may in a build without optimization.
+const SLOW: &[&str] = if cfg!(debug_assertions) {
+    &["flattening/large[0]", "flattening/large[1]"]
+} else {
+    &[]
+};
 
 const NO_EVAL: &str = "AWS has no $eval";
 const TOO_LONG: &str = "the sequence is longer than one may be here";
@@ -93,7 +106,8 @@ fn the_official_suite_passes() {
             }
         }
     }
-    let gaps: Vec<&str> = GAPS.iter().map(|(name, _)| *name).collect();
+    let gaps = GAPS.iter().map(|(name, _)| name).chain(SLOW);
+    let gaps: Vec<&str> = gaps.copied().collect();
     let unexplained: Vec<_> = failed
         .iter()
         .filter(|(name, _)| !gaps.contains(&&***name))
@@ -150,8 +164,8 @@ fn check(suite: &Path, group: &Path, case: &Value) -> Result<(), String> {
         session: &session,
         ..world.scope(&Value::Null)
     };
-    let found = Expression::parse(&text, "Output")
-        .and_then(|expression| session.run_on(&expression, scope, &data));
+    let found = Expression::compile(&text, "Output")
+        .and_then(|(expression, _)| session.run_on(&expression, scope, &data));
     let code = case["code"].as_str().or(case["error"]["code"].as_str());
     match (code, case.get("result"), found) {
         (Some(code), _, Err(why)) if why.starts_with(code) => Ok(()),

@@ -23,7 +23,8 @@ fn evaluate(text: &str, input: &Value, variables: &Value) -> Result<Value, Strin
         result: Some(&result),
         ..world.scope(input)
     };
-    let expression = Expression::parse(text, "Output").map_err(|why| format!("parse: {why}"))?;
+    let expression =
+        Expression::parse(text, "Output").map_err(|faults| format!("refused: {faults:?}"))?;
     expression
         .evaluate(scope)
         .map_err(|failure| failure.cause.unwrap_or_default())
@@ -46,7 +47,7 @@ fn an_expression_gives_its_value() {
         ("$join", json!("own")),
         ("($v := 7; $v)", json!(7)),
         (
-            "$states.input.name & '-' & 1 & null & nothing",
+            "$states.input.name & '-' & 1 & null & $nothing",
             json!("x-1null"),
         ),
         ("$map($states.input.a, $string)", json!(["1", "2", "3"])),
@@ -80,6 +81,10 @@ fn an_expression_gives_its_value() {
         ("$range(0, 10, 3)", json!([0, 3, 6, 9])),
         ("$range(1, 9, 9)", json!(1)),
         ("$range(3, 1, -1)", json!([3, 2, 1])),
+        ("$range(-1.7, 2, 1)", json!([-1, 0, 1, 2])),
+        ("$partition([1, 2, 3], 2.9)", json!([[1, 2], [3]])),
+        ("$count($range(1, 360145, 1))", json!(360_145)),
+        ("$parseInteger('abc', '0')", json!("NaN")),
         (
             "$hash('a', 'MD5')",
             json!("0cc175b9c0f1b6a831c399e269772661"),
@@ -144,6 +149,7 @@ fn nothing_brings_the_evaluator_down() {
         "($f := function($n) { $f($n + 1) }; $f(0))",
         "($f := function($n) { 1 + $f($n + 1) }; $f(0))",
         "[1..1e8]",
+        "[1..873783]",
         "$map([1..3000], function($i) { $map([1..3000], function($j) { $i * $j }) })",
         "$join([1..90000].$big, ',')",
         "($j := $join; $j([1..90000].$big, ','))",
@@ -191,4 +197,90 @@ fn an_expression_says_what_it_reads() {
             .into_iter()
             .collect::<Vec<_>>()
     );
+}
+
+/// The words were measured on AWS (floci-io/floci#2745, #2670 and #2786).
+#[test]
+fn what_a_state_does_not_have_is_refused() {
+    let unsupported = "UNSUPPORTED_JSONATA_EXPRESSION";
+    let invalid = "INVALID_JSONATA_EXPRESSION";
+    for (text, field, expected) in [
+        (
+            "phone",
+            "Output",
+            vec![(
+                unsupported,
+                "Reference to 'phone' at the top level is not supported.",
+            )],
+        ),
+        (
+            "[a, {b: c[d]}, a]",
+            "Output",
+            vec![
+                (
+                    unsupported,
+                    "Reference to 'a' at the top level is not supported.",
+                ),
+                (
+                    unsupported,
+                    "Reference to 'b' at the top level is not supported.",
+                ),
+                (
+                    unsupported,
+                    "Reference to 'c' at the top level is not supported.",
+                ),
+            ],
+        ),
+        (
+            "$map($states.input.a, function($x){ b })",
+            "Output",
+            vec![(
+                unsupported,
+                "Reference to 'b' at the top level is not supported.",
+            )],
+        ),
+        (
+            "$.a",
+            "Output",
+            vec![(
+                unsupported,
+                "Reference to '$' at the top level is not supported.",
+            )],
+        ),
+        (
+            "$$",
+            "Output",
+            vec![(unsupported, "Reference to '$$' is not supported.")],
+        ),
+        (
+            "$states.errorOutput.Cause",
+            "Output",
+            vec![(unsupported, "Field '$states.errorOutput' does not exist.")],
+        ),
+        ("$states.errorOutput.Cause", "Catch[0]/Output", vec![]),
+        ("$states.input.items[value > 3].{'a': b}", "Output", vec![]),
+        ("$states.input.items^(price)", "Output", vec![]),
+        (
+            "1 +",
+            "Output",
+            vec![(invalid, "Unexpected end of expression")],
+        ),
+        (
+            "\"unterminated",
+            "Output",
+            vec![(
+                invalid,
+                "String literal must be terminated by a matching quote",
+            )],
+        ),
+        (
+            "",
+            "Output",
+            vec![(invalid, "Unexpected end of expression")],
+        ),
+    ] {
+        let faults = Expression::parse(text, field).err().unwrap_or_default();
+        let found: Vec<(&str, &str)> = faults.iter().map(|f| (f.code, &*f.message)).collect();
+        assert_eq!(found, expected, "{text}");
+    }
 }

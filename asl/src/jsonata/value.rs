@@ -3,7 +3,7 @@
 use jsonata_core::value::JValue;
 use serde_json::{Map, Number, Value};
 
-use super::RESULT_BYTES_MAX;
+use super::{MEMORY, RESULT_BYTES_MAX};
 use crate::data::DEPTH_MAX;
 
 /// The evaluator's form of a document. The depth of a document is bounded when it comes in.
@@ -26,7 +26,7 @@ pub(super) fn into_evaluator(value: &Value) -> JValue {
 /// The JSON form of a result; nothing for the undefined value.
 ///
 /// # Errors
-/// What JSON cannot hold: a number that is not finite, and more than a result may be.
+/// If it is more than a result may be, or nests deeper.
 pub(super) fn from_evaluator(value: &JValue) -> Result<Option<Value>, String> {
     let mut left = RESULT_BYTES_MAX;
     convert(value, &mut left, DEPTH_MAX)
@@ -37,9 +37,7 @@ fn convert(value: &JValue, left: &mut usize, levels: usize) -> Result<Option<Val
         JValue::String(text) => text.len() + 2,
         _ => 2,
     };
-    *left = left
-        .checked_sub(size)
-        .ok_or_else(|| format!("The result is larger than {RESULT_BYTES_MAX} bytes"))?;
+    *left = left.checked_sub(size).ok_or_else(|| MEMORY.to_owned())?;
     let inner = |left: &mut usize, item: &JValue| match levels.checked_sub(1) {
         Some(levels) => convert(item, left, levels),
         None => Err(format!("The result nests deeper than {DEPTH_MAX} levels")),
@@ -48,7 +46,7 @@ fn convert(value: &JValue, left: &mut usize, levels: usize) -> Result<Option<Val
         JValue::Undefined => return Ok(None),
         JValue::Null => Value::Null,
         JValue::Bool(flag) => Value::Bool(*flag),
-        JValue::Number(number) => Value::Number(self::number(*number)?),
+        JValue::Number(number) => self::number(*number),
         JValue::String(text) => Value::String(text.to_string()),
         JValue::Array(items) => {
             let mut list = Vec::with_capacity(items.len());
@@ -74,12 +72,18 @@ fn convert(value: &JValue, left: &mut usize, levels: usize) -> Result<Option<Val
     }))
 }
 
-/// As JavaScript writes it: a whole number has no fraction, and zero no sign.
-fn number(number: f64) -> Result<Number, String> {
+/// As JavaScript writes it: a whole number has no fraction, and zero no sign. JSON has no infinity,
+/// and AWS writes the name of such a number.
+fn number(number: f64) -> Value {
     // Every whole number below this is an i64, exactly.
     const WHOLE_MAX: f64 = 9_007_199_254_740_992.0 * 1024.0;
     if number.fract() == 0.0 && number.abs() < WHOLE_MAX {
-        return Ok(Number::from(number as i64));
+        return Value::from(number as i64);
     }
-    Number::from_f64(number).ok_or_else(|| "D1001: Number out of range".to_owned())
+    match Number::from_f64(number) {
+        Some(number) => Value::Number(number),
+        None if number.is_nan() => Value::from("NaN"),
+        None if number > 0.0 => Value::from("Infinity"),
+        None => Value::from("-Infinity"),
+    }
 }

@@ -239,9 +239,9 @@ impl<'v> Fields<'v> {
                 Some(template)
             }
             Err(faults) => {
-                for fault in faults {
-                    let place = format!("{}{}", self.at(name), fault.pointer);
-                    not_jsonata(reader, &place, &fault.field, &fault.why);
+                for (pointer, fault) in faults {
+                    let place = format!("{}{pointer}", self.at(name));
+                    reader.error(fault.code, &place, fault.message, None);
                 }
                 None
             }
@@ -256,8 +256,10 @@ impl<'v> Fields<'v> {
                 reader.refer(expression.names());
                 Some(expression)
             }
-            Err(why) => {
-                not_jsonata(reader, &self.at(name), text, &why);
+            Err(faults) => {
+                for fault in faults {
+                    reader.error(fault.code, &self.at(name), fault.message, None);
+                }
                 None
             }
         }
@@ -313,11 +315,6 @@ impl<'v> Fields<'v> {
             }
         }
     }
-}
-
-fn not_jsonata(reader: &mut Reader, place: &str, text: &str, why: &str) {
-    let message = format!("The value '{text}' is not a valid JSONata expression");
-    reader.schema_hint(place, message, sentence(why));
 }
 
 fn not_an_expression(field: &str) -> String {

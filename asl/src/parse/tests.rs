@@ -201,7 +201,7 @@ fn a_fault_names_its_code_and_place() {
         (json!({"StartAt": "S", "QueryLanguage": "JSONata", "States": {"S": {"Type": "Succeed", "QueryLanguage": "JSONPath"}}}).to_string(), "SCHEMA_VALIDATION_FAILED", "/States/S"),
         (with(json!({"Type": "Pass", "QueryLanguage": "JSONata", "Parameters": {}, "Next": "Done"})), "SCHEMA_VALIDATION_FAILED", "/States/S"),
         (with(json!({"Type": "Pass", "QueryLanguage": "JSONata", "Arguments": {}, "Next": "Done"})), "SCHEMA_VALIDATION_FAILED", "/States/S"),
-        (with(json!({"Type": "Pass", "QueryLanguage": "JSONata", "Output": {"a": ["{% 1 + %}"]}, "Next": "Done"})), "SCHEMA_VALIDATION_FAILED", "/States/S/Output/a[0]"),
+        (with(json!({"Type": "Pass", "QueryLanguage": "JSONata", "Output": {"a": ["{% 1 + %}"]}, "Next": "Done"})), "INVALID_JSONATA_EXPRESSION", "/States/S/Output/a[0]"),
         (with(json!({"Type": "Choice", "QueryLanguage": "JSONata", "Choices": [{"Condition": "true", "Next": "Done"}]})), "SCHEMA_VALIDATION_FAILED", "/States/S/Choices[0]/Condition"),
         (with(json!({"Type": "Choice", "QueryLanguage": "JSONata", "Choices": [{"Variable": "$.a", "IsNull": true, "Next": "Done"}]})), "SCHEMA_VALIDATION_FAILED", "/States/S/Choices[0]"),
         (with(json!({"Type": "Pass", "Assign": {"1a": 1}, "Next": "Done"})), "SCHEMA_VALIDATION_FAILED", "/States/S/Assign"),

@@ -159,10 +159,8 @@ fn concurrency(
         Concurrency::Fixed(given) => *given,
         Concurrency::Jsonata(expression) => {
             decider.evaluate(frame, input.value(), Seen::default(), |scope| {
-                expression.evaluate_as(scope, "non-negative integer", |value| {
-                    value.as_u64().and_then(|number| u32::try_from(number).ok())
-                })
-            })?
+                expression.evaluate_integer(scope, "MaxConcurrency", u64::from(u32::MAX))
+            })? as u32
         }
         Concurrency::Path(path) => {
             decider.evaluate(frame, input.value(), Seen::default(), |scope| {

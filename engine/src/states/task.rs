@@ -140,10 +140,9 @@ fn seconds(
         Some(Seconds::Path(path)) => path,
         Some(Seconds::Jsonata(expression)) => {
             return decider.evaluate(frame, input.value(), Seen::default(), |scope| {
+                let name = field.trim_end_matches("Path");
                 expression
-                    .evaluate_as(scope, "positive integer", |value| {
-                        value.as_u64().filter(|seconds| *seconds > 0)
-                    })
+                    .evaluate_integer(scope, name, 99_999_999)
                     .map(Some)
             });
         }

@@ -58,11 +58,9 @@ fn until(
         WaitUntil::SecondsJsonata(expression) => {
             let input = decider.frame(frame).data.clone();
             let seconds = decider.evaluate(frame, input.value(), Seen::default(), |scope| {
-                expression.evaluate_as(scope, "positive integer", |value| {
-                    value.as_i64().filter(|seconds| *seconds >= 0)
-                })
+                expression.evaluate_integer(scope, "Seconds", 99_999_999)
             })?;
-            now.plus_seconds(seconds)
+            now.plus_seconds(seconds as i64)
         }
         WaitUntil::TimestampJsonata(expression) => {
             let input = decider.frame(frame).data.clone();
