@@ -11,9 +11,11 @@
 //! - `service`: services, their names and protocols. `environment`: where they are.
 //! - `parameters`: a task's parameters; `constraints`: what DynamoDB asks of them. `http`: one request. `sign`: its signature. `xml`: some answers.
 //! - `failure`: what Step Functions calls their errors.
-//! - `lambda`, `json` (SQS, DynamoDB, EventBridge and others), `sns`, `s3`, `states`: one file a protocol.
+//! - `lambda`, `json` (SQS, DynamoDB, EventBridge and others), `sns`, `s3`, `states`: one file a protocol;
+//!   `endpoint`: `http:invoke`, of no service.
 
 mod constraints;
+mod endpoint;
 mod environment;
 mod failure;
 mod http;
@@ -111,6 +113,7 @@ impl Services {
                 self.meanwhile(busy, self.put_events(caller, parameters))
                     .await
             }
+            ("http", "invoke") => self.meanwhile(busy, self.http_invoke(parameters)).await,
             ("aws-sdk:sfn", _) => (self.sdk_sfn(operation, parameters).await, busy),
             _ => {
                 self.meanwhile(busy, self.sdk(service, operation, parameters))
@@ -156,7 +159,7 @@ pub(crate) fn unsupported(service: &str, action: &str) -> Failure {
         "Rejoin.UnsupportedResource",
         format!(
             "this version of Rejoin can't call {service}:{action}; it has lambda:invoke, sns:publish, \
-             sqs:sendMessage, dynamodb:*, events:putEvents, states:startExecution, operations of S3 on \
+             sqs:sendMessage, dynamodb:*, events:putEvents, states:startExecution, http:invoke, operations of S3 on \
              objects and services that speak AWS JSON by aws-sdk, function ARNs and activities"
         ),
     )

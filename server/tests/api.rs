@@ -805,6 +805,24 @@ async fn a_version_stays_while_an_alias_leads_to_it() {
 }
 
 #[tokio::test]
+async fn a_machine_has_at_most_a_hundred_aliases() {
+    let app = server().await;
+    let machine = machine(&app, "m", PASS).await;
+    let version = publish(&app, &machine, "first").await;
+    let alias = |n: usize| {
+        let routes = json!([{"stateMachineVersionArn": version, "weight": 100}]);
+        json!({"name": format!("a{n}"), "routingConfiguration": routes})
+    };
+    for n in 0..100 {
+        ask(&app, "CreateStateMachineAlias", alias(n)).await;
+    }
+    let (kind, _) = refused(&app, "CreateStateMachineAlias", alias(100)).await;
+    assert_eq!(kind, "ServiceQuotaExceededException");
+    // The same request again is no new alias.
+    ask(&app, "CreateStateMachineAlias", alias(99)).await;
+}
+
+#[tokio::test]
 async fn a_version_is_published_of_the_revision_that_was_meant() {
     let app = server().await;
     let machine = machine(&app, "m", PASS).await;

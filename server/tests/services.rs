@@ -275,6 +275,64 @@ async fn a_service_that_is_nowhere_fails_the_task_and_says_what_to_do() {
 }
 
 #[tokio::test]
+async fn any_endpoint_may_be_asked() {
+    let mut api = Endpoint::start(Arc::new(|path| {
+        let json = &[("content-type", "application/json")][..];
+        Some(match path {
+            "/good" => (201, json, r#"{"made":1}"#.to_owned()),
+            _ => (404, json, "nothing".to_owned()),
+        })
+    }))
+    .await;
+    let request = |path: &str| {
+        json!({
+            "ApiEndpoint": api.url(path),
+            "Method": "POST",
+            "Headers": { "x-a": "b" },
+            "RequestBody": { "c": 1 },
+        })
+    };
+    let (good, bad) = (request("/good"), request("/bad"));
+    let server = Server::open(Environment::default(), None).await;
+    let result = output(&server.task("http:invoke", good).await);
+    assert_eq!(result["ResponseBody"], json!({ "made": 1 }));
+    assert_eq!(result["StatusCode"], 201);
+    assert_eq!(result["StatusText"], "Created");
+    assert_eq!(
+        result["Headers"]["content-type"],
+        json!(["application/json"])
+    );
+    let received = api.received.recv().await.expect("a request");
+    assert_eq!(
+        (&*received.body, &received.headers["x-a"]),
+        ("{\"c\":1}", &"b".parse().expect("a header"))
+    );
+
+    let server = Server::open(Environment::default(), None).await;
+    let execution = server.task("http:invoke", bad).await;
+    assert_eq!(execution["error"], "States.Http.StatusCode.404");
+    assert_eq!(execution["cause"], "nothing");
+}
+
+#[tokio::test]
+async fn a_service_that_hangs_does_not_hold_virtual_time_for_good() {
+    let sqs = Endpoint::start(Arc::new(|_| None)).await;
+    let server = Server::with_services_at(sqs.url("")).await;
+    let task = json!({
+        "Type": "Task",
+        "Resource": "arn:aws:states:::sqs:sendMessage",
+        "Parameters": { "QueueUrl": "http://sqs/1/q", "MessageBody": "m" },
+        "TimeoutSeconds": 3600,
+        "End": true,
+    });
+    server.machine("Callee", json!({ "Send": task })).await;
+    let request = json!({ "stateMachineArn": CALLEE, "name": "child" });
+    server.ask("StartExecution", request).await;
+    server.0.clock.set_automatic(true);
+    assert_eq!(server.ended(CHILD).await["error"], "States.Timeout");
+}
+
+#[tokio::test]
 async fn an_execution_is_started_and_waited_for() {
     let rows = [
         ("states:startExecution", Value::Null, 0),

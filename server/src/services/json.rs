@@ -125,6 +125,13 @@ impl Services {
         for name in TEXTS {
             as_text(&mut request, name);
         }
+        let items = ["getItem", "putItem", "updateItem", "deleteItem"];
+        if std::ptr::eq(service, &DYNAMODB)
+            && items.contains(&operation)
+            && let Some(what) = constraints::item(operation, &request)
+        {
+            return Err(Reported::locally("ValidationException", what).newer(service.id));
+        }
         let answer = self
             .json(service, service.id, &capital(operation), request)
             .await?;
