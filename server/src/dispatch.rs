@@ -96,6 +96,11 @@ impl Dispatcher {
     /// A wait is over.
     pub fn wait_ended(&self, key: ExecutionKey, wait: WaitId) {
         self.0.resources.gateway.wait_ended(key, wait);
+        self.give_up(key, wait);
+    }
+
+    /// Stops the execution that a wait was for, if there is one and nobody has given it up before.
+    fn give_up(&self, key: ExecutionKey, wait: WaitId) {
         let Some(child) = self.0.children.lock().remove(&(key, wait)) else {
             return;
         };
@@ -128,7 +133,7 @@ impl Dispatcher {
         match answer {
             Ok(output) if waits_for_token(&dispatch) => {
                 self.bring(key, CommandKind::Submitted { wait, output })
-                    .await
+                    .await;
             }
             answer => self.complete(key, wait, answer).await,
         }
@@ -189,8 +194,13 @@ impl Dispatcher {
         let child: Arc<str> = started["ExecutionArn"].as_str().unwrap_or_default().into();
         self.0.children.lock().insert((key, wait), child.clone());
         let output = Data::from(started);
-        self.bring(key, CommandKind::Submitted { wait, output })
-            .await;
+        if !self
+            .bring(key, CommandKind::Submitted { wait, output })
+            .await
+        {
+            // The wait ended while its execution was being started, so nobody knew of that one then.
+            return self.give_up(key, wait);
+        }
         // Time may go on while the execution runs.
         drop(busy);
         let ended = resources.runner.until_ended(ExecutionKey::of(&child)).await;
@@ -214,12 +224,15 @@ impl Dispatcher {
             .await;
     }
 
-    async fn bring(&self, key: ExecutionKey, kind: CommandKind) {
+    /// Whether the wait was still there for it.
+    async fn bring(&self, key: ExecutionKey, kind: CommandKind) -> bool {
         match self.0.resources.runner.command(key, kind).await {
+            Ok(()) => true,
             // Refused: the wait ended while the resource was at work, which the history shows.
-            Ok(()) | Err(NotDone::Refused(_) | NotDone::Unknown) => {}
+            Err(NotDone::Refused(_) | NotDone::Unknown) => false,
             Err(NotDone::Server(what)) => {
                 eprintln!("rejoin: the answer to a task could not be stored: {what}");
+                true
             }
         }
     }

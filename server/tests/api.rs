@@ -1049,3 +1049,41 @@ async fn a_test_that_cannot_be_is_refused_in_the_words_of_aws() {
         assert_eq!(refusal, (kind.to_owned(), message.to_owned()));
     }
 }
+
+/// Whoever gives up a task gives up the execution that it waits for, also one that is just being started.
+#[tokio::test]
+async fn an_execution_that_is_stopped_as_it_starts_another_stops_that_too() {
+    let app = server().await;
+    let wait = r#"{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":60,"End":true}}}"#;
+    let inner = machine(&app, "inner", wait).await;
+    // Many at once, so that some are caught before they know what they have started.
+    let children = 50;
+    let outer = json!({"StartAt": "Run", "States": {"Run": {"Type": "Task", "End": true,
+        "Resource": "arn:aws:states:::states:startExecution.sync:2",
+        "Parameters": {"StateMachineArn": inner, "Name.$": "$"}}}});
+    let outer = machine(&app, "outer", &outer.to_string()).await;
+    let mut both = tokio::task::JoinSet::new();
+    for child in 0..children {
+        let (app, outer) = (app.clone(), outer.clone());
+        both.spawn(async move {
+            let parent = start(&app, &outer, json!(format!("child{child}"))).await;
+            ask(&app, "StopExecution", json!({"executionArn": parent})).await;
+        });
+    }
+    both.join_all().await;
+
+    let stopped = async {
+        for child in 0..children {
+            let arn = format!("{HERE}:execution:inner:child{child}");
+            let key = engine::ExecutionKey::of(&arn);
+            while app.runner.execution(key).await.expect("it reads").is_none() {
+                tokio::task::yield_now().await;
+            }
+            drop(app.runner.until_ended(key).await.expect("it reads"));
+        }
+    };
+    let limit = std::time::Duration::from_secs(10);
+    tokio::time::timeout(limit, stopped)
+        .await
+        .expect("it is stopped");
+}
