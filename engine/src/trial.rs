@@ -8,10 +8,12 @@
 //! What the fields of the state made of its data on the way ([`Seen`]) is worked out beside the run, with
 //! the same functions and the same random numbers.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use asl::{
-    Concurrency, Data, Failure, ReferencePath, ResultFlow, StateId, StateKind, StateMachine,
+    Concurrency, Data, Failure, QueryLanguage, ReferencePath, ResultFlow, StateId, StateKind,
+    StateMachine,
 };
 use serde_json::Value;
 
@@ -37,6 +39,8 @@ pub struct Trial {
     pub identity: Identity,
     /// What `$$` means, all of it except the item of a Map state.
     pub context: Value,
+    /// The workflow variables when the state is entered.
+    pub variables: BTreeMap<String, Data>,
     /// What a Task, Parallel or Map state gets.
     pub mock: Option<Outcome>,
     /// How often each of the state's retriers has been used.
@@ -58,6 +62,8 @@ pub struct Report {
     pub next: Option<Arc<str>>,
     /// What the state's fields made of its data.
     pub seen: Seen,
+    /// The workflow variables when the state has been left.
+    pub variables: BTreeMap<String, Data>,
 }
 
 /// How a trial ended.
@@ -89,6 +95,8 @@ pub struct Seen {
     pub after_input_path: Option<Data>,
     /// `Parameters`.
     pub after_parameters: Option<Data>,
+    /// `Arguments`.
+    pub after_arguments: Option<Data>,
     /// `ItemsPath`.
     pub after_items_path: Option<Data>,
     /// `ItemSelector`, for all items.
@@ -125,9 +133,10 @@ impl Trial {
         let kind = &self.machine.state(self.state).kind;
         let place = execution.now.frames[&FrameId::ROOT].place().told();
         let recovery = recovery_of(kind);
+        let frame = execution.now.frames.get_mut(&FrameId::ROOT);
+        let frame = frame.expect("a new execution has a frame");
+        frame.variables = self.variables.clone();
         if let Some(recovery) = recovery {
-            let frame = execution.now.frames.get_mut(&FrameId::ROOT);
-            let frame = frame.expect("a new execution has a frame");
             frame.retries = vec![self.retries; recovery.retriers.len()];
         }
 
@@ -149,6 +158,14 @@ impl Trial {
         let left = events
             .iter()
             .position(|event| matches!(event.kind, EventKind::StateExited { .. }));
+        let mut variables = self.variables;
+        if let Some(left) = left
+            && let EventKind::StateExited { assigned, .. } = &events[left].kind
+            && let Some(assigned) = assigned.as_ref().and_then(|data| data.value().as_object())
+        {
+            let assigned = assigned.iter();
+            variables.extend(assigned.map(|(name, value)| (name.clone(), value.clone().into())));
+        }
         let next = left.and_then(|left| {
             events[left..].iter().find_map(|event| match &event.kind {
                 EventKind::StateEntered { name, .. } => Some(name.clone()),
@@ -184,6 +201,7 @@ impl Trial {
                 .map(|failure| without(&place, failure)),
             next,
             seen,
+            variables,
         })
     }
 }
@@ -243,7 +261,7 @@ impl Decider<'_> {
                         return Ok(Err(Stop::Over));
                     }
                 }
-                return Ok(Err(Stop::Failed(failure.into())));
+                return Ok(Err(failure.into()));
             }
             (Outcome::Success(result), StateKind::Parallel(p)) => (result, &p.result, p.next),
             (Outcome::Success(result), StateKind::Map(map)) => (result, &map.result, map.next),
@@ -257,7 +275,7 @@ impl Decider<'_> {
             .and_then(|made| self.left(frame, state, Leaving::of(state), flow.path.as_ref(), made));
         Ok(match left {
             Ok(left) => self.leave(frame, left, next).map_err(Stop::from),
-            Err(flaw) => Err(Stop::Failed(flaw)),
+            Err(flaw) => Err(flaw.into()),
         })
     }
 
@@ -271,6 +289,9 @@ impl Decider<'_> {
             Some(Outcome::Success(result)) => Some(result.clone()),
             _ => None,
         };
+        if state.query_language == QueryLanguage::Jsonata {
+            return self.see_jsonata(&state.kind, &input, result, seen);
+        }
         match &state.kind {
             StateKind::Task(task) => {
                 seen.after_input_path = Some(input.clone());
@@ -324,6 +345,35 @@ impl Decider<'_> {
                 Ok(())
             }
         }
+    }
+
+    /// The same for a state with JSONata, which has fewer steps to show.
+    fn see_jsonata(
+        &mut self,
+        kind: &StateKind,
+        input: &Data,
+        result: Option<Data>,
+        seen: &mut Seen,
+    ) -> Result<(), Stop> {
+        let frame = FrameId::ROOT;
+        match kind {
+            StateKind::Task(task) => {
+                let arguments = self.parameters(frame, task.parameters.as_ref(), input)?;
+                seen.after_arguments = task.parameters.is_some().then_some(arguments);
+                seen.result = result;
+            }
+            StateKind::Map(map) => {
+                states::run(self, frame)?;
+                if let Phase::Children(children) = &self.frame(frame).phase {
+                    seen.max_concurrency = Some(match map.max_concurrency {
+                        Concurrency::Fixed(given) => given,
+                        Concurrency::Path(_) | Concurrency::Jsonata(_) => children.concurrency,
+                    });
+                }
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     fn see_result(
@@ -394,6 +444,7 @@ mod tests {
                 alias: None,
             },
             context: json!({"Given": "context"}),
+            variables: BTreeMap::from([("v".to_owned(), Data::from(json!(1)))]),
             mock,
             retries: 0,
             seed: 7,
@@ -457,6 +508,28 @@ mod tests {
     }
 
     #[test]
+    fn a_state_with_jsonata_has_arguments_and_variables() {
+        let task = json!({
+            "Type": "Task", "QueryLanguage": "JSONata", "Resource": "arn:aws:states:::lambda:invoke",
+            "Arguments": {"FunctionName": "f", "Payload": "{% $states.input.a + $v %}"},
+            "Assign": {"w": "{% $states.result.r %}"},
+            "Output": "{% $states.context.Given %}",
+            "Next": "Next",
+        });
+        let report = run(trial(task, json!({"a": 2}), success(json!({"r": 3}))));
+        assert_eq!(report.output, Some(Data::from(json!("context"))));
+        let expected = Seen {
+            after_arguments: Some(Data::from(json!({"FunctionName": "f", "Payload": 3}))),
+            result: Some(Data::from(json!({"r": 3}))),
+            ..Seen::default()
+        };
+        assert_eq!(report.seen, expected);
+        let variables = [("v", 1), ("w", 3)];
+        let variables = variables.map(|(name, n)| (name.to_owned(), Data::from(json!(n))));
+        assert_eq!(report.variables, BTreeMap::from(variables));
+    }
+
+    #[test]
     fn a_failure_is_tried_again_then_caught() {
         let again = |retries| Trial {
             retries,
@@ -516,8 +589,14 @@ mod tests {
         let items = json!([{"v": "a", "i": 0}, {"v": "b", "i": 1}]);
         assert_eq!(report.seen.after_item_selector, Some(Data::from(items)));
         assert_eq!(report.seen.max_concurrency, Some(1));
-        let report = run(trial(map, input, failure("Any")));
+        let report = run(trial(map.clone(), input.clone(), failure("Any")));
         assert_eq!(report.end, End::Failed);
+
+        let mut of_context = map;
+        of_context["ItemsPath"] = "$$.Given".into();
+        let report = run(trial(of_context, input, success(json!([]))));
+        let cause = "Reference path \"$.Given\" must point to array.";
+        assert_eq!(report.failure, Some(Failure::runtime(cause)));
     }
 
     #[test]

@@ -989,6 +989,26 @@ async fn a_state_is_tested_without_a_machine() {
     assert_eq!(seen["afterParameters"], r#"{"Token":"given"}"#);
     let details = json!({"retryIndex": 0, "retryBackoffIntervalSeconds": 5});
     assert_eq!(seen["errorDetails"], details);
+
+    let sum = json!({
+        "Type": "Pass", "QueryLanguage": "JSONata", "End": true,
+        "Assign": {"sum": "{% $sum($states.input) + $first %}"},
+        "Output": "{% $states.context.State.Name %}",
+    });
+    let told = ask(
+        &app,
+        "TestState",
+        json!({
+            "definition": sum.to_string(),
+            "input": "[1,2]",
+            "inspectionLevel": "TRACE",
+            "variables": r#"{"first":10}"#,
+        }),
+    )
+    .await;
+    assert_eq!(told["output"], r#""StateName""#);
+    let seen = json!({"input": "[1,2]", "variables": r#"{"first":10,"sum":13}"#});
+    assert_eq!(told["inspectionData"], seen);
     let machines = ask(&app, "ListStateMachines", json!({})).await;
     assert_eq!(machines["stateMachines"], json!([]));
 }

@@ -129,10 +129,13 @@ fn items(decider: &Decider<'_>, frame: FrameId, map: &Map, input: &Data) -> Resu
             }
         };
     let must_be_array = || {
-        Failure::runtime(format!(
-            "Reference path \"{}\" must point to array.",
-            path.text()
-        ))
+        // A path into the context object is told as one into that (recorded in
+        // `test_state_map_context_object`).
+        let text = path.text();
+        let text = text
+            .strip_prefix("$$")
+            .map_or(text.into(), |rest| format!("${rest}"));
+        Failure::runtime(format!("Reference path \"{text}\" must point to array."))
     };
     if path.is_root() {
         return match input.value() {

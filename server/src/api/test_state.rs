@@ -3,10 +3,10 @@
 //! What is answered by somebody outside has to be mocked in this version: a Task state as well, which AWS
 //! would call. A Wait state takes no time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use asl::{Data, Failure, Severity, StateId, StateMachine};
-use engine::trial::{End, NeedsMock, Report, Seen, Trial};
+use engine::trial::{End, NeedsMock, Report, Trial};
 use engine::{Identity, Outcome};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -38,6 +38,7 @@ struct Request<'a> {
     state_name: Option<Text<'a>>,
     mock: Option<Mock<'a>>,
     context: Option<Text<'a>>,
+    variables: Option<Text<'a>>,
     state_configuration: Option<Configuration<'a>>,
 }
 
@@ -91,6 +92,8 @@ struct InspectionData<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     after_parameters: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    after_arguments: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     after_items_path: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     after_item_selector: Option<&'a str>,
@@ -102,6 +105,8 @@ struct InspectionData<'a> {
     after_result_selector: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     after_result_path: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    variables: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error_details: Option<ErrorDetails>,
 }
@@ -126,6 +131,7 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     let level = &request.inspection_level;
     let level = check.one_of("inspectionLevel", level, INSPECTION_LEVELS);
     let state_name = check.optional("stateName", &request.state_name, validation::STATE_NAME);
+    let variables = check.optional("variables", &request.variables, validation::DATA);
     let context = check.optional("context", &request.context, validation::DATA);
     if let Some(mock) = &request.mock {
         mock.constraints(&mut check);
@@ -141,6 +147,7 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         ApiError::invalid_execution_input(&fault)
     })?;
     let context = context.map(test_context::accept).transpose()?;
+    let variables = variables.map(accept_variables).transpose()?;
     let reveals = request.reveal_secrets.unwrap_or(false);
     if reveals && request.mock.is_some() {
         return Err(ApiError::validation(
@@ -184,6 +191,7 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         state: id,
         identity,
         context,
+        variables: variables.unwrap_or_default(),
         mock,
         retries,
         seed: ids::uuid().as_u64_pair().1,
@@ -197,13 +205,23 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     tell(&report, &input, level.unwrap_or("INFO"))
 }
 
+/// The workflow variables that a request brings.
+fn accept_variables(text: &str) -> Result<BTreeMap<String, Data>, ApiError> {
+    let variables: BTreeMap<String, Value> = serde_json::from_str(text)
+        .map_err(|_| ApiError::validation("Variables must be a valid JSON object"))?;
+    let variables = variables.into_iter();
+    Ok(variables
+        .map(|(name, value)| (name, value.into()))
+        .collect())
+}
+
 fn tell(report: &Report, input: &Data, level: &str) -> Answer {
     let failure = report.failure.as_ref();
     write(&Response {
         output: report.output.as_ref().map(Data::text),
         error: failure.and_then(|failure| failure.error.as_deref()),
         cause: failure.and_then(|failure| failure.cause.as_deref()),
-        inspection_data: (level != "INFO").then(|| inspection(&report.seen, report.end, input)),
+        inspection_data: (level != "INFO").then(|| inspection(report, input)),
         next_state: report.next.as_deref(),
         status: match report.end {
             End::Succeeded => "SUCCEEDED",
@@ -214,21 +232,35 @@ fn tell(report: &Report, input: &Data, level: &str) -> Answer {
     })
 }
 
-fn inspection<'a>(seen: &'a Seen, end: End, input: &'a Data) -> InspectionData<'a> {
+fn inspection<'a>(report: &'a Report, input: &'a Data) -> InspectionData<'a> {
     fn text(data: &Option<Data>) -> Option<&str> {
         data.as_ref().map(Data::text)
     }
+    let Report {
+        seen,
+        variables,
+        end,
+        ..
+    } = report;
     InspectionData {
         input: input.text(),
         after_input_path: text(&seen.after_input_path),
         after_parameters: text(&seen.after_parameters),
+        after_arguments: text(&seen.after_arguments),
         after_items_path: text(&seen.after_items_path),
         after_item_selector: text(&seen.after_item_selector),
         max_concurrency: seen.max_concurrency,
         result: text(&seen.result),
         after_result_selector: text(&seen.after_result_selector),
         after_result_path: text(&seen.after_result_path),
-        error_details: match end {
+        variables: (!variables.is_empty()).then(|| {
+            let variables = variables.iter();
+            let object: Map<String, Value> = variables
+                .map(|(name, value)| (name.clone(), value.value().clone()))
+                .collect();
+            Value::Object(object).to_string()
+        }),
+        error_details: match *end {
             End::Succeeded | End::Failed => None,
             End::Caught { catcher } => Some(ErrorDetails {
                 catch_index: Some(catcher),
