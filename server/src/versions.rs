@@ -258,6 +258,17 @@ mod tests {
     }
 
     #[test]
+    fn a_machine_that_was_stored_before_there_were_versions_has_none() {
+        let mut document = serde_json::to_value(machine()).expect("a machine is plain data");
+        let fields = document.as_object_mut().expect("a machine is an object");
+        for later in ["versions", "last_version", "aliases"] {
+            assert!(fields.remove(later).is_some());
+        }
+        let read: Machine = serde_json::from_value(document).expect("it is read");
+        assert_eq!(read, machine());
+    }
+
+    #[test]
     fn an_alias_leads_by_weight() {
         let first = machine().published(None, Timestamp(2));
         let mut machine = updated(first, "second").published(None, Timestamp(3));

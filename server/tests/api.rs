@@ -16,13 +16,17 @@ const PASS: &str = r#"{"StartAt":"P","States":{"P":{"Type":"Pass","End":true}}}"
 
 /// A server in memory, on a clock that stands.
 async fn server() -> App {
+    server_in(None).await
+}
+
+async fn server_in(directory: Option<std::path::PathBuf>) -> App {
     let settings = Settings {
         place: Place {
             region: "us-east-1".to_owned(),
             account: "123456789012".to_owned(),
         },
         clock: Clock::standing_at(Timestamp(1_700_000_000_123)),
-        directory: None,
+        directory,
         retention_days: 90,
         functions: BTreeMap::new(),
         topics: BTreeMap::new(),
@@ -30,7 +34,7 @@ async fn server() -> App {
         address: SocketAddr::from(([127, 0, 0, 1], 1)),
         environment: Default::default(),
     };
-    let (app, _) = App::open(settings).await.expect("a store in memory opens");
+    let (app, _) = App::open(settings).await.expect("the store opens");
     app
 }
 
@@ -801,6 +805,24 @@ async fn a_version_stays_while_an_alias_leads_to_it() {
 }
 
 #[tokio::test]
+async fn a_machine_has_at_most_a_hundred_aliases() {
+    let app = server().await;
+    let machine = machine(&app, "m", PASS).await;
+    let version = publish(&app, &machine, "first").await;
+    let alias = |n: usize| {
+        let routes = json!([{"stateMachineVersionArn": version, "weight": 100}]);
+        json!({"name": format!("a{n}"), "routingConfiguration": routes})
+    };
+    for n in 0..100 {
+        ask(&app, "CreateStateMachineAlias", alias(n)).await;
+    }
+    let (kind, _) = refused(&app, "CreateStateMachineAlias", alias(100)).await;
+    assert_eq!(kind, "ServiceQuotaExceededException");
+    // The same request again is no new alias.
+    ask(&app, "CreateStateMachineAlias", alias(99)).await;
+}
+
+#[tokio::test]
 async fn a_version_is_published_of_the_revision_that_was_meant() {
     let app = server().await;
     let machine = machine(&app, "m", PASS).await;
@@ -874,6 +896,48 @@ async fn a_pick_up_that_fills_the_history_gives_no_task() {
         .await;
     assert!(fetched.expect("the store is sound").is_none());
     assert_eq!(describe(&app, &execution).await["status"], "FAILED");
+}
+
+/// Nothing is acknowledged once the disk has failed, and whoever looks after the server can see it.
+#[tokio::test]
+async fn a_server_whose_disk_has_failed_says_so() {
+    let name = format!("rejoin-lost-disk-{}", std::process::id());
+    let directory = std::env::temp_dir().join(name);
+    let app = server_in(Some(directory.clone())).await;
+    let health = async |app: &App| {
+        let call = Call {
+            method: Method::GET,
+            path: "/health".to_owned(),
+            query: String::new(),
+            headers: HeaderMap::new(),
+            body: Default::default(),
+            peer: SocketAddr::from(([127, 0, 0, 1], 1)),
+            busy: app.clock.busy(),
+        };
+        server::routes::answer(app.clone(), call).await.status
+    };
+    let arn = machine(&app, "m", PASS).await;
+    assert_eq!(health(&app).await, StatusCode::OK);
+
+    // What is open can still be written; the segment after the next can't be made.
+    std::fs::remove_dir_all(&directory).expect("it is there");
+    let input = json!("a".repeat(200_000)).to_string();
+    let body = json!({"stateMachineArn": arn, "input": input}).to_string();
+    let mut failed = None;
+    for _ in 0..2000 {
+        let (status, answer) = raw(&app, "AWSStepFunctions.StartExecution", &body).await;
+        if status != StatusCode::OK {
+            failed = Some((status, answer));
+            break;
+        }
+    }
+    let (status, answer) = failed.expect("there are not so many segments ahead");
+    assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(!answer.to_string().contains("segment"), "{answer}");
+    assert_eq!(health(&app).await, StatusCode::SERVICE_UNAVAILABLE);
+    // What is in memory can still be read.
+    let body = json!({"stateMachineArn": arn});
+    assert_eq!(ask(&app, "DescribeStateMachine", body).await["name"], "m");
 }
 
 #[tokio::test]
