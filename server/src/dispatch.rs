@@ -120,15 +120,19 @@ impl Dispatcher {
     }
 
     /// Calls the resource and brings its answer back.
-    async fn call(&self, key: ExecutionKey, caller: &Caller, dispatch: Dispatch, busy: Busy) {
+    async fn call(self, key: ExecutionKey, caller: &Caller, dispatch: Dispatch, busy: Busy) {
         let wait = dispatch.wait;
         if let Resource::Service {
             pattern: Pattern::Sync,
             ..
         } = &dispatch.resource
         {
-            return self.run(key, caller, &dispatch, busy).await;
+            return self.run(key, caller, dispatch, busy).await;
         }
+        // Without the server the task goes out again after its next start.
+        let Some(_app) = self.0.resources.services.app() else {
+            return;
+        };
         let (answer, _busy) = self.ask(caller, &dispatch, busy).await;
         match answer {
             Ok(output) if waits_for_token(&dispatch) => {
@@ -169,7 +173,7 @@ impl Dispatcher {
     }
 
     /// `.sync`: starts an execution, says so, and brings what it came to.
-    async fn run(&self, key: ExecutionKey, caller: &Caller, dispatch: &Dispatch, busy: Busy) {
+    async fn run(self, key: ExecutionKey, caller: &Caller, dispatch: Dispatch, busy: Busy) {
         let (wait, resources) = (dispatch.wait, &self.0.resources);
         let Resource::Service {
             service, action, ..
@@ -178,16 +182,15 @@ impl Dispatcher {
             unreachable!("only a service is called in this pattern");
         };
         if &**service != "states" {
-            return self
-                .complete(key, wait, Err(unsupported(service, action)))
-                .await;
+            let failure = unsupported(service, action);
+            return self.complete(key, wait, Err(failure)).await;
         }
+        let services = &resources.services;
+        let Some(app) = services.app() else {
+            return;
+        };
         let parameters = dispatch.parameters.value();
-        let started = resources
-            .services
-            .start_execution(caller, wait, parameters)
-            .await;
-        let started = match started {
+        let started = match services.start_execution(caller, wait, parameters).await {
             Ok(started) => started,
             Err(failure) => return self.complete(key, wait, Err(failure)).await,
         };
@@ -201,18 +204,27 @@ impl Dispatcher {
             // The wait ended while its execution was being started, so nobody knew of that one then.
             return self.give_up(key, wait);
         }
-        // Time may go on while the execution runs.
-        drop(busy);
-        let ended = resources.runner.until_ended(ExecutionKey::of(&child)).await;
-        let _busy = match ended {
-            Ok(busy) => busy,
-            // The task goes out again after the next start.
+
+        // Time may go on while the execution runs, and the server may go: the task goes out again after
+        // the next start.
+        let ending = resources.runner.ending(ExecutionKey::of(&child)).await;
+        let weak = self.downgrade();
+        drop((self, app, busy));
+        let _busy = match ending {
+            Ok(ending) => ending.await,
             Err(what) => return eprintln!("rejoin: a task's execution was lost sight of: {what}"),
         };
-        self.0.children.lock().remove(&(key, wait));
+        let Some(this) = weak.upgrade() else {
+            return;
+        };
+        let Some(_app) = this.0.resources.services.app() else {
+            return;
+        };
+        this.0.children.lock().remove(&(key, wait));
         let as_json = action.ends_with(".sync:2");
-        let result = resources.services.execution_result(&child, as_json).await;
-        self.complete(key, wait, result).await;
+        let services = &this.0.resources.services;
+        let result = services.execution_result(&child, as_json).await;
+        this.complete(key, wait, result).await;
     }
 
     async fn complete(&self, key: ExecutionKey, wait: WaitId, answer: Result<Data, Failure>) {

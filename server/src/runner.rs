@@ -355,6 +355,35 @@ impl Runner {
         ended.await.map_err(|_| "the server is stopping".into())
     }
 
+    /// [`Runner::until_ended`] for one who must not keep the runner alive meanwhile: what it waits on comes
+    /// to nothing if the runner goes first.
+    ///
+    /// # Errors
+    /// The store's, as text for the log.
+    pub async fn ending(
+        &self,
+        key: ExecutionKey,
+    ) -> Result<impl Future<Output = Option<Busy>> + use<>, String> {
+        let (watcher, ended) = oneshot::channel();
+        self.0.watchers.lock().entry(key).or_default().push(watcher);
+        let summary = self.0.store.summary(key).await;
+        let ended = match summary {
+            Ok(Some(summary)) if summary.status == Status::Running => Ok(ended),
+            summary => {
+                drop(ended);
+                drop(Leaving(self, key));
+                summary.map_err(|e| e.to_string())?;
+                Err(self.0.clock.busy())
+            }
+        };
+        Ok(async move {
+            match ended {
+                Ok(ended) => ended.await.ok(),
+                Err(busy) => Some(busy),
+            }
+        })
+    }
+
     /// The text of a wait's token.
     pub fn token(&self, token: Token) -> String {
         self.0.tokens.mint(token)

@@ -5,7 +5,7 @@
 //! variables of AWS say ([`Environment`]): AWS itself, or anything that stands in for it.
 //!
 //! This part tries nothing again and stores nothing: Retry, and effects at least once, are the runner's.
-//! A call keeps virtual time standing as an invocation does, for [`crate::functions::GRACE`] of real time.
+//! A call keeps virtual time standing as an invocation does, for [`Clock::grace`] of real time.
 //!
 //! In reading order:
 //! - `service`: services, their names and protocols. `environment`: where they are.
@@ -90,7 +90,7 @@ impl Services {
     }
 
     /// This server, unless it is being stopped.
-    fn app(&self) -> Option<App> {
+    pub(crate) fn app(&self) -> Option<App> {
         self.0.app.get().and_then(WeakApp::upgrade)
     }
 
