@@ -39,6 +39,17 @@ impl StateMachine {
         &self.states[id.0 as usize]
     }
 
+    /// The activities that its tasks are for, as often as they are named.
+    pub fn activities(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.states.iter().filter_map(|state| match &state.kind {
+            StateKind::Task(task) => match &task.resource {
+                Resource::Activity { arn } => Some(arn),
+                _ => None,
+            },
+            _ => None,
+        })
+    }
+
     /// The workflow variables that each state reads, for those that read any, by the state's name.
     pub fn variable_references(&self) -> BTreeMap<&str, &[Arc<str>]> {
         let read = self

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use server::clock::Clock;
 use server::functions::FunctionConfig;
 use server::gateway::RouteConfig;
+use server::services::Environment;
 use server::topics::{SubscriberConfig, TopicConfig};
 
 /// The whole file.
@@ -20,6 +22,33 @@ pub struct Config {
     pub topics: BTreeMap<String, TopicConfig>,
     /// `[[routes]]`.
     pub routes: Vec<RouteConfig>,
+    /// `[services]`.
+    pub services: ServicesConfig,
+}
+
+/// `[services]`: where tasks find other services; what the AWS variables of the same names say wins.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServicesConfig {
+    /// `AWS_ENDPOINT_URL`.
+    pub endpoint_url: Option<String>,
+    /// `AWS_ENDPOINT_URL_SERVICE`, by the service's name, for example `sqs`.
+    pub endpoint_urls: BTreeMap<String, String>,
+}
+
+impl ServicesConfig {
+    /// The configuration and the variables together.
+    pub fn environment(self, variables: impl Iterator<Item = (String, String)>) -> Environment {
+        let one = self.endpoint_urls.into_iter().map(|(service, url)| {
+            let service = service.to_uppercase().replace('-', "_");
+            (format!("AWS_ENDPOINT_URL_{service}"), url)
+        });
+        let all = self
+            .endpoint_url
+            .map(|url| ("AWS_ENDPOINT_URL".to_owned(), url));
+        let set = variables.filter(|(_, value)| !value.is_empty());
+        Environment::of(all.into_iter().chain(one).chain(set))
+    }
 }
 
 /// `[server]`: what the flags of `rejoin serve` say too; a flag wins.
@@ -48,6 +77,16 @@ pub enum ClockKind {
     Real,
     /// One that stands until it is moved, over `/rejoin/clock`.
     Virtual,
+}
+
+impl ClockKind {
+    /// A clock of this kind; a virtual one stands at the machine's time.
+    pub fn start(self) -> Clock {
+        match self {
+            ClockKind::Real => Clock::real(),
+            ClockKind::Virtual => Clock::standing_at(Clock::machine_time()),
+        }
+    }
 }
 
 impl Config {

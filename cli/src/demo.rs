@@ -6,8 +6,10 @@
 //! - [`rows`]: what is done to the workflow, and what must come of it.
 //! - [`stage`]: the server, the function, the valuation service.
 //! - [`outcome`]: what came of a row, read over HTTP, and whether it is as it must be.
+//! - [`live`]: what happens, as it happens, in real time.
 //! - [`report`]: the table and the alerts.
 
+mod live;
 mod outcome;
 mod report;
 mod rows;
@@ -16,6 +18,7 @@ mod stage;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use crate::config::ClockKind;
 use crate::serve::runtime;
 
 use self::outcome::Outcome;
@@ -34,6 +37,12 @@ pub struct Demo {
     /// Start the same server and valuation service, and leave them running for you to try
     #[arg(long, conflicts_with_all = ["real_time", "json"])]
     serve: bool,
+    /// With --serve: address and port; port 0 picks a free one [default: 127.0.0.1:8083]
+    #[arg(long, value_name = "HOST:PORT", requires = "serve")]
+    listen: Option<String>,
+    /// With --serve: which time it goes by [default: real]
+    #[arg(long, value_enum, requires = "serve")]
+    clock: Option<ClockKind>,
 }
 
 impl Demo {
@@ -41,7 +50,7 @@ impl Demo {
     pub fn run(self) -> Result<ExitCode, String> {
         runtime()?.block_on(async {
             if self.serve {
-                return stage::serve().await;
+                return stage::serve(self.listen, self.clock.unwrap_or(ClockKind::Real)).await;
             }
             let stage = Stage::open(self.real_time).await?;
             let outcomes = self.play(&stage).await;
@@ -66,31 +75,27 @@ impl Demo {
 
     /// On the virtual clock one row after the other, so that each has its own time; in real time all at once.
     async fn play(&self, stage: &Stage) -> Result<Vec<Outcome>, String> {
-        let say = |outcome: &Outcome| {
-            if !self.json {
-                report::progress(outcome);
-            }
-        };
         let mut outcomes = Vec::new();
         if self.real_time {
             eprintln!(
-                "all {} rows at once, in real time; the last callback comes after 45 s ...",
+                "all {} rows at once, in real time; it takes a minute",
                 ROWS.len()
             );
+            let watching = tokio::spawn(live::watch(stage.clone()));
             let playing: Vec<_> = ROWS
                 .iter()
-                .map(|row| play(stage.clone(), row))
-                .map(tokio::spawn)
+                .map(|row| tokio::spawn(play(stage.clone(), row)))
                 .collect();
             for row in playing {
-                let outcome = row.await.map_err(|e| format!("a row broke: {e}"))??;
-                say(&outcome);
-                outcomes.push(outcome);
+                outcomes.push(row.await.map_err(|e| format!("a row broke: {e}"))??);
             }
+            watching.abort();
         } else {
             for row in ROWS {
                 let outcome = play(stage.clone(), row).await?;
-                say(&outcome);
+                if !self.json {
+                    report::progress(&outcome);
+                }
                 outcomes.push(outcome);
             }
         }

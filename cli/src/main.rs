@@ -17,9 +17,16 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+const EXAMPLES: &str = "\
+Begin with:
+  rejoin demo                  what it is for, in moments
+  rejoin demo --serve          the same system, left running for you to try
+  rejoin serve                 http://127.0.0.1:8083, data in ./rejoin-data
+  rejoin help serve            how to point the AWS CLI at it";
+
 /// AWS Step Functions state machines, durable, anywhere.
 #[derive(Parser)]
-#[command(name = "rejoin", version, about, max_term_width = 100)]
+#[command(name = "rejoin", version, about, max_term_width = 100, after_help = EXAMPLES)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -27,7 +34,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run a server. Point the AWS CLI or an SDK at it with --endpoint-url.
+    /// Run a server for the AWS CLI, the SDKs, functions and callbacks
     Serve(serve::Serve),
     /// Run the loan processor through everything that can go wrong with its callback
     Demo(demo::Demo),

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use server::app::{App, Place, Settings};
-use server::clock::Clock;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -19,8 +18,20 @@ const DATA_DIR_DEFAULT: &str = "rejoin-data";
 const ACCOUNT_DEFAULT: &str = "123456789012";
 const RETENTION_DAYS_DEFAULT: u32 = 90;
 
+const EXAMPLES: &str = "\
+In another terminal (any credentials do):
+  export AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any AWS_DEFAULT_REGION=us-east-1
+  aws stepfunctions list-state-machines --endpoint-url http://127.0.0.1:8083
+
+For a test: no data, any free port, and time that you move:
+  rejoin serve --in-memory --listen 127.0.0.1:0 --clock virtual
+  curl -X POST http://127.0.0.1:PORT/rejoin/clock/advance -d '{\"seconds\": 3600}'
+
+It stops cleanly on Ctrl-C or SIGTERM. What it acknowledged survives kill -9.";
+
 /// The flags of `rejoin serve`.
 #[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Serve {
     /// Address and port; port 0 picks a free one and says which [default: 127.0.0.1:8083]
     #[arg(long, value_name = "HOST:PORT")]
@@ -31,10 +42,10 @@ pub struct Serve {
     /// Keep everything in memory and forget it at the end
     #[arg(long, conflicts_with = "data_dir")]
     in_memory: bool,
-    /// `virtual` stands still until it is moved, over /rejoin/clock [default: real]
+    /// Which time it goes by [default: real]
     #[arg(long, value_enum)]
     clock: Option<ClockKind>,
-    /// Functions, topics, callback routes: see rejoin.sample.toml
+    /// Functions, topics, callback routes, and all of the above; rejoin.sample.toml shows every key
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -77,13 +88,9 @@ impl Serve {
             .clock
             .or(config.server.clock)
             .unwrap_or(ClockKind::Real);
-        let clock = match kind {
-            ClockKind::Real => Clock::real(),
-            ClockKind::Virtual => Clock::standing_at(Clock::machine_time()),
-        };
         let (app, opening) = App::open(Settings {
             place,
-            clock,
+            clock: kind.start(),
             directory: directory.clone(),
             retention_days: config
                 .server
@@ -93,6 +100,7 @@ impl Serve {
             topics: config.topics,
             routes: config.routes,
             address,
+            environment: config.services.environment(variables()),
         })
         .await?;
         for note in &opening.notes {
@@ -104,11 +112,11 @@ impl Serve {
         ));
         match &directory {
             Some(directory) => {
-                let executions = opening.executions;
-                say(&format!(
-                    "data in {} ({executions} executions)",
-                    directory.display()
-                ));
+                let executions = match opening.executions {
+                    1 => "1 execution".to_owned(),
+                    count => format!("{count} executions"),
+                };
+                say(&format!("data in {} ({executions})", directory.display()));
             }
             None => say("data in memory: gone at the end"),
         }
@@ -138,6 +146,12 @@ pub async fn until_told_to_stop() -> Result<(), String> {
         _ = interrupt.recv() => {}
     }
     Ok(())
+}
+
+/// The variables that are text; AWS's are.
+fn variables() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 /// Prints a line. Whoever started the server may have closed its output since, which is no reason to stop.

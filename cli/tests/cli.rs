@@ -151,6 +151,49 @@ fn the_sample_configuration_is_read_with_every_line_uncommented() {
     assert_eq!((status, &health["status"]), (200, &json!("ok")));
 }
 
+/// What is wrong with a key that there is not names those that there are.
+#[test]
+fn the_sample_configuration_shows_every_key() {
+    let sample = std::fs::read_to_string(
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../rejoin.sample.toml"),
+    )
+    .expect("the sample is there");
+    let folder = Folder::new("every-key");
+    let path = folder.0.join("rejoin.toml");
+    let route = "[[routes]]\nname = \"r\"\npath = \"/r\"\nreference = \"$.r\"\n";
+    for table in [
+        String::new(),
+        "[server]\n".to_owned(),
+        "[functions.f]\n".to_owned(),
+        "[topics.t]\n".to_owned(),
+        route.to_owned(),
+        format!("{route}[routes.failure]\nwhen = \"$.w\"\nerror = \"e\"\n"),
+        format!("{route}[routes.heartbeat]\nwhen = \"$.w\"\n"),
+    ] {
+        std::fs::write(&path, format!("{table}no_such_key = 1\n")).expect("it can be written");
+        let output = rejoin(&[
+            "serve",
+            "--config",
+            path.to_str().expect("the path is text"),
+        ]);
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        let (_, expected) = message
+            .split_once(", expected ")
+            .unwrap_or_else(|| panic!("{table}: {message}"));
+        let keys: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
+        assert!(!keys.is_empty(), "{table}: {message}");
+        for key in keys {
+            let shown = sample.lines().any(|line| {
+                let line = line.trim_start_matches("# ");
+                let header = line.trim_start_matches('[').split(']').next();
+                let named = header.is_some_and(|name| name.split('.').any(|part| part == key));
+                line.starts_with(&format!("{key} = ")) || (line.starts_with('[') && named)
+            });
+            assert!(shown, "the sample does not show {key} of {table:?}");
+        }
+    }
+}
+
 #[test]
 fn a_server_stops_cleanly_when_told_to() {
     let folder = Folder::new("stop");

@@ -73,6 +73,8 @@ fn identity(input: &str) -> Identity {
         role_arn: "arn:aws:iam::123456789012:role/Role".into(),
         input: Data::parse(input).expect("it is JSON"),
         started_at: Timestamp(0),
+        version: None,
+        alias: None,
     }
 }
 

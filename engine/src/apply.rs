@@ -1,7 +1,7 @@
 //! What each event does to the value. Nothing is decided here: an event that was stored happens
 //! again exactly as it did, whatever the interpreter would decide today.
 
-use asl::{Data, Failure, Timestamp};
+use asl::{Data, Failure, Pattern, Resource, StateKind, Timestamp};
 use serde_json::Value;
 
 use crate::event::{Event, EventKind, FrameId, Output, is_activity};
@@ -264,16 +264,33 @@ impl Execution {
 
     fn update_task(&mut self, id: FrameId, change: impl FnOnce(&mut OpenTask)) {
         let mut task = self.take_task(id);
-        let was_delivered = task.delivered;
+        let was_ours = self.is_ours(id, &task);
         change(&mut task);
-        self.now.undelivered -= u32::from(task.delivered && !was_delivered);
+        self.now.undelivered -= u32::from(was_ours && !self.is_ours(id, &task));
         self.set_phase(id, Phase::Task(task));
     }
 
     fn close_wait(&mut self, id: FrameId) {
         let task = self.take_task(id);
-        self.now.undelivered -= u32::from(!task.delivered);
+        self.now.undelivered -= u32::from(self.is_ours(id, &task));
         self.now.waits.remove(&task.wait);
+    }
+
+    /// Whether a task has to go out again after a restart: it is with nobody yet, or what it waits for
+    /// is only watched by this server (`.sync`).
+    pub(crate) fn is_ours(&self, id: FrameId, task: &OpenTask) -> bool {
+        !task.delivered || self.is_watched(id)
+    }
+
+    fn is_watched(&self, id: FrameId) -> bool {
+        let state = self.now.frames[&id].place().id;
+        matches!(
+            &self.machine.state(state).kind,
+            StateKind::Task(task) if matches!(
+                task.resource,
+                Resource::Service { pattern: Pattern::Sync, .. }
+            )
+        )
     }
 
     fn take_task(&mut self, id: FrameId) -> OpenTask {

@@ -30,6 +30,18 @@ impl asl::Context for ContextObject<'_> {
 
 impl ContextObject<'_> {
     fn make(&self) -> Value {
+        let mut object = match &self.execution.given_context {
+            Some(given) => given.clone(),
+            None => self.known(),
+        };
+        if let Some((index, value)) = self.item() {
+            object["Map"] = json!({ "Item": { "Index": index, "Value": value } });
+        }
+        object
+    }
+
+    /// What the execution knows of itself and of the state.
+    fn known(&self) -> Value {
         let identity = &*self.execution.now.identity;
         let frame = &self.execution.now.frames[&self.frame];
         let place = frame.place();
@@ -60,9 +72,6 @@ impl ContextObject<'_> {
         }
         if self.has_token() {
             object["Task"] = json!({ "Token": self.token() });
-        }
-        if let Some((index, value)) = self.item() {
-            object["Map"] = json!({ "Item": { "Index": index, "Value": value } });
         }
         object
     }

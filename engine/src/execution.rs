@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use asl::{Data, Failure, StateKind, StateMachine, Timestamp};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::command::{Command, Refusal};
 use crate::decide::Decider;
@@ -67,6 +68,8 @@ pub struct Execution {
     pub(crate) timers: BTreeSet<(Timestamp, FrameId)>,
     /// What the caller says is not there ([`Execution::set_deleted_activities`]).
     pub(crate) deleted_activities: Vec<Arc<str>>,
+    /// What `$$` means instead of what the execution knows ([`crate::trial`]).
+    pub(crate) given_context: Option<Value>,
 }
 
 /// All of an [`Execution`] but its compiled definition, to be stored beside its events.
@@ -167,6 +170,7 @@ impl Execution {
             now: snapshot,
             timers: BTreeSet::new(),
             deleted_activities: Vec::new(),
+            given_context: None,
         };
         for (id, frame) in &mut execution.now.frames {
             if let Some(place) = &mut frame.state {
@@ -198,6 +202,11 @@ impl Execution {
         let mut decider = Decider::new(self, command.at, command.seed, tokens);
         decider.command(command.kind)?;
         Ok(decider.finish())
+    }
+
+    /// The definition that it runs.
+    pub fn machine(&self) -> &StateMachine {
+        &self.machine
     }
 
     /// What it was started with.
@@ -252,17 +261,17 @@ impl Execution {
 
     /// The dispatches that have no answer yet: after a restart they go out again, with the same
     /// idempotency key. An activity task that a worker holds, and a `.waitForTaskToken` task whose
-    /// request was taken, are not among them.
+    /// request was taken, are not among them; a `.sync` task is, for somebody has to watch for its end.
     pub fn undelivered(&self) -> Vec<Effect> {
         if !self.has_undelivered() {
             return Vec::new();
         }
-        let open = self.now.waits.keys();
-        open.filter(|wait| {
+        let open = self.now.waits.iter();
+        open.filter(|(wait, frame)| {
             self.open_task(**wait)
-                .is_some_and(|(_, task)| !task.delivered)
+                .is_some_and(|(_, task)| self.is_ours(**frame, task))
         })
-        .filter_map(|wait| self.dispatch(*wait))
+        .filter_map(|(wait, _)| self.dispatch(*wait))
         .collect()
     }
 
@@ -317,7 +326,7 @@ impl Execution {
         }
     }
 
-    fn blank(machine: Arc<StateMachine>, identity: Arc<Identity>) -> Execution {
+    pub(crate) fn blank(machine: Arc<StateMachine>, identity: Arc<Identity>) -> Execution {
         let root = Frame::new(None, 0, identity.input.clone());
         let deadline = machine
             .timeout_seconds
@@ -339,6 +348,7 @@ impl Execution {
             now,
             timers: BTreeSet::new(),
             deleted_activities: Vec::new(),
+            given_context: None,
         }
     }
 }

@@ -6,6 +6,7 @@
 
 use std::cell::OnceCell;
 
+use asl::data::{DEPTH_MAX, too_deep};
 use asl::jsonata::Session;
 use asl::{Data, Failure, Path, QueryLanguage, ReferencePath, Scope, State, StateKind, Template};
 use serde_json::{Map, Value};
@@ -176,12 +177,7 @@ impl Decider<'_> {
     /// Says in a failure of an expression where it happened, as AWS does.
     pub(crate) fn at_state(&self, frame: FrameId, failure: Failure) -> Failure {
         let place = self.place(frame);
-        let cause = format!(
-            "An error occurred while executing the state '{}' (entered at the event id #{}). {}",
-            place.name,
-            place.entered_event,
-            failure.cause.unwrap_or_default()
-        );
+        let cause = place.told() + &failure.cause.unwrap_or_default();
         Failure {
             error: failure.error,
             cause: Some(cause),
@@ -383,10 +379,23 @@ impl Decider<'_> {
             Source::Children => Output::Children,
             Source::New => Output::Document(made.data.clone()),
         };
+        self.check_depth(frame, &made.data)?;
         if made.data.text().len() > PAYLOAD_BYTES_MAX {
             return Err(data_limit_exceeded(&self.place(frame).name).into());
         }
         Ok(output)
+    }
+
+    /// Refuses a document that could be stored and not read back. A limit of ours: no recording
+    /// shows how deep AWS goes.
+    pub(crate) fn check_depth(&self, frame: FrameId, data: &Data) -> Result<(), Failure> {
+        if !too_deep(data.value()) {
+            return Ok(());
+        }
+        let cause = format!(
+            "The data nests arrays and objects more than {DEPTH_MAX} levels deep, which is the limit."
+        );
+        Err(self.at_state(frame, Failure::runtime(cause)))
     }
 }
 

@@ -54,6 +54,16 @@ pub(crate) struct Place {
     pub(crate) id: StateId,
 }
 
+impl Place {
+    /// What AWS puts before the cause of a failure that happened here.
+    pub(crate) fn told(&self) -> String {
+        format!(
+            "An error occurred while executing the state '{}' (entered at the event id #{}). ",
+            self.name, self.entered_event
+        )
+    }
+}
+
 fn unresolved() -> StateId {
     StateId(u32::MAX)
 }

@@ -128,6 +128,12 @@ impl Projection {
                 );
                 let mut details = self.payload("input", &identity.input);
                 details.insert("roleArn".into(), (*identity.role_arn).into());
+                if let Some(arn) = identity.alias_arn() {
+                    details.insert("stateMachineAliasArn".into(), arn.into());
+                }
+                if let Some(arn) = identity.version_arn() {
+                    details.insert("stateMachineVersionArn".into(), arn.into());
+                }
                 self.write(at, 0, "ExecutionStarted", Some(details));
                 self.identity = Some(identity.clone());
             }

@@ -47,4 +47,24 @@ pub struct Identity {
     pub input: Data,
     /// When it was started.
     pub started_at: Timestamp,
+    /// Which version of the machine it was started on, itself or through an alias.
+    #[serde(default)]
+    pub version: Option<u32>,
+    /// The name of the alias that it was started through.
+    #[serde(default)]
+    pub alias: Option<Arc<str>>,
+}
+
+impl Identity {
+    /// The ARN of the version that the execution was started on.
+    pub fn version_arn(&self) -> Option<String> {
+        let version = self.version?;
+        Some(format!("{}:{version}", self.state_machine_arn))
+    }
+
+    /// The ARN of the alias that the execution was started through.
+    pub fn alias_arn(&self) -> Option<String> {
+        let alias = self.alias.as_deref()?;
+        Some(format!("{}:{alias}", self.state_machine_arn))
+    }
 }

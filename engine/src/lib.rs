@@ -11,6 +11,7 @@
 //! - [`effect`]: what has to leave the process once events are durable.
 //! - [`token`]: task tokens.
 //! - [`history`]: the AWS history, a projection of the events.
+//! - [`trial`]: one state on its own.
 //! - [`limits`]: AWS's limits, which hold here too.
 //!
 //! Behind the door: `decide` drives, `states` has a file for each state type, `recovery` is Retry and
@@ -33,6 +34,7 @@ mod recovery;
 mod states;
 mod timers;
 pub mod token;
+pub mod trial;
 mod wait;
 
 pub use command::{Command, CommandKind, Outcome, Refusal, WaitEnd};

@@ -62,7 +62,7 @@ impl Raised {
     }
 
     /// Whether an `ErrorEquals` names it.
-    fn is_named_by(&self, names: &[Arc<str>]) -> bool {
+    pub(crate) fn is_named_by(&self, names: &[Arc<str>]) -> bool {
         let error = self.failure.error.as_deref().unwrap_or_default();
         names.iter().any(|name| match &**name {
             // The documentation says that States.ALL leaves out States.DataLimitExceeded too, and
@@ -176,8 +176,11 @@ impl Decider<'_> {
     ) -> Result<Data, Failure> {
         let input = &self.frame(frame).data;
         let put = path.put(input.value(), value);
-        put.map(Data::from)
-            .map_err(|failure| self.at_state(frame, failure))
+        let put = put
+            .map(Data::from)
+            .map_err(|failure| self.at_state(frame, failure))?;
+        self.check_depth(frame, &put)?;
+        Ok(put)
     }
 
     /// A frame failed; so does what it is a part of.
@@ -227,7 +230,7 @@ impl Decider<'_> {
 }
 
 /// `Retry` and `Catch` of a state that can have them.
-fn recovery_of(kind: &StateKind) -> Option<&Recovery> {
+pub(crate) fn recovery_of(kind: &StateKind) -> Option<&Recovery> {
     match kind {
         StateKind::Task(task) => Some(&task.recovery),
         StateKind::Parallel(parallel) => Some(&parallel.recovery),

@@ -2,17 +2,16 @@
 """Drive a running server with boto3 and with the AWS CLI.
 
     python3 smoke.py --endpoint http://127.0.0.1:8083 [--aws PATH-TO-AWS-CLI | --no-cli]
+    python3 smoke.py --loan-processor http://127.0.0.1:8084
 
-Needs what requirements.txt names. Prints a line a check; the last line is `N passed, M failed`, and the
+The first takes any server; the second one that `rejoin demo --serve --clock virtual` started. `run` starts
+servers for both. Needs what requirements.txt names. Prints a line a check; the last line is `N passed, M failed`, and the
 exit status is 1 if any failed. Every run makes resources of its own and takes them away again.
 """
 
 import argparse
-import contextlib
 import json
-import os
 import shutil
-import subprocess
 import sys
 import threading
 import time
@@ -23,34 +22,12 @@ import boto3
 import botocore.exceptions
 from botocore.config import Config
 
+from checks import REGION, Checks, CommandLine, same
+from loan_processor import LoanProcessor
+
 ROLE = "arn:aws:iam::123456789012:role/smoke"
-REGION = "us-east-1"
 # How long anything may take that does not wait for the clock.
 PATIENCE_SECONDS = 20
-
-
-class Checks:
-    """What was looked at, and what came of it."""
-
-    def __init__(self):
-        self.passed = self.failed = 0
-
-    @contextlib.contextmanager
-    def check(self, what):
-        try:
-            yield
-        except Exception as problem:  # a check that trips over anything has failed
-            self.failed += 1
-            text = " ".join(str(problem).split()) or type(problem).__name__
-            print(f"FAIL  {what}: {text[:400]}", flush=True)
-        else:
-            self.passed += 1
-            print(f"ok    {what}", flush=True)
-
-
-def same(found, expected):
-    if found != expected:
-        raise AssertionError(f"found {found!r}, expected {expected!r}")
 
 
 def refused(call, code, message=None, **parameters):
@@ -78,26 +55,31 @@ def until(what, look):
     raise AssertionError(f"waited {PATIENCE_SECONDS} s for {what}")
 
 
+def client(endpoint):
+    """boto3 at a server."""
+    return boto3.client(
+        "stepfunctions",
+        endpoint_url=endpoint,
+        region_name=REGION,
+        aws_access_key_id="smoke",
+        aws_secret_access_key="smoke",
+        config=Config(
+            retries={"max_attempts": 0},
+            read_timeout=70,
+            max_pool_connections=20,
+            inject_host_prefix=False,
+            # So that the server's constraints are tested, not boto3's.
+            parameter_validation=False,
+        ),
+    )
+
+
 class Smoke:
     def __init__(self, endpoint, checks):
         self.checks = checks
         self.endpoint = endpoint
         self.run = uuid.uuid4().hex[:8]
-        self.states = boto3.client(
-            "stepfunctions",
-            endpoint_url=endpoint,
-            region_name=REGION,
-            aws_access_key_id="smoke",
-            aws_secret_access_key="smoke",
-            config=Config(
-                retries={"max_attempts": 0},
-                read_timeout=70,
-                max_pool_connections=20,
-                inject_host_prefix=False,
-                # So that the server's constraints are tested, not boto3's.
-                parameter_validation=False,
-            ),
-        )
+        self.states = client(endpoint)
 
     def definition(self, **task):
         """Waits for a worker of the activity."""
@@ -471,32 +453,7 @@ class Smoke:
 
     def command_line(self, aws):
         check = self.checks.check
-        environment = {
-            **os.environ,
-            "AWS_ACCESS_KEY_ID": "smoke",
-            "AWS_SECRET_ACCESS_KEY": "smoke",
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_PAGER": "",
-            "AWS_MAX_ATTEMPTS": "1",
-        }
-
-        def cli(*arguments, fails=False):
-            command = [aws, "stepfunctions", *arguments, "--endpoint-url", self.endpoint]
-            done = subprocess.run(
-                [*command, "--output", "json"],
-                env=environment,
-                capture_output=True,
-                text=True,
-                timeout=90,
-                check=False,
-            )
-            if fails:
-                same(done.returncode != 0, True)
-                return done.stderr
-            if done.returncode:
-                raise AssertionError(done.stderr)
-            return json.loads(done.stdout) if done.stdout.strip() else {}
-
+        cli = CommandLine(aws, self.endpoint)
         name = f"smoke-cli-{self.run}"
         with check("aws create-activity, create-state-machine"):
             self.activity = cli("create-activity", "--name", name)["activityArn"]
@@ -536,7 +493,7 @@ class Smoke:
             )
             same([e["executionArn"] for e in listed["executions"]], [running])
         with check("aws describe-execution tells what is wrong"):
-            said = cli("describe-execution", "--execution-arn", "nonsense", fails=True)
+            said = cli.refusal("describe-execution", "--execution-arn", "nonsense")
             wanted = (
                 "(InvalidArn) when calling the DescribeExecution operation: Invalid Arn: "
                 "'Invalid ARN prefix: nonsense'"
@@ -549,7 +506,12 @@ class Smoke:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--endpoint", required=True, help="where the server listens")
+    parser.add_argument("--endpoint", help="where a server listens")
+    parser.add_argument(
+        "--loan-processor",
+        metavar="ENDPOINT",
+        help="where `rejoin demo --serve --clock virtual` listens",
+    )
     beside = Path(sys.executable).with_name("aws")
     parser.add_argument(
         "--aws",
@@ -561,20 +523,28 @@ def main():
     if not options.no_cli and not options.aws:
         parser.error("there is no AWS CLI here: install requirements.txt, or say --aws or --no-cli")
 
+    if not options.endpoint and not options.loan_processor:
+        parser.error("say --endpoint, --loan-processor, or both")
+    aws = None if options.no_cli else options.aws
+
     checks = Checks()
-    smoke = Smoke(options.endpoint, checks)
-    parts = [
-        smoke.activities,
-        smoke.machines,
-        smoke.success,
-        smoke.failure,
-        smoke.names,
-        smoke.lists,
-        smoke.refusals,
-        smoke.removal,
-    ]
-    if not options.no_cli:
-        parts.append(lambda: smoke.command_line(options.aws))
+    parts = []
+    if options.endpoint:
+        smoke = Smoke(options.endpoint, checks)
+        parts += [
+            smoke.activities,
+            smoke.machines,
+            smoke.success,
+            smoke.failure,
+            smoke.names,
+            smoke.lists,
+            smoke.refusals,
+            smoke.removal,
+        ]
+        if aws:
+            parts.append(lambda: smoke.command_line(aws))
+    if options.loan_processor:
+        parts.append(LoanProcessor(options.loan_processor, client(options.loan_processor), aws, checks).scenarios)
     for part in parts:
         try:
             part()

@@ -8,7 +8,8 @@
 //! - [`request`]: bodies in and out. [`error`]: errors in AWS's words.
 //! - [`validation`]: the constraints of the service model. [`arn`]: ARNs. [`page`]: `nextToken`.
 //! - [`definition`]: what is said of a definition. [`jackson`]: what is said of a text that is not JSON.
-//! - [`configuration`], [`tagged`], [`versions`], [`task`], [`ids`].
+//! - [`versions`], [`routing`]: versions and aliases. [`test_context`], [`mock_shape`]: what is given to
+//!   `TestState`. [`configuration`], [`tagged`], [`task`], [`ids`].
 //!
 //! Credentials are not looked at.
 
@@ -24,28 +25,38 @@ mod arn;
 mod configuration;
 mod definition;
 mod ids;
-mod jackson;
+pub(crate) mod jackson;
+mod mock_shape;
 mod page;
 mod request;
+mod routing;
 mod tagged;
 mod task;
+mod test_context;
 mod validation;
 mod versions;
 
 mod create_activity;
 mod create_state_machine;
+mod create_state_machine_alias;
 mod delete_activity;
 mod delete_state_machine;
+mod delete_state_machine_alias;
+mod delete_state_machine_version;
 mod describe_activity;
 mod describe_execution;
 mod describe_state_machine;
+mod describe_state_machine_alias;
 mod describe_state_machine_for_execution;
 mod get_activity_task;
 mod get_execution_history;
 mod list_activities;
 mod list_executions;
+mod list_state_machine_aliases;
+mod list_state_machine_versions;
 mod list_state_machines;
 mod list_tags_for_resource;
+mod publish_state_machine_version;
 mod send_task_failure;
 mod send_task_heartbeat;
 mod send_task_success;
@@ -53,8 +64,10 @@ mod start_execution;
 mod start_sync_execution;
 mod stop_execution;
 mod tag_resource;
+mod test_state;
 mod untag_resource;
 mod update_state_machine;
+mod update_state_machine_alias;
 mod validate_state_machine_definition;
 
 use error::ApiError;
@@ -78,7 +91,8 @@ pub async fn handle(app: &App, call: Call) -> Reply {
     reply(&target, answer)
 }
 
-async fn perform(app: &App, operation: &str, body: &[u8]) -> Answer {
+/// Performs an operation, for a client or for a task of this server.
+pub(crate) async fn perform(app: &App, operation: &str, body: &[u8]) -> Answer {
     match operation {
         "CreateActivity" => create_activity::answer(app, body).await,
         "CreateStateMachine" => create_state_machine::answer(app, body).await,
@@ -105,6 +119,15 @@ async fn perform(app: &App, operation: &str, body: &[u8]) -> Answer {
         "UntagResource" => untag_resource::answer(app, body).await,
         "UpdateStateMachine" => update_state_machine::answer(app, body).await,
         "ValidateStateMachineDefinition" => validate_state_machine_definition::answer(body).await,
+        "CreateStateMachineAlias" => create_state_machine_alias::answer(app, body).await,
+        "DeleteStateMachineAlias" => delete_state_machine_alias::answer(app, body).await,
+        "DeleteStateMachineVersion" => delete_state_machine_version::answer(app, body).await,
+        "DescribeStateMachineAlias" => describe_state_machine_alias::answer(app, body).await,
+        "ListStateMachineAliases" => list_state_machine_aliases::answer(app, body).await,
+        "ListStateMachineVersions" => list_state_machine_versions::answer(app, body).await,
+        "PublishStateMachineVersion" => publish_state_machine_version::answer(app, body).await,
+        "UpdateStateMachineAlias" => update_state_machine_alias::answer(app, body).await,
+        "TestState" => test_state::answer(app, body).await,
         _ => Err(ApiError::unknown_operation(format!(
             "The operation {operation} is not supported by this version of Rejoin"
         ))),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use engine::TokenKey;
 use store::{Commit, DocumentChange, Expect, Opening, Options, Store, Table};
@@ -18,6 +18,7 @@ use crate::gateway::{Gateway, RouteConfig};
 use crate::machines::Machines;
 use crate::runner::Runner;
 use crate::scheduler::{self, Retention};
+use crate::services::{Environment, Services};
 use crate::topics::{TopicConfig, Topics};
 
 /// One server. Cloning is a reference count.
@@ -38,6 +39,8 @@ pub struct Parts {
     pub machines: Machines,
     /// Executions.
     pub runner: Runner,
+    /// Tasks to their resources.
+    pub dispatcher: Dispatcher,
     /// Activities.
     pub activity_documents: Activities,
     /// Activity tasks.
@@ -77,6 +80,8 @@ pub struct Settings {
     pub routes: Vec<RouteConfig>,
     /// Where it listens, for the functions that call it.
     pub address: SocketAddr,
+    /// Where other services are.
+    pub environment: Environment,
 }
 
 impl App {
@@ -94,6 +99,7 @@ impl App {
             topics,
             routes,
             address,
+            environment,
         } = settings;
         let (store, opening) = Store::open(Options { directory }).map_err(|e| e.to_string())?;
         clock.attach(Arc::new(store.clone()));
@@ -106,6 +112,7 @@ impl App {
             store.clone(),
             tokens,
             machines.clone(),
+            activity_documents.clone(),
             random_seed(),
         );
         let functions = functions
@@ -129,7 +136,6 @@ impl App {
             topics.clone(),
         )?;
         gateway.announce(address);
-        gateway.announce(address);
         let activities = ActivityQueues::default();
         activities.connect(runner.clone());
         let retention = Retention::new(
@@ -137,15 +143,22 @@ impl App {
             store.clone(),
             i64::from(retention_days).saturating_mul(86_400),
         );
-        runner.connect(Dispatcher::new(Resources {
+        let services = Services::new(
+            environment.in_region(&place.region),
+            clock.clone(),
+            client.clone(),
+            functions.clone(),
+            topics.clone(),
+        );
+        let dispatcher = Dispatcher::new(Resources {
             runner: runner.clone(),
             clock: clock.clone(),
             activities: activities.clone(),
-            functions: functions.clone(),
-            topics: topics.clone(),
+            services: services.clone(),
             gateway: gateway.clone(),
             retention: retention.clone(),
-        }));
+        });
+        runner.connect(&dispatcher);
         let parts = Parts {
             place,
             clock,
@@ -153,6 +166,7 @@ impl App {
             client,
             machines,
             runner,
+            dispatcher,
             activity_documents,
             activities,
             functions,
@@ -160,14 +174,32 @@ impl App {
             gateway,
         };
         let app = App(Arc::new(parts));
+        services.connect(app.downgrade());
+        // Before anybody else has a say: what is dispatched from now on must not be taken for
+        // something that a former run left.
+        app.runner.resume().await;
         tokio::spawn(scheduler::run(app.clone()));
-        let (resumed, busy) = (app.clone(), app.clock.busy());
-        tokio::spawn(async move {
-            resumed.runner.resume().await;
-            drop(busy);
-        });
         retention.sweep_sometimes();
         Ok((app, opening))
+    }
+}
+
+/// A server as one of its own parts knows it: if each held the other, a server that is dropped would
+/// never let go of its store.
+#[derive(Clone)]
+pub struct WeakApp(Weak<Parts>);
+
+impl App {
+    /// For a part of the server.
+    pub fn downgrade(&self) -> WeakApp {
+        WeakApp(Arc::downgrade(&self.0))
+    }
+}
+
+impl WeakApp {
+    /// The server, as long as it is there.
+    pub fn upgrade(&self) -> Option<App> {
+        self.0.upgrade().map(App)
     }
 }
 

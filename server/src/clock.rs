@@ -13,6 +13,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use asl::Timestamp;
@@ -38,6 +39,10 @@ impl TimerSource for store::Store {
     }
 }
 
+/// For how long, in real time, the outside may keep virtual time standing: long enough for a function's
+/// cold start on a busy machine, short enough that a test of a hanging function is not tedious.
+pub const GRACE: Duration = Duration::from_secs(5);
+
 /// A handle on the clock. Cloning is a reference count.
 #[derive(Clone)]
 pub struct Clock(Option<Arc<Mutex<Virtual>>>);
@@ -51,6 +56,7 @@ struct Virtual {
     now: Timestamp,
     busy: usize,
     automatic: bool,
+    grace: Duration,
     /// How far `advance` may go, and who is told when it got there.
     goal: Option<(Timestamp, oneshot::Sender<Busy>)>,
     sleepers: BinaryHeap<Reverse<Sleeper>>,
@@ -113,6 +119,7 @@ impl Clock {
             now,
             busy: 0,
             automatic: false,
+            grace: GRACE,
             goal: None,
             sleepers: BinaryHeap::new(),
             sequence: 0,
@@ -122,11 +129,14 @@ impl Clock {
     }
 
     /// The machine's time, whichever clock this is; for a virtual clock's start.
+    ///
+    /// It never goes back: what was found due stays due, however the machine's clock is set meanwhile.
     pub fn machine_time() -> Timestamp {
+        static LATEST: AtomicI64 = AtomicI64::new(i64::MIN);
         let since = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
-        Timestamp(since.as_millis() as i64)
+        never_back(&LATEST, Timestamp(since.as_millis() as i64))
     }
 
     /// What time it is.
@@ -191,6 +201,8 @@ impl Clock {
     pub async fn until_due(&self, source: &dyn TimerSource) -> Busy {
         loop {
             let busy = self.busy();
+            // First listen, then look: what moves between the two is heard.
+            let moved = source.moved();
             let next = source.next_due();
             if next.is_some_and(|next| next <= self.now()) {
                 return busy;
@@ -203,7 +215,7 @@ impl Clock {
                             None => std::future::pending().await,
                         }
                     };
-                    tokio::select! { () = due => {}, () = source.moved() => {} }
+                    tokio::select! { () = due => {}, () = moved => {} }
                 }
                 Some(state) => {
                     let (wake, woken) = oneshot::channel();
@@ -211,7 +223,7 @@ impl Clock {
                     drop(busy);
                     tokio::select! {
                         Ok(busy) = woken => return busy,
-                        () = source.moved() => {}
+                        () = moved => {}
                     }
                 }
             }
@@ -239,6 +251,18 @@ impl Clock {
         match at_goal.await {
             Ok(busy) => busy,
             Err(_) => self.busy(),
+        }
+    }
+
+    /// For how long, in real time, a function that does not answer keeps virtual time standing.
+    pub fn grace(&self) -> Duration {
+        self.0.as_ref().map_or(GRACE, |state| state.lock().grace)
+    }
+
+    /// Sets [`Clock::grace`]; with none, time goes on as soon as a function was called.
+    pub fn set_grace(&self, grace: Duration) {
+        if let Some(state) = &self.0 {
+            state.lock().grace = grace;
         }
     }
 
@@ -315,6 +339,20 @@ impl Virtual {
     }
 }
 
+/// The later of a reading and the latest one so far. Less than `fetch_max`: as a rule many read the
+/// same millisecond.
+fn never_back(latest: &AtomicI64, reading: Timestamp) -> Timestamp {
+    let before = latest.load(Ordering::Relaxed);
+    if before >= reading.0 {
+        return Timestamp(before);
+    }
+    Timestamp(
+        latest
+            .fetch_max(reading.0, Ordering::Relaxed)
+            .max(reading.0),
+    )
+}
+
 /// Moves time as far as it may go now, and wakes who waited for it.
 fn settle(state: &Arc<Mutex<Virtual>>) {
     let mut woken = Vec::new();
@@ -356,5 +394,17 @@ fn settle(state: &Arc<Mutex<Virtual>>) {
     // Outside the lock: a sleeper that has just given up hands its Busy back, and dropping it settles again.
     for wake in woken {
         let _ = wake.send(Busy(Some(state.clone())));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_machines_time_never_goes_back() {
+        let latest = AtomicI64::new(i64::MIN);
+        let readings = [5, 7, 3, 7, 8].map(|reading| never_back(&latest, Timestamp(reading)).0);
+        assert_eq!(readings, [5, 7, 7, 7, 8]);
     }
 }

@@ -4,23 +4,40 @@
 //! again after the restart with the same idempotency key, `EXECUTION_ARN/WAIT`. What a resource
 //! answers comes back as a command; if the wait is over by then, the answer is of no consequence.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use asl::{Data, Failure, Pattern, Resource};
 use engine::{CommandKind, Dispatch, ExecutionKey, Identity, Outcome, WaitId};
-use serde_json::Value;
+use hashbrown::HashMap;
+use parking_lot::Mutex;
 
 use crate::activities::ActivityQueues;
 use crate::clock::{Busy, Clock};
-use crate::functions::{Functions, Invoked, lambda_result};
 use crate::gateway::Gateway;
 use crate::runner::{NotDone, Runner};
 use crate::scheduler::Retention;
-use crate::topics::{Topics, publish_parameters, publish_result, topic_not_found};
+use crate::services::{Caller, Services, unsupported};
 
 /// Takes tasks to their resources. Cloning is a reference count.
 #[derive(Clone)]
-pub struct Dispatcher(Arc<Resources>);
+pub struct Dispatcher(Arc<Inner>);
+
+struct Inner {
+    resources: Resources,
+    /// The executions that `.sync` tasks wait for.
+    children: Mutex<HashMap<(ExecutionKey, WaitId), Arc<str>>>,
+}
+
+/// A dispatcher as the runner knows it: if each held the other, an app that is dropped would never let
+/// go of its store.
+pub struct WeakDispatcher(Weak<Inner>);
+
+impl WeakDispatcher {
+    /// The dispatcher, as long as its app is there.
+    pub fn upgrade(&self) -> Option<Dispatcher> {
+        self.0.upgrade().map(Dispatcher)
+    }
+}
 
 /// What tasks can be given to, and who is told of waits.
 pub struct Resources {
@@ -30,10 +47,8 @@ pub struct Resources {
     pub clock: Clock,
     /// Activity tasks.
     pub activities: ActivityQueues,
-    /// Functions.
-    pub functions: Functions,
-    /// Topics.
-    pub topics: Topics,
+    /// All else.
+    pub services: Services,
     /// Told of waits for a token.
     pub gateway: Gateway,
     /// Told of ends.
@@ -43,55 +58,164 @@ pub struct Resources {
 impl Dispatcher {
     /// A dispatcher to these resources.
     pub fn new(resources: Resources) -> Dispatcher {
-        Dispatcher(Arc::new(resources))
+        Dispatcher(Arc::new(Inner {
+            resources,
+            children: Mutex::default(),
+        }))
+    }
+
+    /// For the runner.
+    pub fn downgrade(&self) -> WeakDispatcher {
+        WeakDispatcher(Arc::downgrade(&self.0))
     }
 
     /// Hands a task to its resource; returns at once.
     pub fn dispatch(&self, key: ExecutionKey, identity: &Identity, dispatch: Dispatch) {
+        let resources = &self.0.resources;
         if let Resource::Activity { arn } = &dispatch.resource {
-            self.0
-                .activities
-                .offer(arn, key, dispatch.wait, self.0.clock.busy());
+            let busy = resources.clock.busy();
+            resources.activities.offer(arn, key, dispatch.wait, busy);
             return;
         }
         if waits_for_token(&dispatch) {
-            self.0.gateway.wait_opened(
+            resources.gateway.wait_opened(
                 key,
                 dispatch.wait,
                 &identity.state_machine_arn,
                 &dispatch.state_name,
             );
         }
-        let (this, busy) = (self.clone(), self.0.clock.busy());
-        tokio::spawn(async move { this.call(key, dispatch, busy).await });
+        let caller = Caller {
+            execution_arn: identity.arn.clone(),
+            state_machine_arn: identity.state_machine_arn.clone(),
+        };
+        let (this, busy) = (self.clone(), resources.clock.busy());
+        tokio::spawn(async move { this.call(key, &caller, dispatch, busy).await });
     }
 
     /// A wait is over.
     pub fn wait_ended(&self, key: ExecutionKey, wait: WaitId) {
-        self.0.gateway.wait_ended(key, wait);
+        self.0.resources.gateway.wait_ended(key, wait);
+        let Some(child) = self.0.children.lock().remove(&(key, wait)) else {
+            return;
+        };
+        let (services, busy) = (
+            self.0.resources.services.clone(),
+            self.0.resources.clock.busy(),
+        );
+        tokio::spawn(async move {
+            services.give_up(key, wait, &child).await;
+            drop(busy);
+        });
     }
 
     /// An execution is over.
     pub fn execution_ended(&self) {
-        self.0.retention.sweep_sometimes();
+        self.0.resources.retention.sweep_sometimes();
     }
 
     /// Calls the resource and brings its answer back.
-    async fn call(&self, key: ExecutionKey, dispatch: Dispatch, busy: Busy) {
+    async fn call(&self, key: ExecutionKey, caller: &Caller, dispatch: Dispatch, busy: Busy) {
         let wait = dispatch.wait;
-        let (answer, _busy) = self.ask(&dispatch, busy).await;
-        let kind = match answer {
-            Ok(output) if waits_for_token(&dispatch) => CommandKind::Submitted { wait, output },
-            Ok(output) => CommandKind::Complete {
-                wait,
-                outcome: Outcome::Success(output),
-            },
-            Err(failure) => CommandKind::Complete {
-                wait,
-                outcome: Outcome::Failure(failure),
-            },
+        if let Resource::Service {
+            pattern: Pattern::Sync,
+            ..
+        } = &dispatch.resource
+        {
+            return self.run(key, caller, &dispatch, busy).await;
+        }
+        let (answer, _busy) = self.ask(caller, &dispatch, busy).await;
+        match answer {
+            Ok(output) if waits_for_token(&dispatch) => {
+                self.bring(key, CommandKind::Submitted { wait, output })
+                    .await
+            }
+            answer => self.complete(key, wait, answer).await,
+        }
+    }
+
+    /// What the resource answers. The `Busy` comes back with the answer; a resource that hangs loses
+    /// it for a while, so that virtual time can come to its timeout.
+    async fn ask(
+        &self,
+        caller: &Caller,
+        dispatch: &Dispatch,
+        busy: Busy,
+    ) -> (Result<Data, Failure>, Busy) {
+        let services = &self.0.resources.services;
+        let parameters = &dispatch.parameters;
+        match &dispatch.resource {
+            Resource::Function { arn } => services.invoke_function(arn, parameters, busy).await,
+            Resource::Service {
+                service, action, ..
+            } => {
+                let operation = action.split('.').next().unwrap_or(action);
+                let parameters = parameters.value();
+                if (&**service, operation) == ("states", "startExecution") {
+                    let started = services.start_execution(caller, dispatch.wait, parameters);
+                    return (started.await.map(Data::from), busy);
+                }
+                services
+                    .call(caller, service, operation, parameters, busy)
+                    .await
+            }
+            Resource::Activity { .. } => unreachable!("an activity task is fetched, not sent"),
+        }
+    }
+
+    /// `.sync`: starts an execution, says so, and brings what it came to.
+    async fn run(&self, key: ExecutionKey, caller: &Caller, dispatch: &Dispatch, busy: Busy) {
+        let (wait, resources) = (dispatch.wait, &self.0.resources);
+        let Resource::Service {
+            service, action, ..
+        } = &dispatch.resource
+        else {
+            unreachable!("only a service is called in this pattern");
         };
-        match self.0.runner.command(key, kind).await {
+        if &**service != "states" {
+            return self
+                .complete(key, wait, Err(unsupported(service, action)))
+                .await;
+        }
+        let parameters = dispatch.parameters.value();
+        let started = resources
+            .services
+            .start_execution(caller, wait, parameters)
+            .await;
+        let started = match started {
+            Ok(started) => started,
+            Err(failure) => return self.complete(key, wait, Err(failure)).await,
+        };
+        let child: Arc<str> = started["ExecutionArn"].as_str().unwrap_or_default().into();
+        self.0.children.lock().insert((key, wait), child.clone());
+        let output = Data::from(started);
+        self.bring(key, CommandKind::Submitted { wait, output })
+            .await;
+        // Time may go on while the execution runs.
+        drop(busy);
+        let ended = resources.runner.until_ended(ExecutionKey::of(&child)).await;
+        let _busy = match ended {
+            Ok(busy) => busy,
+            // The task goes out again after the next start.
+            Err(what) => return eprintln!("rejoin: a task's execution was lost sight of: {what}"),
+        };
+        self.0.children.lock().remove(&(key, wait));
+        let as_json = action.ends_with(".sync:2");
+        let result = resources.services.execution_result(&child, as_json).await;
+        self.complete(key, wait, result).await;
+    }
+
+    async fn complete(&self, key: ExecutionKey, wait: WaitId, answer: Result<Data, Failure>) {
+        let outcome = match answer {
+            Ok(output) => Outcome::Success(output),
+            Err(failure) => Outcome::Failure(failure),
+        };
+        self.bring(key, CommandKind::Complete { wait, outcome })
+            .await;
+    }
+
+    async fn bring(&self, key: ExecutionKey, kind: CommandKind) {
+        match self.0.resources.runner.command(key, kind).await {
             // Refused: the wait ended while the resource was at work, which the history shows.
             Ok(()) | Err(NotDone::Refused(_) | NotDone::Unknown) => {}
             Err(NotDone::Server(what)) => {
@@ -99,110 +223,6 @@ impl Dispatcher {
             }
         }
     }
-
-    /// What the resource answers. The `Busy` comes back with the answer; a function that hangs loses
-    /// it for a while, so that virtual time can come to its timeout.
-    async fn ask(&self, dispatch: &Dispatch, busy: Busy) -> (Result<Data, Failure>, Busy) {
-        let parameters = &dispatch.parameters;
-        match &dispatch.resource {
-            Resource::Function { arn } => {
-                let (invoked, busy) = self.invoke(arn, parameters.text(), busy).await;
-                (invoked.and_then(|(payload, _)| result(&payload)), busy)
-            }
-            Resource::Service {
-                service, action, ..
-            } => {
-                let operation = action.split('.').next().unwrap_or(action);
-                match (&**service, operation) {
-                    ("lambda", "invoke") => self.invoke_with(parameters.value(), busy).await,
-                    ("sns", "publish") => (self.publish(parameters.value()).await, busy),
-                    _ => (Err(unsupported(service, action)), busy),
-                }
-            }
-            Resource::Activity { .. } => unreachable!("an activity task is fetched, not sent"),
-        }
-    }
-
-    /// `lambda:invoke` with the parameters of Lambda's Invoke operation.
-    async fn invoke_with(&self, parameters: &Value, busy: Busy) -> (Result<Data, Failure>, Busy) {
-        let Some(name) = parameters.get("FunctionName").and_then(Value::as_str) else {
-            let missing =
-                "The field 'FunctionName' is required but was missing, or is not a string";
-            return (Err(Failure::runtime(missing)), busy);
-        };
-        let payload = parameters
-            .get("Payload")
-            .map_or_else(|| "{}".to_owned(), Value::to_string);
-        let (invoked, busy) = self.invoke(name, &payload, busy).await;
-        let response = invoked.and_then(|(payload, request_id)| {
-            let payload = result(&payload)?;
-            Ok(lambda_result(payload.value().clone(), &request_id).into())
-        });
-        (response, busy)
-    }
-
-    /// Invokes a function by name or ARN; gives its payload and Lambda's request id.
-    async fn invoke(
-        &self,
-        name_or_arn: &str,
-        payload: &str,
-        busy: Busy,
-    ) -> (Result<(String, String), Failure>, Busy) {
-        let name = name_or_arn
-            .split(":function:")
-            .last()
-            .unwrap_or(name_or_arn);
-        let name = name.split(':').next().unwrap_or(name);
-        let (invoked, busy) = self
-            .0
-            .functions
-            .invoke_busy(name, name_or_arn, payload, busy)
-            .await;
-        let outcome = match invoked {
-            Invoked::Answer {
-                payload,
-                request_id,
-            } => Ok((payload, request_id)),
-            Invoked::Failed { error, cause } => Err(failure(error, cause)),
-        };
-        (outcome, busy)
-    }
-
-    /// `sns:publish`.
-    async fn publish(&self, parameters: &Value) -> Result<Data, Failure> {
-        let refused = |(error, cause)| failure(error, cause);
-        let (topic, publish) = publish_parameters(parameters).map_err(refused)?;
-        match self.0.topics.publish(&topic, publish).await {
-            Ok(Some(message_id)) => Ok(publish_result(&message_id).into()),
-            Ok(None) => Err(refused(topic_not_found())),
-            Err(what) => {
-                eprintln!("rejoin: a message could not be stored: {what}");
-                Err(Failure::new(
-                    "SNS.InternalErrorException",
-                    "the message could not be stored",
-                ))
-            }
-        }
-    }
-}
-
-fn failure(error: String, cause: String) -> Failure {
-    Failure {
-        error: Some(error.into()),
-        cause: Some(cause),
-    }
-}
-
-/// A resource that AWS has and this version has not: an error of our own name, so that nobody takes
-/// it for one of the service's.
-fn unsupported(service: &str, action: &str) -> Failure {
-    Failure::new(
-        "Rejoin.UnsupportedResource",
-        format!(
-            "this version of Rejoin can't call {service}:{action}; it has lambda:invoke, sns:publish, \
-             function ARNs and activities"
-        ),
-    )
 }
 
 /// Whether the resource's answer is only that it took the request.
@@ -214,14 +234,4 @@ fn waits_for_token(dispatch: &Dispatch) -> bool {
             ..
         }
     )
-}
-
-/// A function's answer as a task's result.
-fn result(payload: &str) -> Result<Data, Failure> {
-    Data::parse(payload).map_err(|e| {
-        Failure::new(
-            "Lambda.Unknown",
-            format!("the function's answer is not JSON: {e}"),
-        )
-    })
 }

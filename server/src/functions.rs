@@ -15,7 +15,7 @@
 //! | a URL answers 404, 429, 5xx, otherwise not 2xx | `Lambda.ResourceNotFoundException`, `Lambda.TooManyRequestsException`, `Lambda.ServiceException`, `Lambda.AWSLambdaException` | a sentence |
 //!
 //! Time limits are on the server's clock. An invocation keeps virtual time standing, but only for
-//! [`GRACE`] of real time: then the function counts as hanging, and time may move on to its limit.
+//! [`Clock::grace`] of real time: then the function counts as hanging, and time may move on to its limit.
 //!
 //! An invocation whose caller gives up goes on to its own end, as on Lambda. This part does not try
 //! again and does not store anything: Retry, and effects at least once, are the runner's.
@@ -28,7 +28,7 @@
 //! - [`task_result`]: an answer as the result of `lambda:invoke`.
 
 mod copy;
-mod failure;
+pub(crate) mod failure;
 mod output;
 mod program;
 mod runtime_api;
@@ -38,7 +38,6 @@ mod url;
 use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -48,12 +47,8 @@ use uuid::Uuid;
 use crate::client::Client;
 use crate::clock::{Busy, Clock};
 use program::Program;
-pub use task_result::{function_not_found, lambda_result};
+pub use task_result::{function_not_found, lambda_result, payload_not_json};
 use url::UrlFunction;
-
-/// For how long, in real time, an invocation keeps virtual time standing. Long enough for a cold
-/// start on a busy machine, short enough that a test of a hanging function is not tedious.
-pub const GRACE: Duration = Duration::from_secs(5);
 
 /// What Lambda takes and gives at most: 6 MB, and 100 bytes more in an answer.
 pub(crate) const PAYLOAD_BYTES_MAX: usize = 6 * 1024 * 1024;
@@ -181,7 +176,7 @@ impl Functions {
     }
 
     /// Like [`Functions::invoke`], for a caller that keeps virtual time standing: takes its `Busy`,
-    /// gives it up if the function needs longer than [`GRACE`], and hands one back with the answer.
+    /// gives it up if the function needs longer than [`Clock::grace`], and hands one back with the answer.
     ///
     /// Once the server stops this never returns: a function that was cut off by the stop has not
     /// failed, and its task is dispatched again after the next start.
@@ -287,7 +282,7 @@ impl Function {
     }
 }
 
-/// Waits for `work` with virtual time standing, but for no longer than [`GRACE`] of real time.
+/// Waits for `work` with virtual time standing, but for no longer than [`Clock::grace`].
 /// `work` gives a `Busy` with what it came to.
 pub(crate) async fn with_grace<T>(
     clock: &Clock,
@@ -298,7 +293,7 @@ pub(crate) async fn with_grace<T>(
         return work.await;
     }
     let mut work = pin!(work);
-    if let Ok(done) = tokio::time::timeout(GRACE, &mut work).await {
+    if let Ok(done) = tokio::time::timeout(clock.grace(), &mut work).await {
         return done;
     }
     drop(busy);

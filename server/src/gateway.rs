@@ -72,7 +72,7 @@ use std::sync::{Arc, OnceLock};
 use ::engine::{ExecutionKey, WaitId};
 use hashbrown::HashMap;
 use hyper::{Method, StatusCode};
-use store::{Commit, CommitError, DocumentChange, Store, StoreError, Table};
+use store::{Commit, CommitError, Document, DocumentChange, Store, StoreError, Table};
 use uuid::Uuid;
 
 pub use self::disposition::Disposition;
@@ -268,9 +268,7 @@ impl Gateway {
         let Some(document) = found.map_err(|StoreError(what)| what)? else {
             return Ok(None);
         };
-        let content = serde_json::from_slice(&document.content)
-            .map_err(|why| format!("a stored document of the gateway can't be read: {why}"))?;
-        Ok(Some((document.version, content)))
+        Ok(Some((document.version, read(&document)?)))
     }
 
     /// Makes changes durable together.
@@ -312,6 +310,11 @@ impl From<String> for NotStored {
     fn from(what: String) -> NotStored {
         NotStored::Server(what)
     }
+}
+
+fn read<T: serde::de::DeserializeOwned>(document: &Document) -> Result<T, String> {
+    serde_json::from_slice(&document.content)
+        .map_err(|why| format!("a stored document of the gateway can't be read: {why}"))
 }
 
 fn not_allowed(allow: &str) -> Reply {

@@ -11,13 +11,14 @@
 //! - [`clock`]: real time, or time that moves only when nothing is in flight.
 //! - [`runner`]: the four beats for all executions; [`dispatch`]: tasks to their resources.
 //! - [`scheduler`]: what is due.
-//! - [`machines`], [`activity`], [`activities`]: what executions are made of and work for;
+//! - [`machines`], [`versions`], [`activity`], [`activities`]: what executions are made of and work for;
 //!   [`registry`]: their documents, kept in memory; [`tags`].
 //! - [`http`]: requests in. [`client`]: requests out. [`routes`]: who answers what.
 //! - [`executions`], [`time_control`]: what the Step Functions API does not have.
 //! - [`api`]: the Step Functions API, one file an operation.
 //! - [`functions`]: programs that speak the Lambda Runtime API, and URLs.
 //! - [`topics`]: `sns:publish` and its subscribers.
+//! - [`services`]: calls to other services, and to this server itself.
 //! - [`gateway`]: references, callbacks, dispositions, alerts.
 
 pub mod activities;
@@ -36,6 +37,8 @@ pub mod registry;
 pub mod routes;
 pub mod runner;
 pub mod scheduler;
+pub mod services;
 pub mod tags;
 pub mod time_control;
 pub mod topics;
+pub mod versions;

@@ -15,6 +15,7 @@ use store::{DocumentChange, Expect, Store, Table};
 
 use crate::registry::{Decision, Registry};
 use crate::tags::Tag;
+use crate::versions::{Alias, Version};
 
 /// When so many compiled definitions are kept, those that nobody uses at the moment are dropped.
 const COMPILED_MAX: usize = 1000;
@@ -54,6 +55,15 @@ pub struct Machine {
     pub encryption: EncryptionConfiguration,
     /// Its tags.
     pub tags: Vec<Tag>,
+    /// Its versions, by number.
+    #[serde(default)]
+    pub versions: Vec<Version>,
+    /// The highest number that a version ever had.
+    #[serde(default)]
+    pub last_version: u32,
+    /// Its aliases, by name.
+    #[serde(default)]
+    pub aliases: Vec<Alias>,
 }
 
 /// `type`.
@@ -343,6 +353,9 @@ mod tests {
             tracing: TracingConfiguration::default(),
             encryption: EncryptionConfiguration::default(),
             tags: Vec::new(),
+            versions: Vec::new(),
+            last_version: 0,
+            aliases: Vec::new(),
         }
     }
 

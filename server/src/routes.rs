@@ -3,7 +3,7 @@
 //! | path | who |
 //! | --- | --- |
 //! | `POST /` | the Step Functions API |
-//! | `GET /health` | here |
+//! | `GET /health` | here: 503 once the store takes nothing any more |
 //! | `/rejoin/clock` | [`crate::time_control`] |
 //! | `/rejoin/executions/...` | [`crate::executions`] |
 //! | `/rejoin/topics/...` | [`crate::topics`] |
@@ -22,10 +22,7 @@ pub async fn answer(app: App, call: Call) -> Reply {
         return api::handle(&app, call).await;
     }
     if call.path == "/health" {
-        return Reply::json(
-            StatusCode::OK,
-            &json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }),
-        );
+        return health(&app);
     }
     if call.path.starts_with("/rejoin/clock") {
         return time_control::handle(&app, call).await;
@@ -45,4 +42,19 @@ pub async fn answer(app: App, call: Call) -> Reply {
         format!("nothing answers {} {} here", call.method, call.path),
         "the Step Functions API is POST /; GET /health says whether the server is up; callback paths are in the configuration",
     )
+}
+
+/// A server whose disk has failed still reads, and can do nothing else until it is started again.
+fn health(app: &App) -> Reply {
+    let version = env!("CARGO_PKG_VERSION");
+    match app.store.write_problem() {
+        None => Reply::json(
+            StatusCode::OK,
+            &json!({ "status": "ok", "version": version }),
+        ),
+        Some(what) => Reply::json(
+            StatusCode::SERVICE_UNAVAILABLE,
+            &json!({ "status": "failed", "version": version, "message": format!("the store can't write: {what}") }),
+        ),
+    }
 }

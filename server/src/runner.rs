@@ -23,8 +23,9 @@ use parking_lot::Mutex;
 use store::{Commit, CommitError, ExecutionCommit, MachineKey, Store, Summary};
 use tokio::sync::oneshot;
 
+use crate::activity::Activities;
 use crate::clock::{Busy, Clock};
-use crate::dispatch::Dispatcher;
+use crate::dispatch::{Dispatcher, WeakDispatcher};
 use crate::machines::Machines;
 
 /// How many executions at rest stay in memory. Enough for those whose callbacks come within moments;
@@ -51,13 +52,15 @@ struct Inner {
     store: Store,
     tokens: TokenKey,
     machines: Machines,
+    activities: Activities,
     shards: [Mutex<HashMap<ExecutionKey, Arc<Cell>>>; SHARDS],
     /// Executions at rest that are still in memory, oldest first.
     resident: Mutex<VecDeque<ExecutionKey>>,
     /// Who wants to know when an execution ends.
     watchers: Mutex<HashMap<ExecutionKey, Vec<oneshot::Sender<Busy>>>>,
     seed: AtomicU64,
-    dispatcher: OnceLock<Dispatcher>,
+    /// The dispatcher knows the runner too, and the app holds both.
+    dispatcher: OnceLock<WeakDispatcher>,
 }
 
 /// One execution's queue and, while it is in memory, the execution.
@@ -146,6 +149,7 @@ impl Runner {
         store: Store,
         tokens: TokenKey,
         machines: Machines,
+        activities: Activities,
         seed: u64,
     ) -> Runner {
         Runner(Arc::new(Inner {
@@ -153,6 +157,7 @@ impl Runner {
             store,
             tokens,
             machines,
+            activities,
             shards: Default::default(),
             resident: Mutex::default(),
             watchers: Mutex::default(),
@@ -162,9 +167,9 @@ impl Runner {
     }
 
     /// Names who takes tasks to their resources; it needs the runner itself, so it comes after.
-    pub fn connect(&self, dispatcher: Dispatcher) {
+    pub fn connect(&self, dispatcher: &Dispatcher) {
         assert!(
-            self.0.dispatcher.set(dispatcher).is_ok(),
+            self.0.dispatcher.set(dispatcher.downgrade()).is_ok(),
             "a runner is connected once"
         );
     }
@@ -339,12 +344,12 @@ impl Runner {
     /// # Errors
     /// The store's, as text for the log.
     pub async fn until_ended(&self, key: ExecutionKey) -> Result<Busy, String> {
+        let _leaving = Leaving(self, key);
         let (watcher, ended) = oneshot::channel();
         // First watch, then look: an end between the two is told to the watcher.
         self.0.watchers.lock().entry(key).or_default().push(watcher);
         let summary = self.0.store.summary(key).await.map_err(|e| e.to_string())?;
         if summary.is_none_or(|summary| summary.status != Status::Running) {
-            self.0.watchers.lock().remove(&key);
             return Ok(self.0.clock.busy());
         }
         ended.await.map_err(|_| "the server is stopping".into())
@@ -401,6 +406,11 @@ impl Runner {
 
     /// Works a cell's queue until it is empty.
     async fn drive(&self, key: ExecutionKey, cell: Arc<Cell>, _busy: Busy) {
+        let _driving = Driving {
+            inner: &self.0,
+            key,
+            cell: &cell,
+        };
         let mut resident = cell.0.lock().resident.take();
         loop {
             let batch = {
@@ -429,7 +439,11 @@ impl Runner {
                     Err(what) => return answer_all(batch, Vec::new(), Some(&what)),
                 }
             }
-            let mut decided = self.0.decide(resident, &batch);
+            let deleted = match self.0.deleted_activities(resident.as_ref(), &batch).await {
+                Ok(deleted) => deleted,
+                Err(what) => return answer_all(batch, Vec::new(), Some(&what)),
+            };
+            let mut decided = self.0.decide(resident, &batch, deleted);
             let committed = self.0.commit(key, resident.as_mut(), &decided.events).await;
             match committed {
                 Ok(()) => {
@@ -455,13 +469,19 @@ impl Runner {
     fn act(&self, key: ExecutionKey, execution: &Execution, decided: &Decided) {
         let mut effects = execution.effects(&decided.events);
         if decided.resume {
-            effects = execution.undelivered();
+            // These are among all that have no answer yet.
+            effects.retain(|effect| !matches!(effect, engine::Effect::Dispatch(_)));
+            effects.extend(execution.undelivered());
         }
         let dispatcher = self
             .0
             .dispatcher
             .get()
             .expect("a runner is connected before it runs");
+        // If the app is gone, what it leaves undone is undelivered in the store, for the next start.
+        let Some(dispatcher) = dispatcher.upgrade() else {
+            return;
+        };
         for effect in effects {
             match effect {
                 engine::Effect::Dispatch(dispatch) => {
@@ -537,12 +557,43 @@ impl Inner {
         }))
     }
 
+    /// Which activities of the batch's machine are not there. A machine without activities costs
+    /// nothing here, and those that are there are known in memory.
+    async fn deleted_activities(
+        &self,
+        resident: Option<&Resident>,
+        batch: &[Request],
+    ) -> Result<Vec<Arc<str>>, String> {
+        let machine = match resident {
+            Some(resident) => Some(resident.execution.machine()),
+            None => batch.iter().find_map(|request| match request {
+                Request::Start { machine, .. } => Some(&**machine),
+                _ => None,
+            }),
+        };
+        let mut deleted = Vec::new();
+        for arn in machine.into_iter().flat_map(StateMachine::activities) {
+            if self.activities.find(arn).await?.is_none() {
+                deleted.push(arn.clone());
+            }
+        }
+        Ok(deleted)
+    }
+
     /// The first beat, for everything in a batch.
-    fn decide(&self, resident: &mut Option<Resident>, batch: &[Request]) -> Decided {
+    fn decide(
+        &self,
+        resident: &mut Option<Resident>,
+        batch: &[Request],
+        deleted_activities: Vec<Arc<str>>,
+    ) -> Decided {
         let mut events: Vec<Event> = Vec::new();
         let mut verdicts = Vec::with_capacity(batch.len());
         let mut resume = false;
         let at = self.clock.now();
+        if let Some(Resident { execution, .. }) = resident {
+            execution.set_deleted_activities(deleted_activities.clone());
+        }
         for request in batch {
             let verdict = match request {
                 Request::Start {
@@ -550,11 +601,12 @@ impl Inner {
                 } => match resident {
                     Some(existing) => Verdict::Existing(Box::new(existing.execution.clone())),
                     None => {
-                        let (execution, first) = Execution::begin(
+                        let (execution, first) = Execution::begin_without(
                             machine.clone(),
                             identity.clone(),
                             self.seed(),
                             &self.tokens,
+                            deleted_activities.clone(),
                         );
                         events.extend(first);
                         *resident = Some(Resident {
@@ -588,13 +640,14 @@ impl Inner {
                         match order(kind.clone()) {
                             Ok(more) => {
                                 events.extend(more);
-                                let input = match kind {
-                                    CommandKind::PickedUp { wait, .. } => {
-                                        execution.parameters(*wait)
-                                    }
-                                    _ => None,
-                                };
-                                Verdict::Done(Ok(input))
+                                Verdict::Done(match kind {
+                                    // The pick-up itself may have filled the history, which ends all.
+                                    CommandKind::PickedUp { wait, .. } => execution
+                                        .parameters(*wait)
+                                        .map(Some)
+                                        .ok_or(NotDone::Refused(Refusal::WaitEnded)),
+                                    _ => Ok(None),
+                                })
                             }
                             Err(refusal) => Verdict::Done(Err(NotDone::Refused(refusal))),
                         }
@@ -707,6 +760,45 @@ impl Inner {
     }
 }
 
+/// One who waits for an execution's end, and may give up: takes along all that nobody listens to.
+struct Leaving<'a>(&'a Runner, ExecutionKey);
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        let mut watchers = self.0.0.watchers.lock();
+        if let Some(those) = watchers.get_mut(&self.1) {
+            those.retain(|watcher| !watcher.is_closed());
+            if those.is_empty() {
+                watchers.remove(&self.1);
+            }
+        }
+    }
+}
+
+/// A drive under way. One that panics leaves neither a queue that nobody works nor an execution in
+/// memory that is not the one on disk: those in the queue are told, and the next request begins afresh.
+struct Driving<'a> {
+    inner: &'a Inner,
+    key: ExecutionKey,
+    cell: &'a Arc<Cell>,
+}
+
+impl Drop for Driving<'_> {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        let mut shard = self.inner.shard(self.key).lock();
+        if shard
+            .get(&self.key)
+            .is_some_and(|cell| Arc::ptr_eq(cell, self.cell))
+        {
+            shard.remove(&self.key);
+        }
+        self.cell.0.lock().queue.clear();
+    }
+}
+
 /// Answers the requests of a batch: with their verdicts, or all with the same error.
 fn answer_all(batch: Vec<Request>, verdicts: Vec<Verdict>, error: Option<&str>) {
     let mut verdicts = verdicts.into_iter();
@@ -735,5 +827,143 @@ fn answer_all(batch: Vec<Request>, verdicts: Vec<Verdict>, error: Option<&str>) 
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use store::{Options, Table};
+
+    use super::*;
+    use crate::app::{App, Place, Settings};
+
+    const NOW: Timestamp = Timestamp(1_700_000_000_000);
+    const WAITS: &str = r#"{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":60,"End":true}}}"#;
+
+    /// A runner that nobody has connected: its drives panic as soon as there is something to act on,
+    /// after the commit and after the answers.
+    fn unconnected() -> Runner {
+        let (store, _) = Store::open(Options { directory: None }).expect("a store in memory");
+        Runner::new(
+            Clock::standing_at(NOW),
+            store.clone(),
+            TokenKey::new(&[7; 32]),
+            Machines::new(store.clone()),
+            Activities::new(store, Table::Activity),
+            1,
+        )
+    }
+
+    async fn app() -> App {
+        let settings = Settings {
+            place: Place {
+                region: "us-east-1".to_owned(),
+                account: "123456789012".to_owned(),
+            },
+            clock: Clock::standing_at(NOW),
+            directory: None,
+            retention_days: 90,
+            environment: Default::default(),
+            functions: BTreeMap::new(),
+            topics: BTreeMap::new(),
+            routes: Vec::new(),
+            address: ([127, 0, 0, 1], 1).into(),
+        };
+        let (app, _) = App::open(settings).await.expect("a store in memory opens");
+        app
+    }
+
+    /// A waiting execution; it stays in memory, so its definition need not be stored.
+    async fn begun(runner: &Runner) -> ExecutionKey {
+        let machine = asl::parse(WAITS).machine.expect("a sound machine");
+        let arn = "arn:aws:states:us-east-1:123456789012:execution:m:e";
+        let identity = Identity {
+            arn: arn.into(),
+            name: "e".into(),
+            state_machine_arn: "arn:aws:states:us-east-1:123456789012:stateMachine:m".into(),
+            state_machine_name: "m".into(),
+            definition: "none".into(),
+            role_arn: "arn:aws:iam::123456789012:role/r".into(),
+            input: Data::parse("{}").expect("JSON"),
+            started_at: NOW,
+            version: None,
+            alias: None,
+        };
+        let started = runner.start(Arc::new(machine), identity).await;
+        assert!(matches!(started, Ok(Started::New(_))));
+        ExecutionKey::of(arn)
+    }
+
+    fn stop() -> CommandKind {
+        CommandKind::Stop {
+            error: None,
+            cause: None,
+        }
+    }
+
+    /// Polls once, and expects no answer yet.
+    async fn not_yet<T>(future: std::pin::Pin<&mut impl Future<Output = T>>) {
+        tokio::select! {
+            biased;
+            _ = future => panic!("it is not to end yet"),
+            () = std::future::ready(()) => {}
+        }
+    }
+
+    #[tokio::test]
+    async fn a_drive_that_panics_does_not_block_its_execution() {
+        let runner = unconnected();
+        let key = begun(&runner).await;
+        // Its driver has panicked by now.
+        let again = tokio::time::timeout(Duration::from_secs(10), runner.command(key, stop()));
+        let answer = again.await.expect("somebody answers");
+        // The definition of this execution can't be loaded, which is an answer too.
+        assert!(matches!(answer, Err(NotDone::Server(_))), "{answer:?}");
+    }
+
+    #[tokio::test]
+    async fn who_gives_up_waiting_for_an_end_is_forgotten() {
+        let app = app().await;
+        let key = begun(&app.runner).await;
+        let mut stays = Box::pin(app.runner.until_ended(key));
+        not_yet(stays.as_mut()).await;
+        {
+            let mut leaves = Box::pin(app.runner.until_ended(key));
+            not_yet(leaves.as_mut()).await;
+        }
+        assert_eq!(app.runner.0.watchers.lock()[&key].len(), 1);
+        app.runner.command(key, stop()).await.expect("it runs");
+        drop(stays.await.expect("it ended"));
+        assert!(app.runner.0.watchers.lock().is_empty());
+    }
+
+    #[tokio::test]
+    async fn one_who_finds_an_execution_ended_does_not_send_the_others_away() {
+        let app = app().await;
+        let key = begun(&app.runner).await;
+        let mut first = Box::pin(app.runner.until_ended(key));
+        not_yet(first.as_mut()).await;
+        // The moment after the commit of its end and before its effects: durable, and nobody told.
+        let watchers = std::mem::take(&mut *app.runner.0.watchers.lock());
+        app.runner.command(key, stop()).await.expect("it runs");
+        *app.runner.0.watchers.lock() = watchers;
+        drop(app.runner.until_ended(key).await.expect("it ended"));
+        not_yet(first.as_mut()).await;
+    }
+
+    #[tokio::test]
+    async fn what_is_resumed_and_ended_at_once_still_tells_who_waits() {
+        let app = app().await;
+        let key = begun(&app.runner).await;
+        let mut ended = Box::pin(app.runner.until_ended(key));
+        not_yet(ended.as_mut()).await;
+        // Without an await between them, both are one batch.
+        app.runner.enqueue(key, Request::Resume);
+        app.runner.command(key, stop()).await.expect("it runs");
+        let told = tokio::time::timeout(Duration::from_secs(10), ended).await;
+        drop(told.expect("it is told").expect("it ended"));
     }
 }

@@ -27,7 +27,8 @@ pub async fn run(app: App) {
                 Due::Document(..) => drop(tokio::spawn(attend(app, due, busy))),
             }
         }
-        ticks.join_all().await;
+        // One that panicked has said so, and must not take the timers of all others with it.
+        while ticks.join_next().await.is_some() {}
     }
 }
 

@@ -7,8 +7,11 @@
 //! | `POST /rejoin/clock/next` | goes on to the next timer |
 //! | `POST /rejoin/clock/until-idle` `{"seconds": 3600}` | goes from timer to timer until there is none within so much time |
 //! | `PUT /rejoin/clock/automatic` `{"automatic": true}` | lets time jump by itself whenever nothing is in flight |
+//! | `PUT /rejoin/clock/grace` `{"seconds": 0.5}` | for how long, in real time, a function that does not answer keeps time standing; 5 at first |
 //!
 //! Each answers when the time is reached and nothing is in flight any more.
+
+use std::time::Duration;
 
 use asl::Timestamp;
 use hyper::{Method, StatusCode};
@@ -77,12 +80,16 @@ pub async fn handle(app: &App, call: Call) -> Reply {
             }
             Err(reply) => return reply,
         },
+        (&Method::PUT, "grace") => match span(&call) {
+            Ok(millis) => clock.set_grace(Duration::from_millis(millis.unsigned_abs())),
+            Err(reply) => return reply,
+        },
         _ => {
             return Reply::refusal(
                 StatusCode::NOT_FOUND,
                 "NotFound",
                 format!("the clock has no {} {}", call.method, call.path),
-                "GET /rejoin/clock, POST /rejoin/clock/advance, /next, /until-idle, PUT /rejoin/clock/automatic",
+                "GET /rejoin/clock, POST /rejoin/clock/advance, /next, /until-idle, PUT /rejoin/clock/automatic, /grace",
             );
         }
     }
@@ -113,7 +120,7 @@ fn span(call: &Call) -> Result<i64, Reply> {
     let span: Span = body(call)?;
     let millis = span.seconds * 1000.0;
     if millis.is_finite() && (0.0..=MILLIS_MAX).contains(&millis) {
-        return Ok(millis as i64);
+        return Ok(millis.round() as i64);
     }
     Err(malformed(
         "seconds has to be between 0 and 3,153,600,000 (a hundred years)",

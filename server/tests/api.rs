@@ -16,20 +16,25 @@ const PASS: &str = r#"{"StartAt":"P","States":{"P":{"Type":"Pass","End":true}}}"
 
 /// A server in memory, on a clock that stands.
 async fn server() -> App {
+    server_in(None).await
+}
+
+async fn server_in(directory: Option<std::path::PathBuf>) -> App {
     let settings = Settings {
         place: Place {
             region: "us-east-1".to_owned(),
             account: "123456789012".to_owned(),
         },
         clock: Clock::standing_at(Timestamp(1_700_000_000_123)),
-        directory: None,
+        directory,
         retention_days: 90,
         functions: BTreeMap::new(),
         topics: BTreeMap::new(),
         routes: Vec::new(),
         address: SocketAddr::from(([127, 0, 0, 1], 1)),
+        environment: Default::default(),
     };
-    let (app, _) = App::open(settings).await.expect("a store in memory opens");
+    let (app, _) = App::open(settings).await.expect("the store opens");
     app
 }
 
@@ -495,10 +500,9 @@ async fn refusals_are_in_the_words_of_aws() {
         ),
         (
             "CreateStateMachine",
-            json!({"name": "n", "definition": PASS, "roleArn": ROLE, "publish": true}),
+            json!({"name": "n", "definition": PASS, "roleArn": ROLE, "versionDescription": "d"}),
             "ValidationException",
-            "Publishing a version of a state machine is not supported by this version of Rejoin; \
-             leave out 'publish'",
+            "Version description can only be set when publish is true",
         ),
         (
             "UpdateStateMachine",
@@ -638,4 +642,410 @@ async fn deleting_what_is_not_there_is_no_mistake() {
     );
     // The name is free for another text.
     machine(&app, "m", &PASS.replace("\"P\"", "\"Q\"")).await;
+}
+
+/// Updates a machine to a definition with this comment, published; the version's ARN.
+async fn publish(app: &App, machine: &str, comment: &str) -> String {
+    let definition = format!(
+        r#"{{"Comment":"{comment}","StartAt":"P","States":{{"P":{{"Type":"Pass","Result":"{comment}","End":true}}}}}}"#
+    );
+    let request = json!({"stateMachineArn": machine, "definition": definition, "publish": true});
+    let answer = ask(app, "UpdateStateMachine", request).await;
+    answer["stateMachineVersionArn"]
+        .as_str()
+        .expect("an ARN")
+        .to_owned()
+}
+
+#[tokio::test]
+async fn an_execution_of_a_version_runs_what_was_published_and_says_so() {
+    let app = server().await;
+    let machine = machine(&app, "m", PASS).await;
+    let first = publish(&app, &machine, "first").await;
+    let second = publish(&app, &machine, "second").await;
+    assert_eq!(first, format!("{machine}:1"));
+    assert_eq!(second, format!("{machine}:2"));
+    let request = json!({
+        "name": "prod",
+        "routingConfiguration": [{"stateMachineVersionArn": first, "weight": 100}],
+    });
+    let alias = ask(&app, "CreateStateMachineAlias", request).await["stateMachineAliasArn"].clone();
+    assert_eq!(alias, format!("{machine}:prod"));
+    let alias = alias.as_str().expect("an ARN");
+
+    let mut started = Vec::new();
+    for (arn, output, version, by) in [
+        (&*machine, r#""second""#, None, None),
+        (&*first, r#""first""#, Some(&first), None),
+        (alias, r#""first""#, Some(&first), Some(alias)),
+    ] {
+        let execution = start(&app, arn, json!({})).await;
+        let described = describe(&app, &execution).await;
+        assert_eq!(described["output"], output);
+        assert_eq!(described["stateMachineArn"], machine);
+        assert_eq!(
+            described.get("stateMachineVersionArn"),
+            version.map(|v| json!(v)).as_ref()
+        );
+        assert_eq!(
+            described.get("stateMachineAliasArn"),
+            by.map(|a| json!(a)).as_ref()
+        );
+        let history = json!({"executionArn": execution});
+        let history = ask(&app, "GetExecutionHistory", history).await;
+        let told = &history["events"][0]["executionStartedEventDetails"];
+        for member in ["stateMachineVersionArn", "stateMachineAliasArn"] {
+            assert_eq!(told.get(member), described.get(member));
+        }
+        started.push(execution);
+    }
+
+    let listed = async |arn: &str| {
+        let list = ask(&app, "ListExecutions", json!({"stateMachineArn": arn})).await;
+        let items = list["executions"].as_array().expect("a list").clone();
+        let mut arns: Vec<String> = items
+            .iter()
+            .map(|item| item["executionArn"].as_str().expect("an ARN").to_owned())
+            .collect();
+        arns.sort();
+        arns
+    };
+    let sorted = |wanted: &[usize]| {
+        let mut arns: Vec<String> = wanted.iter().map(|i| started[*i].clone()).collect();
+        arns.sort();
+        arns
+    };
+    assert_eq!(listed(&machine).await, sorted(&[0, 1, 2]));
+    assert_eq!(listed(&first).await, sorted(&[1, 2]));
+    assert_eq!(listed(alias).await, sorted(&[2]));
+    assert_eq!(listed(&second).await, sorted(&[]));
+}
+
+#[tokio::test]
+async fn versions_and_aliases_are_listed_page_by_page() {
+    let app = server().await;
+    let machine = machine(&app, "m", PASS).await;
+    for comment in ["a", "b", "c"] {
+        let version = publish(&app, &machine, comment).await;
+        let request = json!({
+            "name": comment,
+            "routingConfiguration": [{"stateMachineVersionArn": version, "weight": 100}],
+        });
+        ask(&app, "CreateStateMachineAlias", request).await;
+    }
+    for (operation, list, member, expected) in [
+        (
+            "ListStateMachineVersions",
+            "stateMachineVersions",
+            "stateMachineVersionArn",
+            ["3", "2", "1"],
+        ),
+        (
+            "ListStateMachineAliases",
+            "stateMachineAliases",
+            "stateMachineAliasArn",
+            ["a", "b", "c"],
+        ),
+    ] {
+        let mut request = json!({"stateMachineArn": machine, "maxResults": 2});
+        let page = ask(&app, operation, request.clone()).await;
+        request["nextToken"] = page["nextToken"].clone();
+        let last = ask(&app, operation, request).await;
+        assert!(last.get("nextToken").is_none());
+        let items = [&page, &last].map(|page| page[list].as_array().expect("a list").clone());
+        let arns = items.concat();
+        let arns: Vec<&str> = arns
+            .iter()
+            .filter_map(|item| item[member].as_str())
+            .collect();
+        assert_eq!(arns, expected.map(|last| format!("{machine}:{last}")));
+    }
+    let of_one = json!({"stateMachineArn": format!("{machine}:2")});
+    let aliases = ask(&app, "ListStateMachineAliases", of_one).await;
+    let aliases = aliases["stateMachineAliases"].as_array().expect("a list");
+    assert_eq!(aliases.len(), 1);
+    assert_eq!(aliases[0]["stateMachineAliasArn"], format!("{machine}:b"));
+}
+
+#[tokio::test]
+async fn a_version_stays_while_an_alias_leads_to_it() {
+    let app = server().await;
+    let machine = machine(&app, "m", PASS).await;
+    let first = publish(&app, &machine, "first").await;
+    let second = publish(&app, &machine, "second").await;
+    let alias = format!("{machine}:prod");
+    let to = |version: &str| json!([{"stateMachineVersionArn": version, "weight": 100}]);
+    let create = json!({"name": "prod", "routingConfiguration": to(&first)});
+    ask(&app, "CreateStateMachineAlias", create).await;
+
+    let delete = json!({"stateMachineVersionArn": first});
+    let refusal = refused(&app, "DeleteStateMachineVersion", delete.clone()).await;
+    let message = "Version to be deleted must not be referenced by an alias. Current list of aliases \
+                   referencing this version: [prod]";
+    assert_eq!(refusal, ("ConflictException".into(), message.into()));
+    let update = json!({"stateMachineAliasArn": alias, "routingConfiguration": to(&second)});
+    ask(&app, "UpdateStateMachineAlias", update).await;
+    ask(&app, "DeleteStateMachineVersion", delete.clone()).await;
+    ask(&app, "DeleteStateMachineVersion", delete).await;
+
+    let gone = json!({"stateMachineArn": first});
+    let refusal = refused(&app, "StartExecution", gone).await;
+    let message = format!("State Machine Does Not Exist: '{first}'");
+    assert_eq!(refusal, ("StateMachineDoesNotExist".into(), message));
+    let back = json!({"stateMachineAliasArn": alias, "routingConfiguration": to(&first)});
+    let (kind, _) = refused(&app, "UpdateStateMachineAlias", back).await;
+    assert_eq!(kind, "ResourceNotFound");
+
+    let describe = json!({"stateMachineAliasArn": alias});
+    let described = ask(&app, "DescribeStateMachineAlias", describe.clone()).await;
+    assert_eq!(described["routingConfiguration"], to(&second));
+    ask(&app, "DeleteStateMachineAlias", describe.clone()).await;
+    let (kind, _) = refused(&app, "DescribeStateMachineAlias", describe).await;
+    assert_eq!(kind, "ResourceNotFound");
+}
+
+#[tokio::test]
+async fn a_machine_has_at_most_a_hundred_aliases() {
+    let app = server().await;
+    let machine = machine(&app, "m", PASS).await;
+    let version = publish(&app, &machine, "first").await;
+    let alias = |n: usize| {
+        let routes = json!([{"stateMachineVersionArn": version, "weight": 100}]);
+        json!({"name": format!("a{n}"), "routingConfiguration": routes})
+    };
+    for n in 0..100 {
+        ask(&app, "CreateStateMachineAlias", alias(n)).await;
+    }
+    let (kind, _) = refused(&app, "CreateStateMachineAlias", alias(100)).await;
+    assert_eq!(kind, "ServiceQuotaExceededException");
+    // The same request again is no new alias.
+    ask(&app, "CreateStateMachineAlias", alias(99)).await;
+}
+
+#[tokio::test]
+async fn a_version_is_published_of_the_revision_that_was_meant() {
+    let app = server().await;
+    let machine = machine(&app, "m", PASS).await;
+    let publish_of = |revision: &str| json!({"stateMachineArn": machine, "revisionId": revision});
+    let first = ask(&app, "PublishStateMachineVersion", publish_of("INITIAL")).await;
+    let again = json!({"stateMachineArn": machine, "description": "again"});
+    assert_eq!(ask(&app, "PublishStateMachineVersion", again).await, first);
+    let (kind, message) = refused(&app, "PublishStateMachineVersion", publish_of("other")).await;
+    assert_eq!(kind, "ConflictException");
+    assert_eq!(
+        message,
+        "Failed to publish the State Machine version for revision other. The current State Machine \
+         revision is INITIAL."
+    );
+}
+
+#[tokio::test]
+async fn a_task_for_a_deleted_activity_is_never_scheduled() {
+    let app = server().await;
+    let (first, second) = (
+        activity(&app, "first").await,
+        activity(&app, "second").await,
+    );
+    let definition = json!({"StartAt": "A", "States": {
+        "A": {"Type": "Task", "Resource": first, "Next": "B"},
+        "B": {"Type": "Task", "Resource": second, "End": true}}});
+    let arn = machine(&app, "m", &definition.to_string()).await;
+    let running = start(&app, &arn, json!({})).await;
+    let (token, _) = task(&app, &first).await;
+
+    ask(&app, "DeleteActivity", json!({"activityArn": second})).await;
+    let done = json!({"taskToken": token, "output": "{}"});
+    ask(&app, "SendTaskSuccess", done).await;
+    let told = describe(&app, &running).await;
+    assert_eq!(
+        (&told["status"], &told["error"]),
+        (&json!("FAILED"), &json!("States.Runtime"))
+    );
+    let cause = told["cause"].as_str().expect("a cause");
+    let gone = format!("The activity {second} does not exist.");
+    assert!(cause.ends_with(&gone), "{cause}");
+
+    // One that is started later, too; and once the activity is there again, not.
+    ask(&app, "DeleteActivity", json!({"activityArn": first})).await;
+    let next = start(&app, &arn, json!({})).await;
+    assert_eq!(describe(&app, &next).await["status"], "FAILED");
+    activity(&app, "first").await;
+    let next = start(&app, &arn, json!({})).await;
+    assert_eq!(describe(&app, &next).await["status"], "RUNNING");
+}
+
+#[tokio::test]
+async fn a_pick_up_that_fills_the_history_gives_no_task() {
+    let app = server().await;
+    let activity = activity(&app, "a").await;
+    // One event for the start, four for each round, one for the task's state and one for the task:
+    // its pick-up would be number 25,000.
+    let definition = json!({"StartAt": "P", "States": {
+        "P": {"Type": "Pass", "Parameters": {"n.$": "States.MathAdd($.n, 1)"}, "Next": "C"},
+        "C": {"Type": "Choice", "Default": "T",
+            "Choices": [{"Variable": "$.n", "NumericLessThan": 6249, "Next": "P"}]},
+        "T": {"Type": "Task", "Resource": activity, "End": true}}});
+    let arn = machine(&app, "m", &definition.to_string()).await;
+    let execution = start(&app, &arn, json!({"n": 0})).await;
+    assert_eq!(describe(&app, &execution).await["status"], "RUNNING");
+
+    let patience = std::time::Duration::ZERO;
+    let fetched = app
+        .activities
+        .fetch(&activity, None, patience, app.clock.busy())
+        .await;
+    assert!(fetched.expect("the store is sound").is_none());
+    assert_eq!(describe(&app, &execution).await["status"], "FAILED");
+}
+
+/// Nothing is acknowledged once the disk has failed, and whoever looks after the server can see it.
+#[tokio::test]
+async fn a_server_whose_disk_has_failed_says_so() {
+    let name = format!("rejoin-lost-disk-{}", std::process::id());
+    let directory = std::env::temp_dir().join(name);
+    let app = server_in(Some(directory.clone())).await;
+    let health = async |app: &App| {
+        let call = Call {
+            method: Method::GET,
+            path: "/health".to_owned(),
+            query: String::new(),
+            headers: HeaderMap::new(),
+            body: Default::default(),
+            peer: SocketAddr::from(([127, 0, 0, 1], 1)),
+            busy: app.clock.busy(),
+        };
+        server::routes::answer(app.clone(), call).await.status
+    };
+    let arn = machine(&app, "m", PASS).await;
+    assert_eq!(health(&app).await, StatusCode::OK);
+
+    // What is open can still be written; the segment after the next can't be made.
+    std::fs::remove_dir_all(&directory).expect("it is there");
+    let input = json!("a".repeat(200_000)).to_string();
+    let body = json!({"stateMachineArn": arn, "input": input}).to_string();
+    let mut failed = None;
+    for _ in 0..2000 {
+        let (status, answer) = raw(&app, "AWSStepFunctions.StartExecution", &body).await;
+        if status != StatusCode::OK {
+            failed = Some((status, answer));
+            break;
+        }
+    }
+    let (status, answer) = failed.expect("there are not so many segments ahead");
+    assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(!answer.to_string().contains("segment"), "{answer}");
+    assert_eq!(health(&app).await, StatusCode::SERVICE_UNAVAILABLE);
+    // What is in memory can still be read.
+    let body = json!({"stateMachineArn": arn});
+    assert_eq!(ask(&app, "DescribeStateMachine", body).await["name"], "m");
+}
+
+#[tokio::test]
+async fn a_state_is_tested_without_a_machine() {
+    let app = server().await;
+    let choice = json!({
+        "Type": "Choice",
+        "Choices": [{"Variable": "$.n", "NumericGreaterThan": 1, "Next": "Many"}],
+        "Default": "Few",
+    });
+    let mut request = json!({"definition": choice.to_string(), "input": r#"{"n":2}"#});
+    let told = ask(&app, "TestState", request.clone()).await;
+    let expected = json!({"output": r#"{"n":2}"#, "nextState": "Many", "status": "SUCCEEDED"});
+    assert_eq!(told, expected);
+    request["inspectionLevel"] = "DEBUG".into();
+    let told = ask(&app, "TestState", request).await;
+    let seen = json!({"input": r#"{"n":2}"#, "afterInputPath": r#"{"n":2}"#});
+    assert_eq!(told["inspectionData"], seen);
+
+    let machine = json!({"StartAt": "P", "States": {"P": {
+        "Type": "Parallel",
+        "Branches": [{"StartAt": "T", "States": {"T": {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+            "Parameters": {"Token.$": "$$.Task.Token"},
+            "Retry": [{"ErrorEquals": ["Busy"], "IntervalSeconds": 5}],
+            "End": true,
+        }}}],
+        "End": true,
+    }}});
+    let told = ask(
+        &app,
+        "TestState",
+        json!({
+            "definition": machine.to_string(),
+            "stateName": "T",
+            "inspectionLevel": "TRACE",
+            "context": r#"{"Task":{"Token":"given"}}"#,
+            "mock": {"errorOutput": {"error": "Busy", "cause": "too many"}},
+        }),
+    )
+    .await;
+    assert_eq!(told["status"], "RETRIABLE");
+    assert_eq!(
+        (&told["error"], &told["cause"]),
+        (&json!("Busy"), &json!("too many"))
+    );
+    let seen = &told["inspectionData"];
+    assert_eq!(seen["afterParameters"], r#"{"Token":"given"}"#);
+    let details = json!({"retryIndex": 0, "retryBackoffIntervalSeconds": 5});
+    assert_eq!(seen["errorDetails"], details);
+    let machines = ask(&app, "ListStateMachines", json!({})).await;
+    assert_eq!(machines["stateMachines"], json!([]));
+}
+
+#[tokio::test]
+async fn a_test_that_cannot_be_is_refused_in_the_words_of_aws() {
+    let app = server().await;
+    let pass = json!({"Type": "Pass", "End": true}).to_string();
+    let call = json!({"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "End": true});
+    let call = call.to_string();
+    let branch = json!({"StartAt": "B", "States": {"B": {"Type": "Pass", "End": true}}});
+    let parallel = json!({"Type": "Parallel", "Branches": [branch], "End": true}).to_string();
+    let result = |text: &str| json!({"result": text});
+    for (request, kind, message) in [
+        (
+            json!({"definition": pass, "mock": result("1")}),
+            "ValidationException",
+            "State type 'Pass' is not supported when a mock is specified",
+        ),
+        (
+            json!({"definition": pass, "stateName": "S"}),
+            "ValidationException",
+            "State not found in definition",
+        ),
+        (
+            json!({"definition": call}),
+            "ValidationException",
+            "RoleArn must be specified when testing a Task state",
+        ),
+        (
+            json!({"definition": call, "mock": result("not JSON")}),
+            "ValidationException",
+            "Mocked result must be valid JSON",
+        ),
+        (
+            json!({"definition": call, "mock": result("1"), "revealSecrets": true}),
+            "ValidationException",
+            "TestState does not support RevealSecrets when a mock is specified.",
+        ),
+        (
+            json!({"definition": call, "mock": {"result": "1", "errorOutput": {"error": "E"}}}),
+            "ValidationException",
+            "A test mock should have only one of the following fields: [result, errorOutput].",
+        ),
+        (
+            json!({"definition": parallel}),
+            "InvalidDefinition",
+            "TestState API does not support Map or Parallel states. Supported state types include: \
+             [Task, Wait, Pass, Succeed, Fail, Choice]",
+        ),
+        (
+            json!({"definition": parallel, "mock": result("[1,2]")}),
+            "ValidationException",
+            "Mocked result must contain the same number of items as number of Parallel branches.",
+        ),
+    ] {
+        let refusal = refused(&app, "TestState", request).await;
+        assert_eq!(refusal, (kind.to_owned(), message.to_owned()));
+    }
 }

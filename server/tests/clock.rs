@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use asl::Timestamp;
 use parking_lot::Mutex;
-use server::clock::Clock;
+use server::clock::{Clock, TimerSource};
+use tokio::sync::Notify;
 
 fn clock() -> Clock {
     Clock::standing_at(Timestamp(0))
@@ -88,4 +89,35 @@ async fn automatic_time_goes_from_timer_to_timer_and_then_stands() {
     }
     assert_eq!(*log.lock(), [(5, 5), (year, year)]);
     assert_eq!(clock.now(), Timestamp(year));
+}
+
+/// A source whose first timer is set just as it is looked at.
+#[derive(Default)]
+struct JustSet {
+    due: Mutex<Option<Timestamp>>,
+    moved: Notify,
+}
+
+impl TimerSource for JustSet {
+    fn next_due(&self) -> Option<Timestamp> {
+        let seen = self.due.lock().replace(Timestamp(0));
+        if seen.is_none() {
+            self.moved.notify_waiters();
+        }
+        seen
+    }
+
+    fn moved(&self) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(self.moved.notified())
+    }
+}
+
+#[tokio::test]
+async fn a_timer_that_is_set_between_looking_and_waiting_is_not_missed() {
+    for clock in [Clock::real(), Clock::standing_at(Timestamp(1))] {
+        let source = JustSet::default();
+        let limit = std::time::Duration::from_secs(10);
+        let due = tokio::time::timeout(limit, clock.until_due(&source)).await;
+        drop(due.expect("the timer is due, and was heard of"));
+    }
 }

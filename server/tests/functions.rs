@@ -4,10 +4,13 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use engine::{ExecutionKey, Identity};
 use serde_json::{Value, json};
+use server::app::{App, Place, Settings};
 use server::clock::Clock;
 use server::functions::{Functions, Invoked, function_not_found, lambda_result};
 use support::*;
@@ -540,5 +543,75 @@ async fn invocations_per_second() {
             let rate = f64::from(INVOCATIONS) / began.elapsed().as_secs_f64();
             println!("{what}, {in_flight} in flight: {rate:.0}/s");
         }
+    }
+}
+
+/// A text as `Payload` is JSON text, as recorded in `test_invoke_string_payload`; one that is not is
+/// the caller's mistake.
+#[tokio::test]
+async fn a_payload_that_is_a_text_is_taken_for_json_text() {
+    let function = Endpoint::start(Arc::new(|_| Some((200, &[], "{}".to_owned())))).await;
+    let Endpoint {
+        address,
+        mut received,
+    } = function;
+    let settings = Settings {
+        place: Place {
+            region: "eu-west-1".to_owned(),
+            account: "123456789012".to_owned(),
+        },
+        clock: Clock::real(),
+        directory: None,
+        retention_days: 90,
+        environment: Default::default(),
+        functions: BTreeMap::from([("f".to_owned(), url(format!("http://{address}/")))]),
+        topics: BTreeMap::new(),
+        routes: Vec::new(),
+        address,
+    };
+    let (app, _) = App::open(settings).await.unwrap();
+    let definition = json!({"StartAt": "A", "States": {"A": {"Type": "Task", "End": true,
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": {"FunctionName": "f", "Payload.$": "$"}}}})
+    .to_string();
+    let machine = Arc::new(asl::parse(&definition).machine.unwrap());
+    for (name, input, sent) in [
+        ("object", json!("{ \"a\": 1 }"), Some("{ \"a\": 1 }")),
+        ("text", json!("\"HelloWorld\""), Some("\"HelloWorld\"")),
+        ("value", json!(["x"]), Some("[\"x\"]")),
+        ("word", json!("HelloWorld"), None),
+    ] {
+        let arn = format!("arn:aws:states:eu-west-1:123456789012:execution:m:{name}");
+        let identity = Identity {
+            arn: arn.as_str().into(),
+            name: name.into(),
+            state_machine_arn: "arn:aws:states:eu-west-1:123456789012:stateMachine:m".into(),
+            state_machine_name: "m".into(),
+            definition: "none".into(),
+            role_arn: "arn:aws:iam::123456789012:role/r".into(),
+            input: asl::Data::from(input),
+            started_at: NOW,
+            version: None,
+            alias: None,
+        };
+        app.runner.start(machine.clone(), identity).await.unwrap();
+        if let Some(sent) = sent {
+            assert_eq!(received.recv().await.unwrap().body, sent);
+            continue;
+        }
+        let key = ExecutionKey::of(&arn);
+        drop(app.runner.until_ended(key).await.unwrap());
+        let events = app.runner.events(key).await.unwrap();
+        let failure = events.iter().find_map(|event| match &event.kind {
+            engine::EventKind::TaskFailed { failure, .. } => Some(failure.clone()),
+            _ => None,
+        });
+        let failure = failure.unwrap();
+        assert_eq!(
+            failure.error.as_deref(),
+            Some("Lambda.InvalidRequestContentException")
+        );
+        let cause = failure.cause.unwrap();
+        assert!(cause.contains("Unrecognized token 'HelloWorld'"), "{cause}");
     }
 }

@@ -38,6 +38,7 @@ impl Server {
             topics: Default::default(),
             routes: vec![serde_json::from_value(route).expect("a route")],
             address: ([127, 0, 0, 1], 8083).into(),
+            environment: Default::default(),
         };
         let (app, _) = App::open(settings).await.expect("the server opens");
         Server { app, directory }

@@ -441,6 +441,11 @@ impl Store {
         }
     }
 
+    /// Why no further commit is taken until the store is opened again, if so.
+    pub fn write_problem(&self) -> Option<String> {
+        self.0.shared.queue.poisoned()
+    }
+
     /// Why disk space is no longer given back, if so: a segment that can't be read or removed.
     pub fn cleaning_problem(&self) -> Option<String> {
         self.0.shared.cleaning.problem()

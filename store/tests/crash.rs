@@ -6,11 +6,15 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use asl::Timestamp;
 use engine::Status;
 use store::log::Sizes;
+use store::log::disk::{Disk, File, Memory};
 use store::{CommitError, Expect, Store, Table};
 use support::crash_disk::CrashDisk;
 use support::event::{event, large_event, snapshot};
@@ -252,6 +256,7 @@ fn a_disk_that_fails_fails_commits_and_loses_nothing_acknowledged() {
                 panic!("a store without a disk takes commits")
             };
             assert!(what.contains("the disk was told to fail"), "{what}");
+            assert_eq!(store.write_problem(), Some(what));
             told
         });
         let mut random = Random::new(seed);
@@ -263,5 +268,81 @@ fn a_disk_that_fails_fails_commits_and_loses_nothing_acknowledged() {
             disk.acts(),
             &format!("seed {seed}, failed from act {fail_from}"),
         ));
+    }
+}
+
+/// A disk in memory whose files panic when they are written, once they are told to.
+#[derive(Default)]
+struct Panicking {
+    disk: Memory,
+    now: Arc<AtomicBool>,
+}
+
+struct PanickingFile(Arc<dyn File>, Arc<AtomicBool>);
+
+impl Disk for Panicking {
+    fn list(&self) -> io::Result<Vec<String>> {
+        self.disk.list()
+    }
+
+    fn create(&self, name: &str, bytes: u64) -> io::Result<Arc<dyn File>> {
+        let file = self.disk.create(name, bytes)?;
+        Ok(Arc::new(PanickingFile(file, self.now.clone())))
+    }
+
+    fn open(&self, name: &str) -> io::Result<Arc<dyn File>> {
+        let file = self.disk.open(name)?;
+        Ok(Arc::new(PanickingFile(file, self.now.clone())))
+    }
+
+    fn replace(&self, name: &str, content: &[u8]) -> io::Result<()> {
+        self.disk.replace(name, content)
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.disk.remove(name)
+    }
+
+    fn place(&self) -> String {
+        self.disk.place()
+    }
+}
+
+impl File for PanickingFile {
+    fn read(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        self.0.read(buffer, offset)
+    }
+
+    fn write(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        assert!(!self.1.load(Ordering::Relaxed), "told to panic");
+        self.0.write(bytes, offset)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.0.sync()
+    }
+
+    fn bytes(&self) -> u64 {
+        self.0.bytes()
+    }
+}
+
+#[test]
+fn a_writer_that_panics_leaves_nobody_waiting() {
+    let disk = Panicking::default();
+    let now = disk.now.clone();
+    let (store, _) = Store::open_on(Arc::new(disk), sizes()).expect("the store opens");
+    now.store(true, Ordering::Relaxed);
+    // On a thread of its own: without an answer this would wait for good.
+    let (told, tells) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for version in [0, 0] {
+            let refused = run(store.commit(commit(key(1), version, &[1], summary("n"))));
+            told.send(matches!(refused, Err(CommitError::Storage(_))))
+                .expect("the test waits");
+        }
+    });
+    for _ in 0..2 {
+        assert_eq!(tells.recv_timeout(Duration::from_secs(10)), Ok(true));
     }
 }

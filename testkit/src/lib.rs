@@ -5,6 +5,7 @@
 //! - [`scenario`]: a file of scenarios, read and, where asked, written anew.
 //! - [`script`]: what happens in a scenario, line by line.
 //! - [`play`]: a scenario played on the engine alone.
+//! - [`waits`]: what scripts and outlines call a wait.
 //! - [`rebuild`]: the promise that what is stored is enough.
 //! - [`world`]: what every execution in a test needs.
 //! - [`outline`]: a history in one line an event.
@@ -14,4 +15,5 @@ pub mod play;
 pub mod rebuild;
 pub mod scenario;
 pub mod script;
+pub mod waits;
 pub mod world;

@@ -7,14 +7,15 @@ use std::sync::Arc;
 
 use asl::{Data, Failure, StateMachine, Timestamp};
 use engine::{
-    Command, CommandKind, Effect, Event, EventKind, Execution, ExecutionKey, Outcome, Token,
-    TokenKey, WaitEnd, WaitId, history, wait_end,
+    Command, CommandKind, Effect, Event, Execution, ExecutionKey, Outcome, Token, TokenKey, WaitId,
+    history, wait_end,
 };
 
 use crate::outline::outline;
 use crate::rebuild;
 use crate::scenario::Scenario;
 use crate::script::{Action, Step, WaitName};
+use crate::waits;
 use crate::world::{self, EXECUTION_ARN, STARTED_AT};
 
 /// The outline of what comes of a scenario.
@@ -23,13 +24,7 @@ use crate::world::{self, EXECUTION_ARN, STARTED_AT};
 /// A sentence that says which step did not go as the script says, or that the definition is refused.
 pub fn play(scenario: &Scenario) -> Result<String, String> {
     let machine = world::machine(&scenario.definition)?;
-    let (input, steps) = match scenario.script.first() {
-        Some(Step {
-            action: Action::Start(input),
-            ..
-        }) => (&**input, &scenario.script[1..]),
-        _ => ("{}", &*scenario.script),
-    };
+    let (input, steps) = scenario.steps();
     let input = Data::parse(input).map_err(|e| format!("the input is not JSON: {e}"))?;
     let mut player = Player::start(machine, input)?;
     for step in steps {
@@ -157,44 +152,12 @@ impl Player {
 
     /// A wait by a script's name for it.
     fn wait(&self, name: &WaitName) -> Result<WaitId, String> {
-        let mut waits = Vec::new();
-        let mut states = std::collections::HashMap::new();
-        for event in &self.events {
-            match &event.kind {
-                EventKind::StateEntered { name, .. } => {
-                    states.insert(event.frame, name.clone());
-                }
-                EventKind::TaskScheduled { wait, .. } if *states[&event.frame] == *name.state => {
-                    waits.push(*wait);
-                }
-                _ => {}
-            }
-        }
-        let open = waits
-            .iter()
-            .find(|wait| self.execution.open_wait(**wait).is_some());
-        let found = match name.number {
-            Some(number) => waits.get(number - 1),
-            None => open.or(waits.last()),
-        };
-        found
-            .copied()
-            .ok_or_else(|| format!("'{}' has had no such wait", name.state))
+        Ok(waits::find(&self.events, &self.execution, name)?.wait)
     }
 
     fn check_ended(&self, wait: WaitId, how: &str) -> Result<(), String> {
         let ended = wait_end(&self.events, wait).ok_or("the wait has not ended")?;
-        let mut got = match ended.end {
-            WaitEnd::Succeeded { .. } => "succeeded",
-            WaitEnd::Failed { .. } => "failed",
-            WaitEnd::TimedOut => "timed out",
-            WaitEnd::HeartbeatTimedOut => "heartbeat timed out",
-            WaitEnd::Aborted => "aborted",
-        }
-        .to_owned();
-        if ended.superseded {
-            got.push_str(", superseded");
-        }
+        let got = waits::ending(&ended);
         if got == how {
             Ok(())
         } else {
@@ -225,21 +188,13 @@ impl Player {
         rebuild::check(&self.machine, &self.execution, &self.events)
     }
 
-    /// The outline; a task token is shown by the number of its wait.
     fn outline(&self) -> String {
         let history = history::project(&self.events, true);
-        let mut text = outline(&self.execution, &history);
-        for event in &self.events {
-            if let EventKind::TaskScheduled { wait, .. } = &event.kind {
-                let execution = ExecutionKey::of(EXECUTION_ARN);
-                let token = self.tokens.mint(Token {
-                    execution,
-                    wait: *wait,
-                });
-                text = text.replace(&token, &format!("TOKEN-{}", wait.0));
-            }
-        }
-        text
+        let text = outline(&self.execution, &history);
+        let execution = ExecutionKey::of(EXECUTION_ARN);
+        waits::name_tokens(text, &self.events, |wait| {
+            self.tokens.mint(Token { execution, wait })
+        })
     }
 }
 

@@ -8,8 +8,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use crate::play;
-use crate::script::{self, Step};
+use crate::script::{self, Action, Step};
 
 /// One heading's worth of a file.
 #[derive(Debug)]
@@ -26,6 +25,16 @@ pub struct Scenario {
     pub history: String,
     /// The lines of the history's text in the file, from 0, without its fences.
     history_lines: std::ops::Range<usize>,
+}
+
+impl Scenario {
+    /// The execution's input, and what happens then.
+    pub fn steps(&self) -> (&str, &[Step]) {
+        match self.script.first().map(|step| &step.action) {
+            Some(Action::Start(input)) => (input, &self.script[1..]),
+            _ => ("{}", &self.script),
+        }
+    }
 }
 
 /// Reads a file's scenarios.
@@ -90,12 +99,15 @@ pub fn read(text: &str) -> Result<Vec<Scenario>, String> {
     Ok(scenarios)
 }
 
+/// How a scenario is played: the outline of what comes of it, or a sentence that says what went wrong.
+pub type Play<'a> = &'a dyn Fn(&Scenario) -> Result<String, String>;
+
 /// Plays every scenario of every Markdown file below `directory`, and says what differs. With
 /// `bless`, writes the histories into the files instead.
 ///
 /// # Errors
 /// All differences, one after the other.
-pub fn check(directory: &Path, bless: bool) -> Result<usize, String> {
+pub fn check(directory: &Path, play: Play, bless: bool) -> Result<usize, String> {
     let mut files = Vec::new();
     find(directory, &mut files)?;
     files.sort();
@@ -108,7 +120,7 @@ pub fn check(directory: &Path, bless: bool) -> Result<usize, String> {
         let mut histories = Vec::new();
         for scenario in &scenarios {
             played += 1;
-            let history = play::play(scenario).unwrap_or_else(|e| {
+            let history = play(scenario).unwrap_or_else(|e| {
                 let _ = writeln!(
                     differences,
                     "{}:{}: {}\n  {e}\n",

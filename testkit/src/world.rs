@@ -34,6 +34,8 @@ pub fn identity(input: Data) -> Identity {
         role_arn: "arn:aws:iam::123456789012:role/Role".into(),
         input,
         started_at: STARTED_AT,
+        version: None,
+        alias: None,
     }
 }
 

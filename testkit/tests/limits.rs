@@ -1,6 +1,7 @@
 //! AWS's limits, where a scenario file would be too long to read.
 
 use asl::Data;
+use asl::data::DEPTH_MAX;
 use engine::limits::{HISTORY_EVENTS_MAX, PAYLOAD_BYTES_MAX};
 use engine::{Command, CommandKind, Execution, Outcome, Status, WaitId, history};
 use testkit::world::{STARTED_AT, identity, machine, tokens};
@@ -65,4 +66,88 @@ fn a_result_that_is_too_large_is_a_failure_of_the_task() {
         .decide(command, &tokens())
         .expect("the wait is open");
     assert_eq!(execution.status(), Status::Succeeded);
+}
+
+fn cause(execution: &Execution) -> &str {
+    let failure = execution
+        .closing()
+        .and_then(|closing| closing.failure.as_ref());
+    failure
+        .and_then(|failure| failure.cause.as_deref())
+        .unwrap_or_default()
+}
+
+fn nested(levels: usize) -> serde_json::Value {
+    (0..levels).fold(serde_json::Value::Null, |inner, _| {
+        serde_json::Value::Array(vec![inner])
+    })
+}
+
+/// What is stored has to be read again, so whatever nests deeper ends the execution before it is stored.
+#[test]
+fn data_that_nests_too_deep_to_be_read_back_fails_the_execution() {
+    let deep = nested(DEPTH_MAX);
+    let shallow_error = r#""Catch": [{"ErrorEquals": ["States.ALL"], "Next": "B"}]"#;
+    let path = ".a".repeat(DEPTH_MAX + 1);
+    for (what, state) in [
+        ("an output", r#""Type": "Pass", "Parameters": {"a.$": "$"}, "Next": "B""#.to_owned()),
+        ("a result's place", format!(r#""Type": "Pass", "Result": 1, "ResultPath": "${path}", "Next": "B""#)),
+        (
+            "parameters",
+            format!(r#""Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": {{"a.$": "$"}}, {shallow_error}, "Next": "B""#),
+        ),
+        (
+            "an iteration's input",
+            r#""Type": "Map", "ItemSelector": {"a.$": "$"}, "ItemProcessor": {"StartAt": "I", "States": {"I": {"Type": "Succeed"}}}, "Next": "B""#.to_owned(),
+        ),
+        (
+            "the outputs of branches",
+            r#""Type": "Parallel", "Branches": [{"StartAt": "I", "States": {"I": {"Type": "Succeed"}}}], "Next": "B""#.to_owned(),
+        ),
+        (
+            "a caught error's place",
+            format!(
+                r#""Type": "Parallel", "Branches": [{{"StartAt": "I", "States": {{"I": {{"Type": "Fail"}}}}}}],
+                "Catch": [{{"ErrorEquals": ["States.ALL"], "ResultPath": "${path}", "Next": "B"}}], "Next": "B""#
+            ),
+        ),
+    ] {
+        let machine = machine(&format!(
+            r#"{{"StartAt": "A", "States": {{"A": {{{state}}}, "B": {{"Type": "Succeed"}}}}}}"#
+        ))
+        .unwrap_or_else(|faults| panic!("{what}: {faults:?}"));
+        let input = match what.contains("place") {
+            true => Data::parse("{}").expect("it is JSON"),
+            false => Data::from(deep.clone()),
+        };
+        let (execution, _) = Execution::begin(machine, identity(input), 1, &tokens());
+        assert_eq!(error(&execution), "States.Runtime", "{what}");
+        assert!(cause(&execution).contains("127 levels deep"), "{what}: {}", cause(&execution));
+    }
+}
+
+#[test]
+fn a_result_that_nests_too_deep_fails_the_execution() {
+    let (mut execution, _) = started(
+        r#"{"StartAt": "A", "States": {
+            "A": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": {}, "ResultPath": null, "End": true}}}"#,
+    );
+    let kind = CommandKind::Complete {
+        wait: WaitId(1),
+        outcome: Outcome::Success(Data::from(nested(DEPTH_MAX + 1))),
+    };
+    let command = Command {
+        at: STARTED_AT,
+        seed: 2,
+        kind,
+    };
+    let events = execution
+        .decide(command, &tokens())
+        .expect("the wait is open");
+    assert_eq!(error(&execution), "States.Runtime");
+    assert!(
+        !events
+            .iter()
+            .any(|event| matches!(event.kind, engine::EventKind::TaskSucceeded { .. }))
+    );
 }

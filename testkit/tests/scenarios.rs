@@ -7,7 +7,7 @@ use std::path::Path;
 fn every_scenario_goes_as_its_file_says() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/scenarios");
     let bless = std::env::var_os("BLESS").is_some();
-    match testkit::scenario::check(&directory, bless) {
+    match testkit::scenario::check(&directory, &testkit::play::play, bless) {
         Ok(played) => assert!(
             played > 0,
             "there are no scenarios in {}",

@@ -7,14 +7,14 @@ use serde_json::Value;
 use super::outcome::{Outcome, description};
 use crate::table::Table;
 
-const RED: &str = "\u{1b}[31m";
-const GREEN: &str = "\u{1b}[32m";
-const YELLOW: &str = "\u{1b}[33m";
+pub const RED: &str = "\u{1b}[31m";
+pub const GREEN: &str = "\u{1b}[32m";
+pub const YELLOW: &str = "\u{1b}[33m";
 const BOLD: &str = "\u{1b}[1m";
 const RESET: &str = "\u{1b}[0m";
 
 /// Colours where a terminal shows them and its owner wants them.
-fn paint(colour: &str, text: &str) -> String {
+pub fn paint(colour: &str, text: &str) -> String {
     let plain = !std::io::stdout().is_terminal()
         || std::env::var_os("NO_COLOR").is_some_and(|set| !set.is_empty());
     if plain {
@@ -132,7 +132,7 @@ fn summary(dispositions: &[String]) -> String {
 }
 
 /// Which execution, which step, since when: what one looks for first.
-fn first_thing(alert: &Value) -> String {
+pub fn first_thing(alert: &Value) -> String {
     let text = |name: &str| alert[name].as_str();
     let mut line = paint(BOLD, description(alert));
     let execution = text("executionName")

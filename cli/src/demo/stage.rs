@@ -12,7 +12,7 @@ use server::app::{App, Place, Settings};
 use server::clock::Clock;
 
 use super::rows::Row;
-use crate::config::Config;
+use crate::config::{ClockKind, Config};
 use crate::connection::Connection;
 use crate::serve::{bind, until_told_to_stop};
 
@@ -37,12 +37,12 @@ impl Stage {
     /// Sets the stage on a free port.
     pub async fn open(real_time: bool) -> Result<Stage, String> {
         let clock = if real_time {
-            Clock::real()
+            ClockKind::Real
         } else {
-            Clock::standing_at(Clock::machine_time())
+            ClockKind::Virtual
         };
         let folder = std::env::temp_dir().join(format!("rejoin-demo-{}", std::process::id()));
-        Stage::set(clock, "127.0.0.1:0", folder).await
+        Stage::set(clock.start(), "127.0.0.1:0", folder).await
     }
 
     async fn set(clock: Clock, listen: &str, folder: PathBuf) -> Result<Stage, String> {
@@ -96,7 +96,7 @@ impl Stage {
             .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
             .collect();
         let request = json!({
-            "stateMachineArn": format!("arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{machine}"),
+            "stateMachineArn": machine_arn(machine),
             "name": name,
             "input": application(row.property).to_string(),
         });
@@ -110,9 +110,8 @@ impl Stage {
     /// What the gateway kept of the callbacks that were sent about a row's property, oldest first.
     pub async fn deliveries_about(&self, row: &Row) -> Result<Vec<Value>, String> {
         let sent = self.service.sent();
-        let listed = self.get("/rejoin/deliveries?limit=1000").await?;
         let mut about = Vec::new();
-        for brief in listed["deliveries"].as_array().into_iter().flatten().rev() {
+        for brief in self.deliveries().await? {
             let delivery = self
                 .get(&format!(
                     "/rejoin/deliveries/{}",
@@ -140,6 +139,41 @@ impl Stage {
         let mut alerts: Vec<Value> = messages.map(|message| message["message"].clone()).collect();
         alerts.reverse();
         Ok(alerts)
+    }
+
+    /// All callbacks that were received, oldest first.
+    pub async fn deliveries(&self) -> Result<Vec<Value>, String> {
+        let listed = self.get("/rejoin/deliveries?limit=1000").await?;
+        Ok(listed["deliveries"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .rev()
+            .cloned()
+            .collect())
+    }
+
+    /// All executions that are not running any more.
+    pub async fn ended(&self) -> Result<Vec<Value>, String> {
+        let mut ended = Vec::new();
+        for machine in [
+            loan_processor::STATE_MACHINE,
+            loan_processor::STATE_MACHINE_WITH_HEARTBEATS,
+        ] {
+            let listed = self
+                .call(
+                    "ListExecutions",
+                    &json!({ "stateMachineArn": machine_arn(machine) }),
+                )
+                .await?;
+            let executions = listed["executions"].as_array().into_iter().flatten();
+            ended.extend(
+                executions
+                    .filter(|execution| execution["status"] != "RUNNING")
+                    .cloned(),
+            );
+        }
+        Ok(ended)
     }
 
     /// Gets a path as JSON.
@@ -207,8 +241,13 @@ async fn open_app(
         topics: config.topics,
         routes: config.routes,
         address,
+        environment: Default::default(),
     };
     Ok(App::open(settings).await?.0)
+}
+
+fn machine_arn(name: &str) -> String {
+    format!("arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{name}")
 }
 
 /// A loan application for a property.
@@ -219,13 +258,27 @@ fn application(property: &str) -> Value {
     })
 }
 
-/// `rejoin demo --serve`: the stage in real time, until it is told to stop.
-pub async fn serve() -> Result<ExitCode, String> {
+/// `rejoin demo --serve`: the stage, until it is told to stop.
+pub async fn serve(listen: Option<String>, clock: ClockKind) -> Result<ExitCode, String> {
     let folder = std::env::temp_dir().join(format!("rejoin-demo-{}", std::process::id()));
-    let stage = Stage::set(Clock::real(), SERVE_LISTEN, folder).await?;
+    let listen = listen.as_deref().unwrap_or(SERVE_LISTEN);
+    let stage = Stage::set(clock.start(), listen, folder).await?;
+    say_how_to_use(&stage);
+    until_told_to_stop().await?;
+    stage.close().await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The first line says where it listens; programs read that.
+fn say_how_to_use(stage: &Stage) {
     let url = format!("http://{}", stage.address);
+    let time = if stage.clock.is_virtual() {
+        format!("on a virtual clock that stands at {}", stage.clock.now())
+    } else {
+        "in real time".to_owned()
+    };
     let input = application("Late callback");
-    println!("The loan processor is up at {url}, in real time. Try:\n");
+    println!("The loan processor is up at {url}, {time}. Try:\n");
     println!(
         "  export AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any AWS_DEFAULT_REGION={REGION}"
     );
@@ -236,15 +289,15 @@ pub async fn serve() -> Result<ExitCode, String> {
     );
     println!("    --input '{input}'\n");
     println!("nameOrNumber may be: {}.", faults());
+    if stage.clock.is_virtual() {
+        println!("A minute on:   curl -X POST {url}/rejoin/clock/advance -d '{{\"seconds\": 60}}'");
+    }
     println!("What arrived:  curl {url}/rejoin/deliveries");
     println!(
         "What is wrong: curl {url}/rejoin/topics/{}/messages\n",
         loan_processor::TOPIC
     );
     println!("Ctrl-C ends it and removes its data.");
-    until_told_to_stop().await?;
-    stage.close().await?;
-    Ok(ExitCode::SUCCESS)
 }
 
 fn faults() -> String {

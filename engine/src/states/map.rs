@@ -71,7 +71,9 @@ fn start(
         None => None,
         Some(template) => {
             let input = decider.input(frame, state.input_path.as_ref())?;
-            Some(decider.render(frame, template, &input, Some(index))?)
+            let selected = decider.render(frame, template, &input, Some(index))?;
+            decider.check_depth(frame, &selected)?;
+            Some(selected)
         }
     };
     let iteration = FrameId(decider.execution.now.next_frame);

@@ -47,8 +47,11 @@ pub(crate) fn run(
     )?;
     let parameters = decider.parameters(frame, task.parameters.as_ref(), &input)?;
     let unchanged = parameters.same(&decider.frame(frame).data);
-    if !unchanged && parameters.text().len() > PAYLOAD_BYTES_MAX {
-        return Err(data_limit_exceeded(&state.name).into());
+    if !unchanged {
+        decider.check_depth(frame, &parameters)?;
+        if parameters.text().len() > PAYLOAD_BYTES_MAX {
+            return Err(data_limit_exceeded(&state.name).into());
+        }
     }
     let scheduled = EventKind::TaskScheduled {
         wait: WaitId(decider.execution.now.next_wait),
@@ -75,6 +78,8 @@ pub(crate) fn succeed(
     if result.text().len() > PAYLOAD_BYTES_MAX {
         return Ok(too_large(decider, frame, wait, task)?);
     }
+    // A document that was read is never too deep; one that a service put together may be.
+    decider.check_depth(frame, &result)?;
     decider.emit(
         frame,
         EventKind::TaskSucceeded {

@@ -87,6 +87,7 @@ impl Stage {
             topics: configuration.topics,
             routes: configuration.routes,
             address,
+            environment: Default::default(),
         })
         .await
         .expect("the server opens");

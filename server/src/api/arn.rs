@@ -3,8 +3,12 @@
 //! An ARN of another region or account has a good form; what it names just does not exist here.
 
 use crate::app::Place;
+use crate::versions::Qualifier;
 
 use super::error::ApiError;
+
+/// `arn:aws:states:REGION:ACCOUNT:stateMachine:NAME`.
+const COLONS_OF_A_MACHINE: usize = 6;
 
 /// What an ARN of the service can name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +67,24 @@ pub(super) fn check(arn: &str, expected: &[Resource]) -> Result<Resource, ApiErr
     Ok(resource)
 }
 
+/// Takes a state machine's ARN apart, whose form was checked: the machine's own ARN, and what stands
+/// behind it in that of a version or an alias.
+pub(super) fn qualified(arn: &str) -> (&str, Option<Qualifier<'_>>) {
+    let mut colons = arn.bytes().enumerate().filter(|(_, byte)| *byte == b':');
+    match colons.nth(COLONS_OF_A_MACHINE) {
+        None => (arn, None),
+        Some((at, _)) => (&arn[..at], Some(Qualifier::of(&arn[at + 1..]))),
+    }
+}
+
+/// The machine's ARN and the name in an alias's.
+pub(super) fn alias(arn: &str) -> Result<(&str, &str), ApiError> {
+    match qualified(arn) {
+        (machine, Some(Qualifier::Alias(name))) => Ok((machine, name)),
+        _ => Err(ApiError::invalid_arn(format_args!("Invalid ARN: {arn}"))),
+    }
+}
+
 /// The ARN of a state machine of this server.
 pub(super) fn state_machine(place: &Place, name: &str) -> String {
     format!(
@@ -75,6 +97,14 @@ pub(super) fn state_machine(place: &Place, name: &str) -> String {
 pub(super) fn execution(place: &Place, machine: &str, name: &str) -> String {
     format!(
         "arn:aws:states:{}:{}:execution:{machine}:{name}",
+        place.region, place.account
+    )
+}
+
+/// The ARN of an Express execution of this server.
+pub(super) fn express_execution(place: &Place, machine: &str, name: &str) -> String {
+    format!(
+        "arn:aws:states:{}:{}:express:{machine}:{name}",
         place.region, place.account
     )
 }
@@ -150,6 +180,19 @@ mod tests {
             let outcome = outcome.map_err(|what| format!("Invalid Arn: '{what}'"));
             assert_eq!(check(&arn, expected).map_err(|e| e.message), outcome);
         }
+    }
+
+    #[test]
+    fn an_arn_may_name_a_version_or_an_alias() {
+        let machine = "arn:aws:states:us-east-1:123456789012:stateMachine:m";
+        assert_eq!(qualified(machine), (machine, None));
+        let version = format!("{machine}:12");
+        let expected = (machine, Some(Qualifier::Version(12)));
+        assert_eq!(qualified(&version), expected);
+        assert!(alias(&version).is_err() && alias(machine).is_err());
+        let prod = format!("{machine}:prod");
+        assert_eq!(qualified(&prod), (machine, Some(Qualifier::Alias("prod"))));
+        assert_eq!(alias(&prod).ok(), Some((machine, "prod")));
     }
 
     #[test]

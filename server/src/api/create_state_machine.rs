@@ -11,6 +11,9 @@ use super::request::{Answer, Text, read, write};
 use super::validation::{self, Check, STATE_MACHINE_TYPES};
 use super::{arn, definition, versions};
 
+/// The number of a version that is published with its machine's creation.
+const FIRST_VERSION: u32 = 1;
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Request<'a> {
@@ -32,6 +35,8 @@ struct Request<'a> {
 struct Response<'a> {
     state_machine_arn: &'a str,
     creation_date: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_machine_version_arn: Option<String>,
 }
 
 pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
@@ -54,26 +59,35 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     check.done()?;
     validation::name(name)?;
     arn::check_role(role_arn)?;
-    versions::refuse(request.publish, request.version_description.is_some())?;
+    let publish = versions::accept(request.publish, request.version_description.as_deref())?;
     let kind = definition::machine_type(kind);
     let logging = request.logging_configuration.map(Logging::accept);
     let encryption = request.encryption_configuration.map(Encryption::accept);
     let tags = configuration::accept_tags(request.tags.unwrap_or_default());
     configuration::check_count(&tags)?;
     let definition = definition::accept(text, kind)?;
+    let now = app.clock.now();
     let wanted = Machine {
         arn: arn::state_machine(&app.place, name).into(),
         name: name.into(),
         kind,
         role_arn: role_arn.into(),
         definition: definition.hash.clone(),
-        created_at: app.clock.now(),
+        created_at: now,
         updated_at: None,
         revision_id: None,
         logging: logging.transpose()?.unwrap_or_default(),
         tracing: request.tracing_configuration.unwrap_or_default(),
         encryption: encryption.transpose()?.unwrap_or_default(),
         tags,
+        versions: Vec::new(),
+        last_version: 0,
+        aliases: Vec::new(),
+    };
+    let publishes = publish.is_some();
+    let wanted = match publish {
+        Some(description) => wanted.published(description, now),
+        None => wanted,
     };
     let created = app.machines.create(wanted.clone(), definition).await;
     let created = created.map_err(ApiError::server)?;
@@ -83,15 +97,22 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     write(&Response {
         state_machine_arn: &created.arn,
         creation_date: created.created_at.as_seconds(),
+        state_machine_version_arn: publishes.then(|| versions::arn(&created.arn, FIRST_VERSION)),
     })
 }
 
 /// What has to be the same for a second creation to be no mistake. The role and the tags are not of it:
-/// those of the first creation stay, without a word.
-fn same(a: &Machine, b: &Machine) -> bool {
+/// those of the first creation stay, without a word. A version that is wanted has to be there; one that was
+/// published since is nobody's mistake.
+fn same(created: &Machine, wanted: &Machine) -> bool {
+    let (a, b) = (created, wanted);
     a.definition == b.definition
         && a.kind == b.kind
         && a.logging == b.logging
         && a.tracing == b.tracing
         && a.encryption == b.encryption
+        && wanted.version(FIRST_VERSION).is_none_or(|wanted| {
+            let there = created.version(FIRST_VERSION);
+            there.is_some_and(|there| there.description == wanted.description)
+        })
 }

@@ -23,6 +23,10 @@ struct Request<'a> {
 struct Response<'a> {
     execution_arn: &'a str,
     state_machine_arn: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_machine_version_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_machine_alias_arn: Option<String>,
     name: &'a str,
     status: &'static str,
     start_date: f64,
@@ -72,6 +76,8 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     write(&Response {
         execution_arn: &identity.arn,
         state_machine_arn: &identity.state_machine_arn,
+        state_machine_version_arn: identity.version_arn(),
+        state_machine_alias_arn: identity.alias_arn(),
         name: &identity.name,
         status: status.name(),
         start_date: identity.started_at.as_seconds(),

@@ -1,4 +1,4 @@
-//! `DescribeStateMachine`.
+//! `DescribeStateMachine`, or a version of one.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,11 +9,13 @@ use crate::app::App;
 use crate::machines::{
     EncryptionConfiguration, LoggingConfiguration, MachineType, TracingConfiguration,
 };
+use crate::versions::Qualifier;
 
 use super::arn::{self, Resource};
 use super::error::ApiError;
 use super::request::{Answer, Text, read, write};
 use super::validation::{self, Check, INCLUDED_DATA};
+use super::versions;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -38,6 +40,8 @@ struct Response<'a> {
     encryption_configuration: &'a EncryptionConfiguration,
     #[serde(skip_serializing_if = "Option::is_none")]
     revision_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     variable_references: BTreeMap<&'a str, &'a [Arc<str>]>,
 }
@@ -53,18 +57,25 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     let included = check.one_of("includedData", &request.included_data, INCLUDED_DATA);
     check.done()?;
     arn::check(arn, &[Resource::StateMachine])?;
-    let found = app.machines.find(arn).await.map_err(ApiError::server)?;
-    let machine = found.ok_or_else(|| ApiError::machine_does_not_exist(arn))?;
+    let unknown = || ApiError::machine_does_not_exist(arn);
+    let (machine, qualifier) = versions::find(app, arn).await?.ok_or_else(unknown)?;
+    let version = match qualifier {
+        None => None,
+        Some(Qualifier::Version(number)) => Some(machine.version(number).ok_or_else(unknown)?),
+        // An alias has an operation of its own.
+        Some(Qualifier::Alias(_)) => return Err(unknown()),
+    };
+    let hash = version.map_or(&machine.definition, |version| &version.definition);
     let definition = if included == Some("METADATA_ONLY") {
         "{}".to_owned()
     } else {
-        let text = app.machines.definition_text(&machine.definition).await;
+        let text = app.machines.definition_text(hash).await;
         text.map_err(ApiError::server)?
     };
-    let compiled = app.machines.definition(&machine.definition).await;
+    let compiled = app.machines.definition(hash).await;
     let compiled = compiled.map_err(ApiError::server)?;
-    write(&Response {
-        state_machine_arn: &machine.arn,
+    let of_machine = Response {
+        state_machine_arn: arn,
         name: &machine.name,
         // A machine is gone as soon as it is deleted, so nobody sees it `DELETING`.
         status: "ACTIVE",
@@ -77,5 +88,19 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         encryption_configuration: &machine.encryption,
         revision_id: machine.revision_id.as_deref(),
         variable_references: compiled.variable_references(),
+        description: None,
+    };
+    write(&match version {
+        None => of_machine,
+        Some(version) => Response {
+            role_arn: &version.role_arn,
+            creation_date: version.created_at.as_seconds(),
+            logging_configuration: &version.logging,
+            tracing_configuration: &version.tracing,
+            encryption_configuration: &version.encryption,
+            revision_id: version.revision_id.as_deref(),
+            description: version.description.as_deref(),
+            ..of_machine
+        },
     })
 }

@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use engine::ExecutionKey;
+use asl::Timestamp;
+use engine::{ExecutionKey, Identity};
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
-use crate::machines::{EncryptionConfiguration, LoggingConfiguration, TracingConfiguration};
+use crate::machines::{
+    EncryptionConfiguration, LoggingConfiguration, Machine, TracingConfiguration,
+};
 
 use super::arn::{self, Resource};
 use super::error::ApiError;
@@ -59,26 +62,65 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     };
     let compiled = app.machines.definition(&identity.definition).await;
     let compiled = compiled.map_err(ApiError::server)?;
-    // An execution keeps its definition and its role. The rest is the machine's, as far as the machine is
-    // still the one that the execution began with.
+    // An execution keeps its definition and its role. The rest is its version's, or the machine's as far as
+    // the machine is still the one that the execution began with.
     let machine = app.machines.find(&identity.state_machine_arn).await;
-    let machine = machine.map_err(ApiError::server)?.filter(|machine| {
-        machine.definition == identity.definition && machine.role_arn == identity.role_arn
-    });
-    let since = machine.as_deref().map_or(identity.started_at, |machine| {
-        machine.updated_at.unwrap_or(machine.created_at)
-    });
-    let of = machine.as_deref();
+    let machine = machine.map_err(ApiError::server)?;
+    let rest = machine.and_then(|machine| Rest::of(&machine, identity));
+    let rest = rest.unwrap_or_else(|| Rest::unknown(identity.started_at));
     write(&Response {
         state_machine_arn: &identity.state_machine_arn,
         name: &identity.state_machine_name,
         definition: &definition,
         role_arn: &identity.role_arn,
-        update_date: since.as_seconds(),
-        logging_configuration: of.map(|m| m.logging.clone()).unwrap_or_default(),
-        tracing_configuration: of.map(|m| m.tracing.clone()).unwrap_or_default(),
-        encryption_configuration: of.map(|m| m.encryption.clone()).unwrap_or_default(),
-        revision_id: of.and_then(|m| m.revision_id.clone()),
+        update_date: rest.since.as_seconds(),
+        logging_configuration: rest.logging,
+        tracing_configuration: rest.tracing,
+        encryption_configuration: rest.encryption,
+        revision_id: rest.revision_id,
         variable_references: compiled.variable_references(),
     })
+}
+
+/// What an execution does not keep of its machine.
+struct Rest {
+    since: Timestamp,
+    logging: LoggingConfiguration,
+    tracing: TracingConfiguration,
+    encryption: EncryptionConfiguration,
+    revision_id: Option<String>,
+}
+
+impl Rest {
+    fn unknown(since: Timestamp) -> Rest {
+        Rest {
+            since,
+            logging: LoggingConfiguration::default(),
+            tracing: TracingConfiguration::default(),
+            encryption: EncryptionConfiguration::default(),
+            revision_id: None,
+        }
+    }
+
+    fn of(machine: &Machine, identity: &Identity) -> Option<Rest> {
+        let version = identity.version.and_then(|number| machine.version(number));
+        if let Some(version) = version {
+            return Some(Rest {
+                since: version.created_at,
+                logging: version.logging.clone(),
+                tracing: version.tracing.clone(),
+                encryption: version.encryption.clone(),
+                revision_id: version.revision_id.clone(),
+            });
+        }
+        let unchanged =
+            machine.definition == identity.definition && machine.role_arn == identity.role_arn;
+        unchanged.then(|| Rest {
+            since: machine.updated_at.unwrap_or(machine.created_at),
+            logging: machine.logging.clone(),
+            tracing: machine.tracing.clone(),
+            encryption: machine.encryption.clone(),
+            revision_id: machine.revision_id.clone(),
+        })
+    }
 }

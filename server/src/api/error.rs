@@ -123,6 +123,20 @@ impl ApiError {
         ApiError::new("ResourceNotFound", format!("Resource not found: '{arn}'"))
     }
 
+    pub(super) fn conflict(message: impl Into<String>) -> ApiError {
+        ApiError::new("ConflictException", message)
+    }
+
+    pub(super) fn quota(message: impl std::fmt::Display) -> ApiError {
+        ApiError::new("ServiceQuotaExceededException", message.to_string())
+    }
+
+    /// What is said of aliases and of the versions they are to lead to.
+    pub(super) fn no_such_reference() -> ApiError {
+        let message = "Request references a resource that does not exist.";
+        ApiError::new("ResourceNotFound", message)
+    }
+
     pub(super) fn invalid_token() -> ApiError {
         ApiError::new("InvalidToken", "Invalid Token: 'Invalid token'")
     }

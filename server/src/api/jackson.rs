@@ -4,6 +4,8 @@
 //! Only texts that were refused come here, so this reads plainly and stops at the first fault. It keeps
 //! its own stack of open brackets, since a hostile text may open a quarter of a million.
 
+use asl::data::DEPTH_MAX;
+
 /// What is expected where a value should begin.
 const VALUES: &str = "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')";
 
@@ -11,9 +13,20 @@ const VALUES: &str = "(JSON String, Number, Array, Object or token 'null', 'true
 const TOKEN_CHARACTERS_MAX: usize = 256;
 
 /// The first fault of `text`; `None` if there is none that this reader knows.
-pub(super) fn fault(text: &str) -> Option<String> {
+pub(crate) fn fault(text: &str) -> Option<String> {
     let mut reader = Reader { rest: text };
     reader.document().err()
+}
+
+/// What is wrong with a text that serde_json refused with `error`.
+pub(super) fn explain(text: &str, error: &serde_json::Error) -> String {
+    fault(text).unwrap_or_else(|| match error.to_string() {
+        // Nothing that Jackson would mind; it is our own parser that goes no deeper.
+        what if what.starts_with("recursion limit") => {
+            format!("Document nesting depth exceeds the maximum allowed ({DEPTH_MAX})")
+        }
+        what => what,
+    })
 }
 
 struct Reader<'t> {

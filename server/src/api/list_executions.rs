@@ -1,20 +1,26 @@
 //! `ListExecutions`, newest start first.
 
-use engine::Status;
+use engine::{Execution, Identity, Status};
 use serde::{Deserialize, Serialize};
-use store::{ListPage, ListQuery, MachineKey, Summary};
+use store::{ListQuery, MachineKey, Summary};
 
 use crate::app::App;
 use crate::machines::Machine;
+use crate::versions::Qualifier;
 
 use super::arn::{self, Resource};
 use super::error::ApiError;
 use super::page;
 use super::request::{Answer, Text, read, write};
 use super::validation::{self, Check, EXECUTION_STATUSES};
+use super::versions;
 
 /// `ExecutionRedriveFilter`.
 const REDRIVE_FILTERS: &[&str] = &["REDRIVEN", "NOT_REDRIVEN"];
+
+/// How often a request looks on for executions of a version or an alias when most are of others. A page
+/// may have fewer than were asked for, even none, and the next one goes on from there.
+const LOOKS_MAX: usize = 10;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -41,6 +47,10 @@ struct Response<'a> {
 struct Item<'a> {
     execution_arn: String,
     state_machine_arn: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_machine_version_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_machine_alias_arn: Option<String>,
     name: &'a str,
     status: &'static str,
     start_date: f64,
@@ -50,10 +60,17 @@ struct Item<'a> {
 }
 
 impl<'a> Item<'a> {
-    fn of(app: &App, machine: &'a Machine, summary: &'a Summary) -> Item<'a> {
+    fn of(
+        app: &App,
+        machine: &'a Machine,
+        summary: &'a Summary,
+        origin: Option<&Identity>,
+    ) -> Item<'a> {
         Item {
             execution_arn: arn::execution(&app.place, &machine.name, &summary.name),
             state_machine_arn: &machine.arn,
+            state_machine_version_arn: origin.and_then(Identity::version_arn),
+            state_machine_alias_arn: origin.and_then(Identity::alias_arn),
             name: &summary.name,
             status: summary.status.name(),
             start_date: summary.started_at.as_seconds(),
@@ -87,32 +104,66 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     let list = ["ListExecutions", machine_arn, filter.unwrap_or_default()];
     let after = token.map(|token| page::number(&list, token)).transpose()?;
 
-    let found = app
-        .machines
-        .find(machine_arn)
-        .await
-        .map_err(ApiError::server)?;
-    let machine = found.ok_or_else(|| ApiError::machine_does_not_exist(machine_arn))?;
+    let unknown = || ApiError::machine_does_not_exist(machine_arn);
+    let found = versions::find(app, machine_arn).await?;
+    let (machine, qualifier) = found.ok_or_else(unknown)?;
+    if machine.choose(qualifier, || 0).is_none() {
+        return Err(unknown());
+    }
     let status = filter.map(status_of);
-    let page = if status == Some(None) || redriven == Some("REDRIVEN") {
-        nobody()
-    } else {
-        let query = ListQuery {
-            state_machine: Some(MachineKey::of(machine_arn)),
-            status: status.flatten(),
-            after,
-            limit: size,
-        };
-        let page = app.store.list(query).await;
-        page.map_err(|e| ApiError::server(e.to_string()))?
+    if status == Some(None) || redriven == Some("REDRIVEN") {
+        return write(&Response {
+            executions: Vec::new(),
+            next_token: None,
+        });
+    }
+    let mut query = ListQuery {
+        state_machine: Some(MachineKey::of(&machine.arn)),
+        status: status.flatten(),
+        after,
+        limit: size,
     };
-    let items = page.executions.iter();
+    let mut found: Vec<(Summary, Option<Execution>)> = Vec::new();
+    for _ in 0..LOOKS_MAX {
+        query.limit = size - found.len();
+        let page = app.store.list(query.clone()).await;
+        let page = page.map_err(|e| ApiError::server(e.to_string()))?;
+        for (key, summary) in page.executions {
+            // A summary does not say how the execution was started. Only machines that ever had a version
+            // have executions for which it matters, so only their lists cost a look at each.
+            let execution = match machine.last_version {
+                0 => None,
+                _ => app.runner.execution(key).await.map_err(ApiError::server)?,
+            };
+            let identity = execution.as_ref().map(Execution::identity);
+            if qualifier.is_none_or(|q| identity.is_some_and(|i| started_on(i, q))) {
+                found.push((summary, execution));
+            }
+        }
+        query.after = page.next;
+        if query.after.is_none() || found.len() == size {
+            break;
+        }
+    }
+    let items = found.iter().map(|(summary, execution)| {
+        let identity = execution.as_ref().map(Execution::identity);
+        Item::of(app, &machine, summary, identity)
+    });
     write(&Response {
-        executions: items
-            .map(|(_, summary)| Item::of(app, &machine, summary))
-            .collect(),
-        next_token: page.next.map(|next| page::token(&list, &next.to_string())),
+        executions: items.collect(),
+        next_token: query
+            .after
+            .map(|next| page::token(&list, &next.to_string())),
     })
+}
+
+/// Whether somebody asked for this version or this alias when the execution was started. AWS counts what an
+/// alias led to a version among the executions of both.
+fn started_on(identity: &Identity, qualifier: Qualifier<'_>) -> bool {
+    match qualifier {
+        Qualifier::Version(number) => identity.version == Some(number),
+        Qualifier::Alias(name) => identity.alias.as_deref() == Some(name),
+    }
 }
 
 /// The engine's word for a status; `PENDING_REDRIVE` is one that no execution has, since nothing is redriven.
@@ -125,13 +176,6 @@ fn status_of(name: &str) -> Option<Status> {
         Status::Aborted,
     ];
     all.into_iter().find(|status| status.name() == name)
-}
-
-fn nobody() -> ListPage {
-    ListPage {
-        executions: Vec::new(),
-        next: None,
-    }
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
 /// An output that is JSON, or what is wrong with it.
 fn accept_output(text: &str) -> Result<Data, ApiError> {
     Data::parse(text).map_err(|error| {
-        let fault = jackson::fault(text).unwrap_or_else(|| error.to_string());
+        let fault = jackson::explain(text, &error);
         ApiError::invalid_output(&fault)
     })
 }

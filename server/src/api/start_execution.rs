@@ -15,7 +15,7 @@ use super::arn::{self, Resource};
 use super::error::ApiError;
 use super::request::{Answer, Text, read, write};
 use super::validation::{self, Check};
-use super::{ids, jackson};
+use super::{ids, jackson, versions};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -54,19 +54,17 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     name.map_or(Ok(()), validation::name)?;
     let input = accept_input(input.unwrap_or("{}"))?;
 
-    let found = app
-        .machines
-        .find(machine_arn)
-        .await
-        .map_err(ApiError::server)?;
-    let machine = found.ok_or_else(|| ApiError::machine_does_not_exist(machine_arn))?;
+    let unknown = || ApiError::machine_does_not_exist(machine_arn);
+    let found = versions::find(app, machine_arn).await?;
+    let (machine, qualifier) = found.ok_or_else(unknown)?;
+    let chosen = machine.choose(qualifier, draw).ok_or_else(unknown)?;
     if machine.kind == MachineType::Express {
         return Err(ApiError::type_not_supported(
             "Executions of EXPRESS state machines are not supported by this version of Rejoin; \
              create the state machine with type STANDARD",
         ));
     }
-    let compiled = app.machines.definition(&machine.definition).await;
+    let compiled = app.machines.definition(&chosen.definition).await;
     let compiled = compiled.map_err(ApiError::server)?;
     let mut drawn = uuid::Uuid::encode_buffer();
     let name = name.unwrap_or_else(|| ids::uuid().hyphenated().encode_lower(&mut drawn));
@@ -75,10 +73,12 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         name: name.into(),
         state_machine_arn: machine.arn.clone(),
         state_machine_name: machine.name.clone(),
-        definition: machine.definition.clone(),
-        role_arn: machine.role_arn.clone(),
+        definition: chosen.definition,
+        role_arn: chosen.role_arn,
         input: input.clone(),
         started_at: app.clock.now(),
+        version: chosen.version,
+        alias: chosen.alias,
     };
     let arn = identity.arn.clone();
     let started = app.runner.start(compiled, identity).await;
@@ -95,6 +95,11 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     })
 }
 
+/// A number from 0 to 99, for an alias to decide where it leads.
+fn draw() -> u8 {
+    (ids::uuid().as_u128() % 100) as u8
+}
+
 /// Whether a start with `input` asks for nothing but what is running already.
 fn repeats(execution: &Execution, input: &Data) -> bool {
     execution.status() == Status::Running && execution.identity().input.text() == input.text()
@@ -107,7 +112,7 @@ fn accept_input(text: &str) -> Result<Data, ApiError> {
         if text.trim().is_empty() {
             return ApiError::invalid_execution_input("Invalid execution input.");
         }
-        let fault = jackson::fault(text).unwrap_or_else(|| error.to_string());
+        let fault = jackson::explain(text, &error);
         ApiError::invalid_execution_input(&fault)
     })
 }
@@ -137,10 +142,10 @@ mod tests {
         // Deeper than our own parser goes, and nothing that Jackson would mind.
         let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
         let error = accept_input(&deep).expect_err("it is refused");
-        assert!(
-            error.message.contains("recursion limit"),
-            "{}",
-            error.message
+        assert_eq!(
+            error.message,
+            "Invalid State Machine Execution Input: 'Document nesting depth exceeds the maximum \
+             allowed (127)'"
         );
     }
 }

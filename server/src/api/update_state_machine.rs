@@ -32,6 +32,8 @@ struct Response<'a> {
     update_date: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     revision_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_machine_version_arn: Option<String>,
 }
 
 pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
@@ -54,7 +56,8 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     check.done()?;
     arn::check(arn, &[Resource::StateMachine])?;
     role_arn.map_or(Ok(()), arn::check_role)?;
-    versions::refuse(request.publish, request.version_description.is_some())?;
+    let publish = versions::accept(request.publish, request.version_description.as_deref())?;
+    let publishes = publish.is_some();
     if text.is_none()
         && role_arn.is_none()
         && request.logging_configuration.is_none()
@@ -92,21 +95,27 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         };
         // An update that changes nothing keeps the revision (recorded in
         // `test_create_update_state_machine_same_parameters`).
-        if changed == *current {
-            return Ok::<_, ApiError>(changed);
+        let changed = match changed == *current {
+            true => changed,
+            false => Machine {
+                updated_at: Some(now),
+                revision_id: Some(ids::uuid().to_string()),
+                ..changed
+            },
+        };
+        match publish {
+            Some(description) => versions::publish(changed, description, now),
+            None => Ok(changed),
         }
-        Ok(Machine {
-            updated_at: Some(now),
-            revision_id: Some(ids::uuid().to_string()),
-            ..changed
-        })
     };
     let updated = app.machines.update(arn, definition, change).await;
     let updated = updated
         .map_err(ApiError::server)?
         .ok_or_else(|| ApiError::machine_does_not_exist(arn))??;
+    let version = updated.current_version().filter(|_| publishes);
     write(&Response {
         update_date: now.as_seconds(),
         revision_id: updated.revision_id.as_deref(),
+        state_machine_version_arn: version.map(|v| versions::arn(&updated.arn, v.number)),
     })
 }

@@ -60,6 +60,10 @@ pub(super) const LIST_EXECUTIONS_PAGE_TOKEN: Length = characters(1, 3096, true);
 pub(super) const TRACE_HEADER: Length = characters(0, 256, true);
 /// `VersionDescription`.
 pub(super) const VERSION_DESCRIPTION: Length = characters(0, 256, false);
+/// `AliasDescription`.
+pub(super) const ALIAS_DESCRIPTION: Length = characters(0, 256, false);
+/// `TestStateStateName`.
+pub(super) const STATE_NAME: Length = characters(1, 80, false);
 /// `TagKey`.
 pub(super) const TAG_KEY: Length = characters(1, 128, true);
 /// `TagValue`.
@@ -195,13 +199,25 @@ impl Check {
         }
     }
 
+    /// `CharacterRestrictedName`.
+    pub(super) fn restricted_characters(&mut self, at: &str, text: &str) {
+        let mark = |c: char| matches!(c, '_' | '-' | '.');
+        let allowed = |c: char| c.is_ascii_alphanumeric() || mark(c);
+        let is_number = !text.contains(|c: char| c.is_ascii_alphabetic() || mark(c));
+        if is_number || !text.chars().all(allowed) {
+            let constraint = "satisfy regular expression pattern: \
+                              ^(?=.*[a-zA-Z_\\-\\.])[a-zA-Z0-9_\\-\\.]+$";
+            self.violation(Some(text), at, constraint);
+        }
+    }
+
     pub(super) fn missing(&mut self, at: &str) {
         self.0.push(format!(
             "Value null at '{at}' failed to satisfy constraint: Member must not be null"
         ));
     }
 
-    fn violation(&mut self, value: Option<impl Display>, at: &str, constraint: &str) {
+    pub(super) fn violation(&mut self, value: Option<impl Display>, at: &str, constraint: &str) {
         let value = value.map_or_else(String::new, |value| format!(" '{value}'"));
         self.0.push(format!(
             "Value{value} at '{at}' failed to satisfy constraint: Member must {constraint}"

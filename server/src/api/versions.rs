@@ -1,5 +1,12 @@
-//! Versions of state machines, which this version of Rejoin does not keep: asking for one is refused.
+//! Versions and aliases of state machines: what the operations that make, use and show them share.
 
+use std::sync::Arc;
+
+use crate::app::App;
+use crate::machines::Machine;
+use crate::versions::{Qualifier, VERSIONS_MAX};
+
+use super::arn;
 use super::error::ApiError;
 use super::request::Text;
 use super::validation::{Check, VERSION_DESCRIPTION};
@@ -8,17 +15,52 @@ pub(super) fn constraints(check: &mut Check, description: &Option<Text<'_>>) {
     check.optional("versionDescription", description, VERSION_DESCRIPTION);
 }
 
-/// Refuses a request to publish, before anything is done.
-pub(super) fn refuse(publish: Option<bool>, described: bool) -> Result<(), ApiError> {
-    if publish == Some(true) {
-        return Err(ApiError::validation(
-            "Publishing a version of a state machine is not supported by this version of Rejoin; \
-             leave out 'publish'",
-        ));
+/// What `publish` and `versionDescription` of a creation or an update ask for: nothing, or a version
+/// with or without a description.
+pub(super) fn accept(
+    publish: Option<bool>,
+    description: Option<&str>,
+) -> Result<Option<Option<String>>, ApiError> {
+    match (publish.unwrap_or(false), description) {
+        (true, description) => Ok(Some(description.map(str::to_owned))),
+        (false, None) => Ok(None),
+        (false, Some(_)) => Err(ApiError::validation(
+            "Version description can only be set when publish is true",
+        )),
     }
-    if described {
-        let message = "Version description can only be set when publish is true";
-        return Err(ApiError::validation(message));
+}
+
+/// Publishes `machine` as it stands, unless it has all the versions that it may have.
+pub(super) fn publish(
+    machine: Machine,
+    description: Option<String>,
+    at: asl::Timestamp,
+) -> Result<Machine, ApiError> {
+    if machine.current_version().is_none() && machine.versions.len() >= VERSIONS_MAX {
+        return Err(ApiError::quota(format_args!(
+            "A state machine can have at most {VERSIONS_MAX} versions; delete one"
+        )));
     }
-    Ok(())
+    Ok(machine.published(description, at))
+}
+
+/// The machine that an ARN names, itself or by a version or an alias of it, which may not be there.
+pub(super) async fn find<'a>(
+    app: &App,
+    arn: &'a str,
+) -> Result<Option<(Arc<Machine>, Option<Qualifier<'a>>)>, ApiError> {
+    let (machine, qualifier) = arn::qualified(arn);
+    let found = app.machines.find(machine).await;
+    let found = found.map_err(ApiError::server)?;
+    Ok(found.map(|machine| (machine, qualifier)))
+}
+
+/// The ARN of a version.
+pub(super) fn arn(machine: &str, number: u32) -> String {
+    format!("{machine}:{number}")
+}
+
+/// The ARN of an alias.
+pub(super) fn alias_arn(machine: &str, name: &str) -> String {
+    format!("{machine}:{name}")
 }

@@ -59,6 +59,20 @@ pub fn function_not_found(arn: &str) -> (String, String) {
     )
 }
 
+/// Error and cause of an invocation with a payload that is a text, and not one of JSON. The words are
+/// those of Lambda's API; no recording shows what Step Functions makes of them.
+pub fn payload_not_json(fault: &str) -> (String, String) {
+    failure::service(
+        "InvalidRequestContentException",
+        400,
+        "InvalidRequestContentException",
+        &Uuid::new_v4().to_string(),
+        &format!(
+            "Could not parse request body into json: Could not parse payload into json: {fault}"
+        ),
+    )
+}
+
 /// As in a `Date` header: `Sun, 22 Nov 2026 16:06:09 GMT`.
 pub(crate) fn http_date(time: Timestamp) -> String {
     jiff::Timestamp::from_millisecond(time.0)

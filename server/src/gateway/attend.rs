@@ -1,11 +1,11 @@
 //! Time passes: what is undelivered is tried again, what was kept expires, what is over is forgotten.
 
-use store::Expect;
+use store::{Expect, StoreError, Table};
 
 use super::deliver::{Attempt, used_keep_seconds};
 use super::disposition::Disposition;
 use super::record::{Reference, Standing};
-use super::{Gateway, NotStored};
+use super::{Gateway, NotStored, read};
 
 impl Gateway {
     /// A delivery that is stored, and of which nobody knows what became: hands it to the engine again.
@@ -39,11 +39,15 @@ impl Gateway {
     /// A reference whose time has come.
     pub(super) async fn attend_reference(&self, key: &str) -> Result<(), String> {
         loop {
-            let found = self.document(store::Table::Reference, key).await?;
-            let Some((version, reference)) = found else {
+            let found = self.0.store.get(Table::Reference, key).await;
+            let Some(document) = found.map_err(|StoreError(what)| what)? else {
                 return Ok(());
             };
-            match self.look_at(version, reference).await {
+            // Something has happened to it since it was found due, and it has another time now.
+            if document.due.is_none_or(|due| due > self.0.clock.now()) {
+                return Ok(());
+            }
+            match self.look_at(document.version, read(&document)?).await {
                 Ok(()) => return Ok(()),
                 Err(NotStored::Conflict) => {}
                 Err(NotStored::Server(what)) => return Err(what),

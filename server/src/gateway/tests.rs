@@ -62,6 +62,8 @@ fn identity(execution: u128) -> Identity {
         role_arn: "".into(),
         input: Data::from(Value::Null),
         started_at: START,
+        version: None,
+        alias: None,
     }
 }
 
@@ -592,6 +594,30 @@ async fn a_wait_that_is_over_no_longer_makes_callbacks_early() {
     world.gateway.wait_ended(ExecutionKey(1), WaitId(1));
     let said = world.call_back(json!({"ref": "r1"})).await;
     assert_eq!(said, took(404, "unknown-reference"));
+}
+
+#[tokio::test]
+async fn what_was_found_due_and_got_another_time_meanwhile_is_left_alone() {
+    let world = World::new();
+    let said = world.call_back(json!({"ref": "r1"})).await;
+    assert_eq!(said, took(404, "unknown-reference"));
+    let later = world.clock.now().plus_seconds(600);
+    drop(world.clock.advance(later).await);
+    let due = world.store.take_due(later, 100);
+    // Before the scheduler's task comes to it, an early callback takes the place of the one that
+    // counted as unknown.
+    world.wait_announced(1, 1);
+    let said = world.call_back(json!({"ref": "r1"})).await;
+    assert_eq!(said, took(202, "early"));
+    for due in due {
+        if let Due::Document(table @ store::Table::Reference, key) = due {
+            world.gateway.attend(table, &key).await;
+        }
+    }
+    assert_eq!(world.dispositions().await, ["unknown-reference", "early"]);
+    let token = world.engine.open(1, 1);
+    let (_, said) = world.register("r1", &token).await;
+    assert_eq!(said["early"]["disposition"], "delivered");
 }
 
 #[tokio::test]

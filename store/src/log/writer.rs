@@ -116,6 +116,11 @@ impl Queue {
         state.closed || state.poison.is_some()
     }
 
+    /// What failed, if the store takes nothing any more.
+    pub(crate) fn poisoned(&self) -> Option<String> {
+        self.state.lock().poison.clone()
+    }
+
     /// Takes all requests, and waits for one if nothing is waiting yet; false if there will be none.
     fn take(&self, waiting: &mut VecDeque<Request>) -> bool {
         let mut state = self.state.lock();
@@ -258,9 +263,22 @@ impl Overlay {
     }
 }
 
+/// Should the writer panic, nobody is to wait for it: what is queued is dropped, which tells those
+/// who asked, and nothing more is taken.
+struct LastWords(Arc<Shared>);
+
+impl Drop for LastWords {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            drop(self.0.queue.poison("its writer has ended by a panic"));
+        }
+    }
+}
+
 impl Writer {
     /// Writes until the queue is closed and empty, or a write fails.
     pub(crate) fn run(mut self) {
+        let _last_words = LastWords(Arc::clone(&self.shared));
         let mut waiting = VecDeque::new();
         while self.shared.queue.take(&mut waiting) {
             if let Err(what) = self.write_batch(&mut waiting) {

@@ -41,6 +41,8 @@ pub fn snapshot() -> Snapshot {
         role_arn: Arc::from("arn:aws:iam::000000000000:role/any"),
         input: Data::from(serde_json::json!({"some": "input"})),
         started_at: Timestamp(1000),
+        version: None,
+        alias: None,
     };
     serde_json::from_value(serde_json::json!({
         "identity": identity,

@@ -1,0 +1,537 @@
+//! One state on its own, for `TestState`: run as in an execution, with an answer from a mock.
+//!
+//! The state's own file under [`crate::states`] does the work, on an execution that is never stored. The
+//! only thing that is different is where an answer comes from: a Task state takes the mock's as its
+//! resource's, and Parallel and Map states take it instead of their branches' or iterations', which are
+//! begun and never run.
+//!
+//! What the fields of the state made of its data on the way ([`Seen`]) is worked out beside the run, with
+//! the same functions and the same random numbers.
+
+use std::sync::Arc;
+
+use asl::{
+    Concurrency, Data, Failure, ReferencePath, ResultFlow, StateId, StateKind, StateMachine,
+};
+use serde_json::Value;
+
+use crate::command::Outcome;
+use crate::decide::{Decider, Stop};
+use crate::event::{EventKind, FrameId};
+use crate::execution::Execution;
+use crate::flow::{Flaw, Leaving, Made};
+use crate::frame::Phase;
+use crate::identity::Identity;
+use crate::recovery::{Raised, recovery_of};
+use crate::states;
+use crate::token::TokenKey;
+
+/// A state and what it is to be tried with.
+#[derive(Debug)]
+pub struct Trial {
+    /// Where the state is defined.
+    pub machine: Arc<StateMachine>,
+    /// Which one it is, at any depth.
+    pub state: StateId,
+    /// Whose state it is made to believe to be; the input is the state's.
+    pub identity: Identity,
+    /// What `$$` means, all of it except the item of a Map state.
+    pub context: Value,
+    /// What a Task, Parallel or Map state gets.
+    pub mock: Option<Outcome>,
+    /// How often each of the state's retriers has been used.
+    pub retries: u32,
+    /// For jitter and random functions.
+    pub seed: u64,
+}
+
+/// What came of a trial.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// How it ended.
+    pub end: End,
+    /// The state's output, unless it failed.
+    pub output: Option<Data>,
+    /// The failure, also if it was caught or would be tried again.
+    pub failure: Option<Failure>,
+    /// The state that comes next.
+    pub next: Option<Arc<str>>,
+    /// What the state's fields made of its data.
+    pub seen: Seen,
+}
+
+/// How a trial ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// With an output.
+    Succeeded,
+    /// With a failure that nothing handles.
+    Failed,
+    /// With a failure after which the state would be tried again.
+    Retriable {
+        /// Which entry of `Retry` says so.
+        retrier: usize,
+        /// After how long.
+        backoff_millis: i64,
+    },
+    /// With a failure that was caught.
+    Caught {
+        /// By which entry of `Catch`.
+        catcher: usize,
+    },
+}
+
+/// What a state's fields made of its data, as far as the state has them and it came to them. AWS leaves
+/// out more than it would have to; this is what it was recorded to show for each type of state.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Seen {
+    /// `InputPath`.
+    pub after_input_path: Option<Data>,
+    /// `Parameters`.
+    pub after_parameters: Option<Data>,
+    /// `ItemsPath`.
+    pub after_items_path: Option<Data>,
+    /// `ItemSelector`, for all items.
+    pub after_item_selector: Option<Data>,
+    /// `MaxConcurrency`.
+    pub max_concurrency: Option<u32>,
+    /// The raw result.
+    pub result: Option<Data>,
+    /// `ResultSelector`.
+    pub after_result_selector: Option<Data>,
+    /// `ResultPath`.
+    pub after_result_path: Option<Data>,
+}
+
+/// The state waits for an answer, and the trial has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NeedsMock;
+
+impl Trial {
+    /// Runs the state.
+    ///
+    /// # Errors
+    /// [`NeedsMock`].
+    pub fn run(self) -> Result<Report, NeedsMock> {
+        // Nobody can answer a trial, and the context was given: no token is ever made.
+        let tokens = &TokenKey::new(&[0; 32]);
+        let at = self.identity.started_at;
+        let mut execution = Execution::blank(self.machine.clone(), Arc::new(self.identity));
+        execution.given_context = Some(self.context);
+        // An execution begins with room for all the events of one state.
+        let entered =
+            Decider::new(&mut execution, at, self.seed, tokens).enter(FrameId::ROOT, self.state);
+        debug_assert!(entered.is_ok(), "a new execution takes events");
+        let kind = &self.machine.state(self.state).kind;
+        let place = execution.now.frames[&FrameId::ROOT].place().told();
+        let recovery = recovery_of(kind);
+        if let Some(recovery) = recovery {
+            let frame = execution.now.frames.get_mut(&FrameId::ROOT);
+            let frame = frame.expect("a new execution has a frame");
+            frame.retries = vec![self.retries; recovery.retriers.len()];
+        }
+
+        let mut aside = execution.clone();
+        let mut seen = Seen::default();
+        // What stops it here stops the run as well, which says so.
+        let _ = Decider::new(&mut aside, at, self.seed, tokens).see(self.mock.as_ref(), &mut seen);
+
+        let mut decider = Decider::new(&mut execution, at, self.seed, tokens);
+        let raised = decider.try_state(self.mock)?;
+        let events = decider.finish();
+        let scheduled = events.iter().find_map(|event| match &event.kind {
+            EventKind::RetryScheduled { retrier, until } => Some(End::Retriable {
+                retrier: usize::from(*retrier),
+                backoff_millis: until.0 - at.0,
+            }),
+            _ => None,
+        });
+        let left = events
+            .iter()
+            .position(|event| matches!(event.kind, EventKind::StateExited { .. }));
+        let next = left.and_then(|left| {
+            events[left..].iter().find_map(|event| match &event.kind {
+                EventKind::StateEntered { name, .. } => Some(name.clone()),
+                _ => None,
+            })
+        });
+        let output = left.and_then(|_| match execution.closing() {
+            Some(closing) => closing.output.clone(),
+            None => Some(execution.now.frames[&FrameId::ROOT].data.clone()),
+        });
+        let ended_with = execution
+            .closing()
+            .and_then(|closing| closing.failure.clone());
+        let catcher = raised
+            .clone()
+            .zip(recovery)
+            .and_then(|(failure, recovery)| {
+                let raised = Raised::from(failure);
+                let mut catchers = recovery.catchers.iter();
+                catchers.position(|catcher| raised.is_named_by(&catcher.errors))
+            });
+        let end = match (scheduled, catcher) {
+            _ if ended_with.is_some() => End::Failed,
+            (Some(retriable), _) => retriable,
+            (None, Some(catcher)) => End::Caught { catcher },
+            (None, None) => End::Succeeded,
+        };
+        Ok(Report {
+            end,
+            output,
+            failure: ended_with
+                .or(raised)
+                .map(|failure| without(&place, failure)),
+            next,
+            seen,
+        })
+    }
+}
+
+/// A failure whose cause does not say in which state it happened: there is but one here (recorded in
+/// `test_state_map_context_object`).
+fn without(place: &str, failure: Failure) -> Failure {
+    let cause = failure.cause.map(|cause| match cause.strip_prefix(place) {
+        Some(rest) => rest.to_owned(),
+        None => cause,
+    });
+    Failure { cause, ..failure }
+}
+
+impl Decider<'_> {
+    /// Runs the state that the frame is in, and gives it its answer. What it failed with, if it did.
+    fn try_state(&mut self, mock: Option<Outcome>) -> Result<Option<Failure>, NeedsMock> {
+        let frame = FrameId::ROOT;
+        let ran = states::run(self, frame);
+        let step = match (ran, mock) {
+            (Err(stop), _) => Err(stop),
+            (Ok(()), mock) if self.execution.now.frames.contains_key(&frame) => {
+                self.answer(mock.ok_or(NeedsMock))?
+            }
+            (Ok(()), _) => Ok(()),
+        };
+        let raised = match &step {
+            Err(Stop::Failed(flaw)) => Some(flaw.failure.clone()),
+            _ => None,
+        };
+        // Over needs no answer: the execution says how it ended.
+        let _ = self.settle(frame, step);
+        Ok(raised)
+    }
+
+    /// What a state that has run and not ended the execution was waiting for, if it was.
+    fn answer(&mut self, mock: Result<Outcome, NeedsMock>) -> Result<Result<(), Stop>, NeedsMock> {
+        let frame = FrameId::ROOT;
+        let machine = self.machine.clone();
+        let state = machine.state(self.place(frame).id);
+        let wait = match &self.frame(frame).phase {
+            // It has been left for the next one.
+            Phase::Idle | Phase::Backoff { .. } => return Ok(Ok(())),
+            // A trial does not take the time.
+            Phase::Waiting { .. } => return Ok(states::wait::done(self, frame)),
+            Phase::Task(task) => Some(task.wait),
+            Phase::Children(_) => None,
+        };
+        let (result, flow, next) = match (mock?, &state.kind) {
+            (Outcome::Failure(failure), _) => {
+                if let Some(wait) = wait {
+                    let failure = failure.clone();
+                    if self
+                        .emit(frame, EventKind::TaskFailed { wait, failure })
+                        .is_err()
+                    {
+                        return Ok(Err(Stop::Over));
+                    }
+                }
+                return Ok(Err(Stop::Failed(failure.into())));
+            }
+            (Outcome::Success(result), StateKind::Parallel(p)) => (result, &p.result, p.next),
+            (Outcome::Success(result), StateKind::Map(map)) => (result, &map.result, map.next),
+            (Outcome::Success(result), _) => {
+                let wait = wait.expect("of all others, only a Task state waits for an answer");
+                return Ok(states::task::succeed(self, frame, wait, result));
+            }
+        };
+        let made = self.selected(frame, flow.selector.as_ref(), Made::document(result));
+        let left = made
+            .and_then(|made| self.left(frame, state, Leaving::of(state), flow.path.as_ref(), made));
+        Ok(match left {
+            Ok(left) => self.leave(frame, left, next).map_err(Stop::from),
+            Err(flaw) => Err(Stop::Failed(flaw)),
+        })
+    }
+
+    /// Works out what the state's fields make of its data, up to the first that fails.
+    fn see(&mut self, mock: Option<&Outcome>, seen: &mut Seen) -> Result<(), Stop> {
+        let frame = FrameId::ROOT;
+        let machine = self.machine.clone();
+        let state = machine.state(self.place(frame).id);
+        let input = self.input(frame, state.input_path.as_ref())?;
+        let result = match mock {
+            Some(Outcome::Success(result)) => Some(result.clone()),
+            _ => None,
+        };
+        match &state.kind {
+            StateKind::Task(task) => {
+                seen.after_input_path = Some(input.clone());
+                let parameters = self.parameters(frame, task.parameters.as_ref(), &input)?;
+                seen.after_parameters = Some(parameters);
+                seen.result = result.clone();
+                self.see_result(&task.result, result, seen)
+            }
+            StateKind::Parallel(parallel) => self.see_result(&parallel.result, result, seen),
+            StateKind::Map(map) => {
+                seen.after_input_path = Some(input.clone());
+                states::run(self, frame)?;
+                let Phase::Children(children) = &self.frame(frame).phase else {
+                    return Ok(());
+                };
+                seen.after_items_path = children.items.clone();
+                seen.max_concurrency = Some(match map.max_concurrency {
+                    Concurrency::Fixed(given) => given,
+                    Concurrency::Path(_) | Concurrency::Jsonata(_) => children.concurrency,
+                });
+                let length = children.outputs.len() as u32;
+                if let Some(selector) = &map.item_selector {
+                    let select = |index| self.render(frame, selector, &input, Some(index));
+                    let items: Result<Vec<Value>, Flaw> = (0..length)
+                        .map(|index| select(index).map(|item| item.value().clone()))
+                        .collect();
+                    seen.after_item_selector = Some(Data::from(Value::Array(items?)));
+                }
+                self.see_result(&map.result, result, seen)
+            }
+            StateKind::Pass(pass) => {
+                let result = match &pass.result {
+                    Some(result) => {
+                        let result = Data::from(result.clone());
+                        seen.result = Some(result.clone());
+                        result
+                    }
+                    None => {
+                        seen.after_input_path = Some(input.clone());
+                        let made = self.parameters(frame, pass.parameters.as_ref(), &input)?;
+                        seen.after_parameters = Some(made.clone());
+                        made
+                    }
+                };
+                seen.after_result_selector = Some(result.clone());
+                seen.after_result_path = Some(self.placed(pass.result_path.as_ref(), result)?);
+                Ok(())
+            }
+            StateKind::Choice(_) | StateKind::Wait(_) | StateKind::Succeed | StateKind::Fail(_) => {
+                seen.after_input_path = Some(input);
+                Ok(())
+            }
+        }
+    }
+
+    fn see_result(
+        &self,
+        flow: &ResultFlow,
+        result: Option<Data>,
+        seen: &mut Seen,
+    ) -> Result<(), Stop> {
+        let Some(result) = result else { return Ok(()) };
+        let result = Made::document(result);
+        let selected = self.selected(FrameId::ROOT, flow.selector.as_ref(), result)?;
+        seen.after_result_selector = Some(selected.data.clone());
+        seen.after_result_path = Some(self.placed(flow.path.as_ref(), selected.data)?);
+        Ok(())
+    }
+
+    /// What `ResultPath` makes of the state's raw input and a result.
+    fn placed(&self, path: Option<&ReferencePath>, result: Data) -> Result<Data, Failure> {
+        let raw = &self.frame(FrameId::ROOT).data;
+        match path {
+            None => Ok(raw.clone()),
+            Some(path) if path.is_root() => Ok(result),
+            Some(path) => {
+                let put = path.put(raw.value(), result.value().clone());
+                put.map(Data::from)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use asl::Timestamp;
+    use serde_json::json;
+
+    use super::*;
+
+    fn trial(state: Value, input: Value, mock: Option<Outcome>) -> Trial {
+        // A state that nothing leads to would be refused.
+        let definition = json!({"StartAt": "All", "States": {
+            "All": {
+                "Type": "Choice",
+                "Choices": [
+                    {"Variable": "$.s", "IsPresent": true, "Next": "S"},
+                    {"Variable": "$.n", "IsPresent": true, "Next": "Next"},
+                ],
+                "Default": "Caught",
+            },
+            "S": state,
+            "Next": {"Type": "Succeed"},
+            "Caught": {"Type": "Succeed"},
+        }});
+        let parsed = asl::parse(&definition.to_string());
+        let machine = parsed.machine.expect("the definition is good");
+        Trial {
+            state: machine.find("S").expect("it is there"),
+            machine: Arc::new(machine),
+            identity: Identity {
+                arn: "e".into(),
+                name: "e".into(),
+                state_machine_arn: "m".into(),
+                state_machine_name: "m".into(),
+                definition: "".into(),
+                role_arn: "r".into(),
+                input: Data::from(input),
+                started_at: Timestamp(1_000),
+                version: None,
+                alias: None,
+            },
+            context: json!({"Given": "context"}),
+            mock,
+            retries: 0,
+            seed: 7,
+        }
+    }
+
+    fn run(trial: Trial) -> Report {
+        let report = trial.run();
+        report.expect("it needs no mock")
+    }
+
+    fn success(value: Value) -> Option<Outcome> {
+        Some(Outcome::Success(Data::from(value)))
+    }
+
+    fn failure(error: &'static str) -> Option<Outcome> {
+        Some(Outcome::Failure(Failure::new(error, "cause")))
+    }
+
+    fn task(more: Value) -> Value {
+        let mut task = json!({
+            "Type": "Task",
+            "Resource": "arn:aws:states:::lambda:invoke",
+            "Parameters": {"FunctionName": "f", "Payload.$": "$.a", "Context.$": "$$.Given"},
+            "Retry": [{"ErrorEquals": ["Again"], "IntervalSeconds": 2, "MaxAttempts": 2}],
+            "Catch": [
+                {"ErrorEquals": ["Other"], "Next": "Next"},
+                {"ErrorEquals": ["States.ALL"], "Next": "Caught"},
+            ],
+            "Next": "Next",
+        });
+        for (key, value) in more.as_object().expect("fields") {
+            task[key] = value.clone();
+        }
+        task
+    }
+
+    #[test]
+    fn a_task_gets_what_the_mock_says_and_shows_every_step() {
+        let fields = json!({
+            "InputPath": "$.in", "ResultSelector": {"s.$": "$.r"}, "ResultPath": "$.out",
+            "OutputPath": "$.out.s",
+        });
+        let input = json!({"in": {"a": 1}});
+        let report = run(trial(task(fields), input, success(json!({"r": 2}))));
+        assert_eq!(report.end, End::Succeeded);
+        assert_eq!(report.next.as_deref(), Some("Next"));
+        assert_eq!(report.output, Some(Data::from(json!(2))));
+        let data = |value| Some(Data::from(value));
+        let expected = Seen {
+            after_input_path: data(json!({"a": 1})),
+            after_parameters: data(
+                json!({"FunctionName": "f", "Payload": 1, "Context": "context"}),
+            ),
+            result: data(json!({"r": 2})),
+            after_result_selector: data(json!({"s": 2})),
+            after_result_path: data(json!({"in": {"a": 1}, "out": {"s": 2}})),
+            ..Seen::default()
+        };
+        assert_eq!(report.seen, expected);
+    }
+
+    #[test]
+    fn a_failure_is_tried_again_then_caught() {
+        let again = |retries| Trial {
+            retries,
+            ..trial(task(json!({})), json!({"a": 1}), failure("Again"))
+        };
+        let report = run(again(1));
+        let retriable = End::Retriable {
+            retrier: 0,
+            backoff_millis: 4_000,
+        };
+        assert_eq!(
+            (report.end, report.output, report.next),
+            (retriable, None, None)
+        );
+
+        let report = run(again(2));
+        assert_eq!(report.end, End::Caught { catcher: 1 });
+        assert_eq!(report.next.as_deref(), Some("Caught"));
+        let error = json!({"Error": "Again", "Cause": "cause"});
+        assert_eq!(report.output, Some(Data::from(error)));
+        assert_eq!(report.failure, Some(Failure::new("Again", "cause")));
+    }
+
+    #[test]
+    fn a_failure_that_nothing_handles_is_the_end() {
+        let report = run(trial(
+            task(json!({"Catch": [], "Retry": []})),
+            json!({"a": 1}),
+            failure("Any"),
+        ));
+        assert_eq!((report.end, report.next), (End::Failed, None));
+        assert_eq!(report.failure, Some(Failure::new("Any", "cause")));
+        // A parameter that can't be made fails the state before anybody is asked.
+        let report = run(trial(task(json!({})), json!({}), success(json!(1))));
+        assert_eq!(report.end, End::Failed);
+        assert_eq!(report.seen.after_parameters, None);
+        let cause = report.failure.and_then(|failure| failure.cause);
+        let cause = cause.expect("a failure of an expression has a cause");
+        assert!(cause.starts_with("The JSONPath '$.a'"), "{cause}");
+    }
+
+    #[test]
+    fn branches_and_iterations_are_mocked_and_never_run() {
+        let fails = json!({"StartAt": "F", "States": {"F": {"Type": "Fail"}}});
+        let parallel = json!({"Type": "Parallel", "Branches": [fails], "End": true});
+        let report = run(trial(parallel, json!({}), success(json!(["mock"]))));
+        assert_eq!((report.end, report.next), (End::Succeeded, None));
+        assert_eq!(report.output, Some(Data::from(json!(["mock"]))));
+
+        let map = json!({
+            "Type": "Map", "ItemsPath": "$.items", "MaxConcurrency": 1, "ItemProcessor": fails,
+            "ItemSelector": {"v.$": "$$.Map.Item.Value", "i.$": "$$.Map.Item.Index"}, "End": true,
+        });
+        let input = json!({"items": ["a", "b"]});
+        let report = run(trial(map.clone(), input.clone(), success(json!([1, 2]))));
+        assert_eq!(report.output, Some(Data::from(json!([1, 2]))));
+        let items = json!([{"v": "a", "i": 0}, {"v": "b", "i": 1}]);
+        assert_eq!(report.seen.after_item_selector, Some(Data::from(items)));
+        assert_eq!(report.seen.max_concurrency, Some(1));
+        let report = run(trial(map, input, failure("Any")));
+        assert_eq!(report.end, End::Failed);
+    }
+
+    #[test]
+    fn a_state_that_waits_for_somebody_needs_a_mock() {
+        let trial = trial(task(json!({})), json!({"a": 1}), None);
+        let report = trial.run();
+        assert_eq!(report, Err(NeedsMock));
+    }
+
+    #[test]
+    fn a_wait_takes_no_time_in_a_trial() {
+        let wait = json!({"Type": "Wait", "Seconds": 100, "Next": "Next"});
+        let report = run(trial(wait, json!({"a": 1}), None));
+        assert_eq!(report.end, End::Succeeded);
+        assert_eq!(report.next.as_deref(), Some("Next"));
+    }
+}

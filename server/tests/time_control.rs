@@ -1,0 +1,188 @@
+//! The virtual clock's door, asked as a client asks, on a server with an execution that waits.
+
+use std::time::Duration;
+
+use asl::Timestamp;
+use hyper::{HeaderMap, Method};
+use serde_json::{Value, json};
+use server::app::{App, Place, Settings};
+use server::clock::Clock;
+use server::http::Call;
+use server::routes;
+
+/// 2023-11-14T22:13:20Z.
+const START: Timestamp = Timestamp(1_700_000_000_000);
+
+async fn server(clock: Clock) -> App {
+    let settings = Settings {
+        place: Place {
+            region: "us-east-1".to_owned(),
+            account: "123456789012".to_owned(),
+        },
+        clock,
+        directory: None,
+        retention_days: 90,
+        environment: Default::default(),
+        functions: Default::default(),
+        topics: Default::default(),
+        routes: Vec::new(),
+        address: ([127, 0, 0, 1], 8083).into(),
+    };
+    let (app, _) = App::open(settings).await.expect("a store in memory opens");
+    app
+}
+
+async fn ask(app: &App, method: Method, path: &str, target: &str, body: &str) -> (u16, Value) {
+    ask_with(app, (method, path, ""), target, body).await
+}
+
+async fn ask_with(
+    app: &App,
+    (method, path, query): (Method, &str, &str),
+    target: &str,
+    body: &str,
+) -> (u16, Value) {
+    let mut headers = HeaderMap::new();
+    headers.insert("x-amz-target", target.parse().expect("a header's text"));
+    let call = Call {
+        method,
+        path: path.to_owned(),
+        query: query.to_owned(),
+        headers,
+        body: body.to_owned().into(),
+        peer: ([127, 0, 0, 1], 4000).into(),
+        busy: app.clock.busy(),
+    };
+    let reply = routes::answer(app.clone(), call).await;
+    let said = serde_json::from_slice(&reply.body).expect("answers are JSON");
+    (reply.status.as_u16(), said)
+}
+
+/// What the clock says of itself after such a request; the time in seconds since the start.
+async fn clock(app: &App, method: Method, order: &str, body: &str) -> (f64, Value) {
+    let path = format!("/rejoin/clock{order}");
+    let (status, said) = ask(app, method, &path, "", body).await;
+    assert_eq!(status, 200, "{path} {body}: {said}");
+    assert_eq!(said["clock"], "virtual");
+    let now: Timestamp = said["now"]
+        .as_str()
+        .and_then(|text| text.parse().ok())
+        .expect("a time");
+    (
+        (now.0 - START.0) as f64 / 1000.0,
+        said["next_timer"].clone(),
+    )
+}
+
+/// A server with an execution that waits for ten seconds, and then for an hour.
+async fn waiting() -> App {
+    let app = server(Clock::standing_at(START)).await;
+    let definition = json!({"StartAt": "Short", "States": {
+        "Short": {"Type": "Wait", "Seconds": 10, "Next": "Long"},
+        "Long": {"Type": "Wait", "Seconds": 3600, "End": true},
+    }});
+    let role = "arn:aws:iam::123456789012:role/r";
+    let machine = json!({"name": "M", "roleArn": role, "definition": definition.to_string()});
+    let machine_arn = "arn:aws:states:us-east-1:123456789012:stateMachine:M";
+    let start = json!({ "stateMachineArn": machine_arn, "name": "e" });
+    for (operation, request) in [("CreateStateMachine", machine), ("StartExecution", start)] {
+        let target = format!("AWSStepFunctions.{operation}");
+        let (status, said) = ask(&app, Method::POST, "/", &target, &request.to_string()).await;
+        assert_eq!(status, 200, "{operation}: {said}");
+    }
+    app
+}
+
+#[tokio::test]
+async fn time_is_moved_by_so_much_or_to_what_is_due() {
+    let app = waiting().await;
+    let short = json!("2023-11-14T22:13:30.000Z");
+    let long = json!("2023-11-14T23:13:30.000Z");
+
+    assert_eq!(clock(&app, Method::GET, "", "").await, (0.0, short.clone()));
+    // A fraction that binary numbers can't say exactly loses nothing.
+    let moved = clock(&app, Method::POST, "/advance", r#"{"seconds": 9.999}"#).await;
+    assert_eq!(moved, (9.999, short));
+    let moved = clock(&app, Method::POST, "/next", "").await;
+    assert_eq!(moved, (10.0, long.clone()));
+    // Nothing is due within a minute, so there is nowhere to go.
+    let moved = clock(&app, Method::POST, "/until-idle", r#"{"seconds": 60}"#).await;
+    assert_eq!(moved, (10.0, long));
+    let moved = clock(&app, Method::POST, "/until-idle", r#"{"seconds": 3600}"#).await;
+    assert_eq!(moved, (3610.0, Value::Null));
+    let moved = clock(&app, Method::POST, "/next", "").await;
+    assert_eq!(moved, (3610.0, Value::Null));
+}
+
+#[tokio::test]
+async fn time_that_runs_by_itself_goes_through_all_timers() {
+    let app = waiting().await;
+    clock(&app, Method::PUT, "/automatic", r#"{"automatic": true}"#).await;
+    let path = "/rejoin/executions/arn:aws:states:us-east-1:123456789012:execution:M:e";
+    let call = (Method::GET, path, "wait=30");
+    let (_, ended) = ask_with(&app, call, "", "").await;
+    assert_eq!(ended["stopDate"], "2023-11-14T23:13:30.000Z");
+}
+
+#[tokio::test]
+async fn how_long_a_function_may_hold_time_is_set() {
+    let app = waiting().await;
+    assert_eq!(app.clock.grace(), Duration::from_secs(5));
+    clock(&app, Method::PUT, "/grace", r#"{"seconds": 0.25}"#).await;
+    assert_eq!(app.clock.grace(), Duration::from_millis(250));
+}
+
+#[tokio::test]
+async fn what_makes_no_sense_is_refused_with_a_way_out() {
+    let app = waiting().await;
+    for (method, order, body, status, error) in [
+        (Method::POST, "/advance", "soon", 400, "Malformed"),
+        (
+            Method::POST,
+            "/advance",
+            r#"{"seconds": -1}"#,
+            400,
+            "Malformed",
+        ),
+        (
+            Method::POST,
+            "/advance",
+            r#"{"seconds": 1e99}"#,
+            400,
+            "Malformed",
+        ),
+        (
+            Method::POST,
+            "/advance",
+            r#"{"minutes": 1}"#,
+            400,
+            "Malformed",
+        ),
+        (
+            Method::PUT,
+            "/automatic",
+            r#"{"automatic": 1}"#,
+            400,
+            "Malformed",
+        ),
+        (Method::PUT, "/grace", "{}", 400, "Malformed"),
+        (Method::POST, "/back", "{}", 404, "NotFound"),
+        (Method::DELETE, "", "", 404, "NotFound"),
+    ] {
+        let path = format!("/rejoin/clock{order}");
+        let (got, said) = ask(&app, method, &path, "", body).await;
+        assert_eq!(
+            (got, &said["error"]),
+            (status, &json!(error)),
+            "{path} {body}"
+        );
+        assert!(said["hint"].is_string(), "{path} {body}: {said}");
+    }
+    assert_eq!(app.clock.now(), START);
+
+    let app = server(Clock::real()).await;
+    let (status, said) = ask(&app, Method::POST, "/rejoin/clock/next", "", "").await;
+    assert_eq!((status, &said["error"]), (409, &json!("RealClock")));
+    let (status, said) = ask(&app, Method::GET, "/rejoin/clock", "", "").await;
+    assert_eq!((status, &said["clock"]), (200, &json!("real")));
+}
