@@ -137,7 +137,11 @@ fn a_failure_has_the_causes_of_aws() {
 #[test]
 fn nothing_brings_the_evaluator_down() {
     let big = json!({"big": "x".repeat(200_000)});
+    let nested = format!("{}1{}", "[".repeat(900), "]".repeat(900));
+    let chained = "1+".repeat(900) + "'x'";
     for text in [
+        nested.as_str(),
+        chained.as_str(),
         "$formatInteger(1/0, 'w')",
         "($f := $formatInteger; $f(1/0, 'w'))",
         "$pad('', 2e9)",
