@@ -183,7 +183,10 @@ pub(super) fn assign(reader: &mut Reader, fields: &Fields<'_>) -> Option<Templat
                 ),
             );
         }
-        reader.assigns(name, &assigned.pointer);
+        // A Catch may assign what an inner scope does (recorded: test_parallel_catch_error).
+        if !reader.place_in_state(&fields.pointer).starts_with("Catch[") {
+            reader.assigns(name, &assigned.pointer);
+        }
     }
     match reader.language {
         QueryLanguage::Jsonata => fields.jsonata_template(reader, "Assign"),

@@ -523,6 +523,13 @@ fn a_variable_belongs_to_one_scope() {
         )
     };
     assert_eq!(errors(&branches("y")), "");
+    let catching = branches("y").replacen(
+        "\"Assign\":{\"y\":1}",
+        "\"Catch\":[{\"ErrorEquals\":[\"E\"],\"Assign\":{\"x\":1},\"Next\":\"Done\"}]",
+        1,
+    );
+    assert!(catching.contains("Catch"), "{catching}");
+    assert_eq!(errors(&catching), "");
     let places: Vec<String> = parse(&branches("x"))
         .diagnostics
         .iter()
