@@ -93,13 +93,13 @@ impl Bench {
                 self.seconds
             ));
             let raw = disk::appends_per_second(&folder.join("raw"), in_flight)?;
-            let mut row = round_trips::drive(
+            let row = round_trips::drive(
                 &folder.join(format!("round-{in_flight}")),
                 in_flight,
                 self.seconds,
+                raw,
             )
             .await?;
-            row.raw_appends_per_second = raw;
             table.row(&[
                 in_flight.to_string(),
                 format!("{:.0}", row.round_trips_per_second),

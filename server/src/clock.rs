@@ -185,11 +185,6 @@ impl Clock {
             .expect("the clock keeps every sleeper until it wakes")
     }
 
-    /// Sleeps for `milliseconds`.
-    pub async fn sleep_millis(&self, milliseconds: i64) -> Busy {
-        self.sleep_until(self.now().plus_millis(milliseconds)).await
-    }
-
     /// Names the store, whose timers move virtual time as sleepers do.
     pub fn attach(&self, source: Arc<dyn TimerSource>) {
         if let Some(state) = &self.0 {

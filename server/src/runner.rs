@@ -345,14 +345,8 @@ impl Runner {
     /// The store's, as text for the log.
     pub async fn until_ended(&self, key: ExecutionKey) -> Result<Busy, String> {
         let _leaving = Leaving(self, key);
-        let (watcher, ended) = oneshot::channel();
-        // First watch, then look: an end between the two is told to the watcher.
-        self.0.watchers.lock().entry(key).or_default().push(watcher);
-        let summary = self.0.store.summary(key).await.map_err(|e| e.to_string())?;
-        if summary.is_none_or(|summary| summary.status != Status::Running) {
-            return Ok(self.0.clock.busy());
-        }
-        ended.await.map_err(|_| "the server is stopping".into())
+        let ended = self.ending(key).await?.await;
+        ended.ok_or_else(|| "the server is stopping".into())
     }
 
     /// [`Runner::until_ended`] for one who must not keep the runner alive meanwhile: what it waits on comes
@@ -365,6 +359,7 @@ impl Runner {
         key: ExecutionKey,
     ) -> Result<impl Future<Output = Option<Busy>> + use<>, String> {
         let (watcher, ended) = oneshot::channel();
+        // First watch, then look: an end between the two is told to the watcher.
         self.0.watchers.lock().entry(key).or_default().push(watcher);
         let summary = self.0.store.summary(key).await;
         let ended = match summary {

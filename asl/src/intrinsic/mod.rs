@@ -204,14 +204,6 @@ impl Expression {
         names
     }
 
-    /// The path, if it is one and no call.
-    pub fn as_path(&self) -> Option<&Path> {
-        match &self.kind {
-            Kind::Path(path) => Some(path),
-            Kind::Call(_) => None,
-        }
-    }
-
     /// Evaluates it.
     ///
     /// # Errors

@@ -46,8 +46,13 @@ struct Times {
     ended: Vec<Duration>,
 }
 
-/// Drives `in_flight` lanes for `seconds` against a new server.
-pub async fn drive(directory: &Path, in_flight: usize, seconds: f64) -> Result<Row, String> {
+/// Drives `in_flight` lanes for `seconds` against a new server; what the disk alone does is put beside it.
+pub async fn drive(
+    directory: &Path,
+    in_flight: usize,
+    seconds: f64,
+    raw_appends_per_second: f64,
+) -> Result<Row, String> {
     let subject = Subject::start(directory)?;
     let mut lanes = Vec::new();
     for lane in 0..in_flight {
@@ -77,7 +82,7 @@ pub async fn drive(directory: &Path, in_flight: usize, seconds: f64) -> Result<R
         start: Quantiles::of(all.start),
         acknowledged: Quantiles::of(all.acknowledged),
         ended: Quantiles::of(all.ended),
-        raw_appends_per_second: 0.0,
+        raw_appends_per_second,
     })
 }
 
@@ -142,8 +147,7 @@ impl Lane {
 
     /// Calls back.
     pub async fn succeed(&mut self, token: &str) -> Result<(), String> {
-        let body =
-            json!({ "taskToken": token, "output": "{\"propertyValue\":250000}" }).to_string();
+        let body = success(token);
         self.calls.call("SendTaskSuccess", &body).await.map(drop)
     }
 
@@ -157,8 +161,7 @@ impl Lane {
             let path = format!("/rejoin/executions/{execution}?wait=30");
             let sent = Instant::now();
             let Lane { calls, ends, .. } = &mut self;
-            let body =
-                json!({ "taskToken": token, "output": "{\"propertyValue\":250000}" }).to_string();
+            let body = success(&token);
             let acknowledged = async {
                 calls.call("SendTaskSuccess", &body).await?;
                 Ok::<_, String>(sent.elapsed())
@@ -177,6 +180,11 @@ impl Lane {
         }
         Ok(times)
     }
+}
+
+/// What SendTaskSuccess is sent with: the token and a small result.
+fn success(token: &str) -> String {
+    json!({ "taskToken": token, "output": "{\"propertyValue\":250000}" }).to_string()
 }
 
 /// A loan application, about 300 bytes.

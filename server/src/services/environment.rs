@@ -98,11 +98,6 @@ impl Environment {
         self.credentials.as_ref()
     }
 
-    /// Whether a variable names a place for this service, as opposed to AWS itself.
-    pub fn stands_in(&self, service: &Service) -> bool {
-        self.named(service).is_some()
-    }
-
     /// Where the service is, without a slash at the end; `None` if there is nobody to sign for AWS itself.
     pub fn endpoint(&self, service: &Service) -> Option<String> {
         if let Some(url) = self.named(service) {
