@@ -20,6 +20,7 @@ use crate::effect::{Dispatch, Effect};
 use crate::event::{Event, EventKind, FrameId};
 use crate::frame::{Frame, OpenTask, Phase};
 use crate::identity::{Identity, WaitId};
+use crate::limits::EXPRESS_SECONDS_MAX;
 use crate::token::TokenKey;
 use crate::wait::after_seconds;
 pub use crate::wait::{EndedWait, OpenWait, wait_end};
@@ -68,8 +69,20 @@ pub struct Execution {
     pub(crate) timers: BTreeSet<(Timestamp, FrameId)>,
     /// What the caller says is not there ([`Execution::set_deleted_activities`]).
     pub(crate) deleted_activities: Vec<Arc<str>>,
+    /// Whether somebody waits for its end ([`Circumstances::synchronous`]).
+    pub(crate) synchronous: bool,
     /// What `$$` means instead of what the execution knows ([`crate::trial`]).
     pub(crate) given_context: Option<Value>,
+}
+
+/// What a decision has to know and nobody stores.
+#[derive(Debug, Clone, Default)]
+pub struct Circumstances {
+    /// Activities that the machine names and that are not there ([`Execution::set_deleted_activities`]).
+    pub deleted_activities: Vec<Arc<str>>,
+    /// Whether it was started by `StartSyncExecution`. Its context object then has no `RedriveCount`
+    /// (recorded in `test_query_runtime_memory`); an Express execution that nobody waits for has one.
+    pub synchronous: bool,
 }
 
 /// All of an [`Execution`] but its compiled definition, to be stored beside its events.
@@ -107,21 +120,21 @@ impl Execution {
         seed: u64,
         tokens: &TokenKey,
     ) -> (Execution, Vec<Event>) {
-        Execution::begin_without(machine, identity, seed, tokens, Vec::new())
+        Execution::begin_in(machine, identity, seed, tokens, Circumstances::default())
     }
 
-    /// [`Execution::begin`] where activities that the machine names have been deleted
-    /// ([`Execution::set_deleted_activities`]).
-    pub fn begin_without(
+    /// [`Execution::begin`] in circumstances that are no part of the execution.
+    pub fn begin_in(
         machine: Arc<StateMachine>,
         identity: Identity,
         seed: u64,
         tokens: &TokenKey,
-        deleted_activities: Vec<Arc<str>>,
+        circumstances: Circumstances,
     ) -> (Execution, Vec<Event>) {
         let identity = Arc::new(identity);
         let mut execution = Execution::blank(machine, identity.clone());
-        execution.deleted_activities = deleted_activities;
+        execution.deleted_activities = circumstances.deleted_activities;
+        execution.synchronous = circumstances.synchronous;
         let mut decider = Decider::new(&mut execution, identity.started_at, seed, tokens);
         decider.begin(identity);
         let events = decider.finish();
@@ -170,6 +183,7 @@ impl Execution {
             now: snapshot,
             timers: BTreeSet::new(),
             deleted_activities: Vec::new(),
+            synchronous: false,
             given_context: None,
         };
         for (id, frame) in &mut execution.now.frames {
@@ -328,9 +342,7 @@ impl Execution {
 
     pub(crate) fn blank(machine: Arc<StateMachine>, identity: Arc<Identity>) -> Execution {
         let root = Frame::new(None, 0, identity.input.clone());
-        let deadline = machine
-            .timeout_seconds
-            .map(|seconds| after_seconds(identity.started_at, seconds));
+        let deadline = deadline(&machine, &identity, identity.started_at);
         let now = Snapshot {
             identity,
             status: Status::Running,
@@ -348,7 +360,22 @@ impl Execution {
             now,
             timers: BTreeSet::new(),
             deleted_activities: Vec::new(),
+            synchronous: false,
             given_context: None,
         }
     }
+}
+
+/// When an execution that starts, or starts again, at `from` will have run for too long.
+pub(crate) fn deadline(
+    machine: &StateMachine,
+    identity: &Identity,
+    from: Timestamp,
+) -> Option<Timestamp> {
+    let most = identity.is_express().then_some(EXPRESS_SECONDS_MAX);
+    let seconds = [machine.timeout_seconds, most]
+        .into_iter()
+        .flatten()
+        .min()?;
+    Some(after_seconds(from, seconds))
 }

@@ -56,6 +56,11 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// Whether it is an execution of an EXPRESS machine, which its ARN says (`...:express:...`).
+    pub fn is_express(&self) -> bool {
+        self.arn.split(':').nth(5) == Some("express")
+    }
+
     /// The ARN of the version that the execution was started on.
     pub fn version_arn(&self) -> Option<String> {
         let version = self.version?;

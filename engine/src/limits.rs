@@ -10,6 +10,10 @@ pub const VARIABLES_BYTES_MAX: usize = 10 * 1024 * 1024;
 /// execution's success, it is its failure.
 pub const HISTORY_EVENTS_MAX: u64 = 25_000;
 
+/// An Express execution runs for so many seconds at most, whatever `TimeoutSeconds` says. Its history
+/// has no limit.
+pub const EXPRESS_SECONDS_MAX: u64 = 300;
+
 /// No Wait state waits longer: the seconds that a signed 32-bit number holds (recorded: 24,855 days
 /// pass, 24,856 do not).
 pub const WAIT_SECONDS_MAX: i64 = i32::MAX as i64;

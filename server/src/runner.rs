@@ -6,17 +6,20 @@
 //! Map whose thousand tasks end together costs few commits. Only after the commit do answers and
 //! effects leave. The driver is a task of its own: a client that hangs up halfway cannot stop it.
 //!
-//! A cell keeps its execution for a while ([`RESIDENT_MAX`] in all), then only the store has it.
+//! A cell keeps its execution for a while ([`RESIDENT_MAX`] in all), then only the store has it. Express
+//! executions are not stored (`volatile`): for them a commit is nothing, and the cell stays.
+
+mod volatile;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use asl::{Data, StateMachine, Timestamp};
 use engine::execution::{EndedWait, OpenWait, wait_end};
 use engine::{
-    Command, CommandKind, Event, Execution, ExecutionKey, Identity, Outcome, Refusal, Status,
-    Token, TokenKey, WaitId,
+    Circumstances, Command, CommandKind, Event, Execution, ExecutionKey, Identity, Outcome,
+    Refusal, Status, Token, TokenKey, WaitId,
 };
 use hashbrown::HashMap;
 use parking_lot::Mutex;
@@ -27,6 +30,8 @@ use crate::activity::Activities;
 use crate::clock::{Busy, Clock};
 use crate::dispatch::{Dispatcher, WeakDispatcher};
 use crate::machines::Machines;
+pub use volatile::Ended;
+use volatile::Volatile;
 
 /// How many executions at rest stay in memory. Enough for those whose callbacks come within moments;
 /// a parked one costs a read of about ten microseconds when its callback comes.
@@ -56,6 +61,8 @@ struct Inner {
     shards: [Mutex<HashMap<ExecutionKey, Arc<Cell>>>; SHARDS],
     /// Executions at rest that are still in memory, oldest first.
     resident: Mutex<VecDeque<ExecutionKey>>,
+    /// Who started a volatile execution and is told what it comes to.
+    ends: Mutex<HashMap<ExecutionKey, oneshot::Sender<Ended>>>,
     /// Who wants to know when an execution ends.
     watchers: Mutex<HashMap<ExecutionKey, Vec<oneshot::Sender<Busy>>>>,
     seed: AtomicU64,
@@ -78,9 +85,32 @@ struct CellState {
 
 struct Resident {
     execution: Execution,
-    version: u32,
-    /// Events since the last stored snapshot.
-    tail: usize,
+    keeping: Keeping,
+}
+
+/// Where an execution is kept.
+enum Keeping {
+    /// In the store.
+    Durable {
+        version: u32,
+        /// Events since the last stored snapshot.
+        tail: usize,
+    },
+    /// Here, as long as it runs.
+    Volatile(Volatile),
+}
+
+impl Keeping {
+    /// That of an execution which begins.
+    fn of(identity: &Identity) -> Keeping {
+        match identity.is_express() {
+            true => Keeping::Volatile(Volatile::default()),
+            false => Keeping::Durable {
+                version: 0,
+                tail: 0,
+            },
+        }
+    }
 }
 
 /// What is queued for an execution.
@@ -88,6 +118,8 @@ enum Request {
     Start {
         machine: Arc<StateMachine>,
         identity: Identity,
+        /// Whether whoever started it waits for its end.
+        synchronous: bool,
         reply: oneshot::Sender<Result<Started, String>>,
     },
     /// A pick-up is answered with the task's input.
@@ -160,6 +192,7 @@ impl Runner {
             activities,
             shards: Default::default(),
             resident: Mutex::default(),
+            ends: Mutex::default(),
             watchers: Mutex::default(),
             seed: AtomicU64::new(seed),
             dispatcher: OnceLock::new(),
@@ -200,12 +233,48 @@ impl Runner {
         machine: Arc<StateMachine>,
         identity: Identity,
     ) -> Result<Started, String> {
+        self.begin(machine, identity, false).await
+    }
+
+    /// Starts an Express execution, which is not stored, and runs it as far as it goes; what comes back
+    /// waits for its end. `synchronous` is [`Circumstances::synchronous`]. Each needs an ARN of its own:
+    /// the caller draws a new one for each start.
+    ///
+    /// # Errors
+    /// Text for the log. What comes back gives an error if the execution is lost by a fault of ours.
+    pub async fn start_express(
+        &self,
+        machine: Arc<StateMachine>,
+        identity: Identity,
+        synchronous: bool,
+    ) -> Result<oneshot::Receiver<Ended>, String> {
+        assert!(
+            identity.is_express(),
+            "only Express executions are volatile"
+        );
+        let key = ExecutionKey::of(&identity.arn);
+        let (told, ended) = oneshot::channel();
+        self.0.ends.lock().insert(key, told);
+        let started = self.begin(machine, identity, synchronous).await;
+        if started.is_err() {
+            self.0.ends.lock().remove(&key);
+        }
+        started.map(|_| ended)
+    }
+
+    async fn begin(
+        &self,
+        machine: Arc<StateMachine>,
+        identity: Identity,
+        synchronous: bool,
+    ) -> Result<Started, String> {
         let (reply, answer) = oneshot::channel();
         self.enqueue(
             ExecutionKey::of(&identity.arn),
             Request::Start {
                 machine,
                 identity,
+                synchronous,
                 reply,
             },
         );
@@ -414,6 +483,10 @@ impl Runner {
         }))
     }
 
+    fn downgrade(&self) -> WeakRunner {
+        WeakRunner(Arc::downgrade(&self.0))
+    }
+
     /// Queues a request and sees to it that somebody works the queue.
     fn enqueue(&self, key: ExecutionKey, request: Request) {
         let mut shard = self.0.shard(key).lock();
@@ -472,8 +545,11 @@ impl Runner {
             match committed {
                 Ok(()) => {
                     answer_all(batch, std::mem::take(&mut decided.verdicts), None);
-                    if let Some(resident) = resident {
-                        self.act(key, &resident.execution, &decided);
+                    if let Some(Resident { execution, keeping }) = resident {
+                        self.act(key, execution, &decided);
+                        if let Keeping::Volatile(volatile) = keeping {
+                            volatile.arm(self, key, execution);
+                        }
                     }
                     return;
                 }
@@ -513,6 +589,7 @@ impl Runner {
                 }
                 engine::Effect::WaitEnded(wait) => dispatcher.wait_ended(key, wait),
                 engine::Effect::ExecutionEnded => {
+                    self.0.tell_end(key, execution);
                     for watcher in self.0.watchers.lock().remove(&key).into_iter().flatten() {
                         let _ = watcher.send(self.0.clock.busy());
                     }
@@ -520,6 +597,15 @@ impl Runner {
                 }
             }
         }
+    }
+}
+
+/// A runner as what it sets off knows it: an alarm must not keep a server alive.
+struct WeakRunner(Weak<Inner>);
+
+impl WeakRunner {
+    fn upgrade(&self) -> Option<Runner> {
+        self.0.upgrade().map(Runner)
     }
 }
 
@@ -576,9 +662,24 @@ impl Inner {
         };
         Ok(Some(Resident {
             execution,
-            version: loaded.version,
-            tail,
+            keeping: Keeping::Durable {
+                version: loaded.version,
+                tail,
+            },
         }))
+    }
+
+    /// Tells whoever started a volatile execution what it came to.
+    fn tell_end(&self, key: ExecutionKey, execution: &Execution) {
+        let told = self.ends.lock().remove(&key);
+        if let (Some(told), Some(closing)) = (told, execution.closing()) {
+            // One who has given up waiting does not mind.
+            let _ = told.send(Ended {
+                status: execution.status(),
+                closing: closing.clone(),
+                busy: self.clock.busy(),
+            });
+        }
     }
 
     /// Which activities of the batch's machine are not there. A machine without activities costs
@@ -621,22 +722,27 @@ impl Inner {
         for request in batch {
             let verdict = match request {
                 Request::Start {
-                    machine, identity, ..
+                    machine,
+                    identity,
+                    synchronous,
+                    ..
                 } => match resident {
                     Some(existing) => Verdict::Existing(Box::new(existing.execution.clone())),
                     None => {
-                        let (execution, first) = Execution::begin_without(
+                        let (execution, first) = Execution::begin_in(
                             machine.clone(),
                             identity.clone(),
                             self.seed(),
                             &self.tokens,
-                            deleted_activities.clone(),
+                            Circumstances {
+                                deleted_activities: deleted_activities.clone(),
+                                synchronous: *synchronous,
+                            },
                         );
                         events.extend(first);
                         *resident = Some(Resident {
                             execution,
-                            version: 0,
-                            tail: 0,
+                            keeping: Keeping::of(identity),
                         });
                         Verdict::Started(identity.started_at)
                     }
@@ -705,15 +811,18 @@ impl Inner {
             return Ok(());
         }
         let execution = &resident.execution;
-        let tail = resident.tail + events.len();
+        let Keeping::Durable { version, tail } = &mut resident.keeping else {
+            return Ok(());
+        };
+        let new_tail = *tail + events.len();
         let running = execution.status() == Status::Running;
-        let snapshot = (running && tail >= SNAPSHOT_EVENTS).then(|| execution.snapshot());
-        let tail = if snapshot.is_some() { 0 } else { tail };
+        let snapshot = (running && new_tail >= SNAPSHOT_EVENTS).then(|| execution.snapshot());
+        let new_tail = if snapshot.is_some() { 0 } else { new_tail };
         let identity = execution.identity();
         let commit = Commit {
             execution: Some(ExecutionCommit {
                 key,
-                expected_version: resident.version,
+                expected_version: *version,
                 events: events.clone(),
                 snapshot,
                 summary: Summary {
@@ -728,8 +837,8 @@ impl Inner {
             }),
             documents: Vec::new(),
         };
-        resident.version = self.store.commit(commit).await?;
-        resident.tail = tail;
+        *version = self.store.commit(commit).await?;
+        *tail = new_tail;
         Ok(())
     }
 
@@ -749,7 +858,15 @@ impl Inner {
             return true;
         }
         state.resident = resident.take();
-        let count = !std::mem::replace(&mut state.counted, true);
+        let stored = matches!(
+            &state.resident,
+            Some(Resident {
+                keeping: Keeping::Durable { .. },
+                ..
+            })
+        );
+        // What is nowhere else is not to be forgotten.
+        let count = stored && !std::mem::replace(&mut state.counted, true);
         drop(state);
         drop(shard);
         if count {
@@ -820,6 +937,7 @@ impl Drop for Driving<'_> {
             shard.remove(&self.key);
         }
         self.cell.0.lock().queue.clear();
+        self.inner.ends.lock().remove(&self.key);
     }
 }
 

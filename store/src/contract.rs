@@ -79,6 +79,8 @@ pub enum Table {
     Topic = 6,
     /// Messages published, by topic and id (which sorts by time).
     Message = 7,
+    /// Express executions that were started and have not ended, by ARN.
+    Express = 8,
 }
 
 /// A document to be written or removed.
