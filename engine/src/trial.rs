@@ -442,6 +442,7 @@ mod tests {
                 started_at: Timestamp(1_000),
                 version: None,
                 alias: None,
+                map_run: None,
             },
             context: json!({"Given": "context"}),
             variables: BTreeMap::from([("v".to_owned(), Data::from(json!(1)))]),

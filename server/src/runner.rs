@@ -915,6 +915,7 @@ mod tests {
             started_at: NOW,
             version: None,
             alias: None,
+            map_run: None,
         };
         let started = runner.start(Arc::new(machine), identity).await;
         assert!(matches!(started, Ok(Started::New(_))));
