@@ -28,6 +28,7 @@ mod ids;
 pub(crate) mod jackson;
 mod mock_shape;
 mod page;
+mod recorded_label;
 mod request;
 mod routing;
 mod tagged;

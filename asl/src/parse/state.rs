@@ -119,6 +119,9 @@ const JSONPATH: &[&str] = &[
     "MaxConcurrencyPath",
     "ToleratedFailureCountPath",
     "ToleratedFailurePercentagePath",
+    "MaxItemsPath",
+    "MaxItemsPerBatchPath",
+    "MaxInputBytesPerBatchPath",
     "Variable",
 ];
 

@@ -1,7 +1,7 @@
 //! Map, inline: one frame an item, some of them at once; the output is the list of theirs.
 
 use asl::jsonata::QUERY_EVALUATION_ERROR;
-use asl::{Concurrency, Data, Failure, Items, Map, State, StateKind};
+use asl::{Amount, Data, Failure, Items, Map, State, StateKind};
 use serde_json::Value;
 
 use crate::decide::{Decider, Stop};
@@ -155,36 +155,20 @@ fn items(decider: &Decider<'_>, frame: FrameId, map: &Map, input: &Data) -> Resu
 fn concurrency(
     decider: &Decider<'_>,
     frame: FrameId,
-    concurrency: &Concurrency,
+    concurrency: &Amount<u64>,
     input: &Data,
 ) -> Result<u32, Flaw> {
-    let given = match concurrency {
-        Concurrency::Fixed(given) => *given,
-        Concurrency::Jsonata(expression) => {
-            decider.evaluate(frame, input.value(), Seen::default(), |scope| {
-                expression.evaluate_integer(scope, "MaxConcurrency", u64::from(u32::MAX))
-            })? as u32
-        }
-        Concurrency::Path(path) => {
-            decider.evaluate(frame, input.value(), Seen::default(), |scope| {
-                let found = path.select(scope)?;
-                let number = found.as_u64().and_then(|number| u32::try_from(number).ok());
-                number.ok_or_else(|| {
-                let shown = match &*found {
-                    Value::String(text) => text.clone(),
-                    other => other.to_string(),
-                };
-                Failure::runtime(format!(
-                    "The MaxConcurrencyPath field refers to value \"{shown}\" which is not a valid \
-                     integer: {}",
-                    path.text()
-                ))
-            })
-            })?
-        }
-    };
-    Ok(match given {
-        0 => INLINE_MAP_CONCURRENCY_MAX,
-        given => given.min(INLINE_MAP_CONCURRENCY_MAX),
+    let given = decider.evaluate(frame, input.value(), Seen::default(), |scope| {
+        let given = concurrency.evaluate(scope)?;
+        u64::try_from(given).map_err(|_| {
+            Failure::runtime(format!(
+                "Expected non-negative integer for MaxConcurrency, got '{given}' instead."
+            ))
+        })
+    })?;
+    let most = INLINE_MAP_CONCURRENCY_MAX;
+    Ok(match u32::try_from(given).unwrap_or(most) {
+        0 => most,
+        given => given.min(most),
     })
 }

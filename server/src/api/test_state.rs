@@ -98,7 +98,7 @@ struct InspectionData<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     after_item_selector: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    max_concurrency: Option<u32>,
+    max_concurrency: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
