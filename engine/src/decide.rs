@@ -196,9 +196,7 @@ impl<'a> Decider<'a> {
                     let ended = states::distributed::succeed(self, frame, wait, output);
                     self.settle(frame, ended)
                 }
-                Outcome::Failure(failure) => {
-                    states::distributed::fail(self, frame, wait, failure)
-                }
+                Outcome::Failure(failure) => states::distributed::fail(self, frame, wait, failure),
             };
         }
         match outcome {

@@ -15,8 +15,8 @@ use crate::context::ContextObject;
 use crate::decide::Decider;
 use crate::event::{FrameId, Output};
 use crate::execution::Execution;
-use crate::map_run::Item;
 use crate::limits::{PAYLOAD_BYTES_MAX, VARIABLES_BYTES_MAX};
+use crate::map_run::Item;
 
 /// A failure of a state, and the field of the state that it was in, if it was a JSONata expression's.
 #[derive(Debug)]

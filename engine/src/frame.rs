@@ -74,9 +74,13 @@ fn unresolved() -> StateId {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Phase {
     Idle,
-    Waiting { until: Timestamp },
+    Waiting {
+        until: Timestamp,
+    },
     Task(OpenTask),
-    Backoff { until: Timestamp },
+    Backoff {
+        until: Timestamp,
+    },
     Children(Children),
     /// Until the state is left or tried again; its wait is over before that.
     MapRun(OpenMapRun),

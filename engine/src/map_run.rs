@@ -181,7 +181,10 @@ pub fn drawn(of: &[&str]) -> String {
     bytes[6] = bytes[6] & 0x0F | 0x30;
     bytes[8] = bytes[8] & 0x3F | 0x80;
     let hex = |range: std::ops::Range<usize>| -> String {
-        bytes[range].iter().map(|byte| format!("{byte:02x}")).collect()
+        bytes[range]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     };
     format!(
         "{}-{}-{}-{}-{}",

@@ -247,7 +247,7 @@ impl Decider<'_> {
             // A trial does not take the time.
             Phase::Waiting { .. } => return Ok(states::wait::done(self, frame)),
             Phase::Task(task) => Some(task.wait),
-            Phase::Children(_) => None,
+            Phase::Children(_) | Phase::MapRun(_) => None,
         };
         let (result, flow, next) = match (mock?, &state.kind) {
             (Outcome::Failure(failure), _) => {

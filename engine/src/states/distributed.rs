@@ -20,7 +20,7 @@ use crate::identity::WaitId;
 use crate::limits::PAYLOAD_BYTES_MAX;
 use crate::map_run::{self, Batches, MapRun, Reading};
 
-use super::map::items;
+use super::map::{items, max_concurrency};
 
 pub(crate) fn run(
     decider: &mut Decider<'_>,
@@ -30,7 +30,7 @@ pub(crate) fn run(
     distributed: &Distributed,
 ) -> Result<(), Stop> {
     let input = decider.input(frame, state.input_path.as_ref())?;
-    let max_concurrency = whole(decider, frame, &map.max_concurrency, &input)?;
+    let max_concurrency = max_concurrency(decider, frame, &map.max_concurrency, &input)?;
     let items = match &distributed.reader {
         Some(_) => None,
         None => Some(items(decider, frame, map, &input)?),
@@ -46,7 +46,7 @@ pub(crate) fn run(
     let run = MapRun {
         arn: arn(decider, state, distributed),
         items: items.filter(|items| !items.same(&decider.frame(frame).data)),
-        max_concurrency: max_concurrency.clamp(0, i64::from(u32::MAX)) as u32,
+        max_concurrency: u32::try_from(max_concurrency).unwrap_or(u32::MAX),
         tolerated_failure_count,
         tolerated_failure_percentage,
         reading: reading(decider, frame, distributed, &input)?,

@@ -97,35 +97,30 @@ impl Driver {
     }
 
     async fn drive(&mut self, app: App, mut work: Work, busy: Busy) -> Result<(), String> {
-        let mut held = Some((app, busy));
+        let (mut app, mut busy) = (app, busy);
         let mut under_way: JoinSet<(Result<Option<Ended>, String>, Busy)> = JoinSet::new();
         loop {
-            if let Some((app, _)) = &held {
-                while work.has_room() && under_way.len() < STARTS_MAX {
-                    match work.next_child() {
-                        Ok(Some(child)) => drop(under_way.spawn(start(app.clone(), child))),
-                        Ok(None) => break,
-                        Err(failure) => work.end(Ending::Failed(failure)),
-                    }
+            while work.has_room() && under_way.len() < STARTS_MAX {
+                match work.next_child() {
+                    Ok(Some(child)) => drop(under_way.spawn(start(app.clone(), child))),
+                    Ok(None) => break,
+                    Err(failure) => work.end(Ending::Failed(failure)),
                 }
-                work.check_failures();
-                if work.is_to_stop() && under_way.is_empty() {
-                    for arn in work.to_stop() {
-                        under_way.spawn(stop(app.clone(), arn));
-                    }
+            }
+            work.check_failures();
+            // A child whose start is under way can't be stopped yet.
+            if work.is_to_stop() && under_way.is_empty() {
+                for arn in work.to_stop() {
+                    under_way.spawn(stop(app.clone(), arn));
                 }
             }
             *self.progress.lock() = work.known();
             if work.is_over() && under_way.is_empty() {
-                let (app, busy) = match held {
-                    Some(held) => held,
-                    None => return Ok(()),
-                };
                 return self.finish(&app, work, busy).await;
             }
             // Nothing to do until somebody has something to say, with their own hold on time.
-            drop(held.take());
-            let busy = tokio::select! {
+            drop((app, busy));
+            busy = tokio::select! {
                 message = self.messages.recv() => match message {
                     Some(message) => work.hear(message),
                     None => return Ok(()),
@@ -141,10 +136,10 @@ impl Driver {
             while let Ok(message) = self.messages.try_recv() {
                 drop(work.hear(message));
             }
-            let Some(app) = self.app.upgrade() else {
-                return Ok(());
+            app = match self.app.upgrade() {
+                Some(app) => app,
+                None => return Ok(()),
             };
-            held = Some((app, busy));
         }
     }
 
@@ -224,13 +219,21 @@ impl Driver {
                 app.runner.stop(key, None, None).await?;
             }
             let child = app.runner.execution(key).await?;
-            let items = child.and_then(|child| Some((child.identity().map_run.as_ref()?.items, child.status())));
+            let items = child
+                .and_then(|child| Some((child.identity().map_run.as_ref()?.items, child.status())));
             if let Some((items, status)) = items {
                 tally.begin(items);
                 tally.end(status, items);
             }
         }
-        close(app, &arn, Standing::Aborted, tally.known(None, 1), app.clock.now()).await?;
+        close(
+            app,
+            &arn,
+            Standing::Aborted,
+            tally.known(None, 1),
+            app.clock.now(),
+        )
+        .await?;
         drop(busy);
         Ok(())
     }
@@ -286,7 +289,9 @@ impl Work {
         let arn = record.arn.clone();
         let found = children(app, &arn).await?.into_iter().collect();
         let machine = app.machines.definition(&parent.identity().definition);
-        let open = parent.map_run(wait).expect("the caller saw that it is open");
+        let open = parent
+            .map_run(wait)
+            .expect("the caller saw that it is open");
         let items = Items {
             list: open.items.clone(),
             next: 0,
@@ -318,31 +323,29 @@ impl Work {
         while let Some((index, value)) = self.items.next() {
             let items = 1;
             let place = self.next;
-            self.next += 1;
-            self.tally.begin(items);
             let name = self.names.child(place);
-            match self.found.remove(&name) {
+            let found = self.found.remove(&name);
+            self.next += 1;
+            match found {
                 Some(Status::Running) => {
+                    self.tally.begin(items);
                     self.open.insert(place, items);
                     if !self.has_room() {
                         return Ok(None);
                     }
                 }
-                Some(status) => self.tally.end(status, items),
+                Some(status) => {
+                    self.tally.begin(items);
+                    self.tally.end(status, items);
+                }
                 None => {
                     let seed = ExecutionKey::of(&name).0 as u64;
                     let item = Item {
                         index,
                         value: &value,
                     };
-                    let input = self.parent.item_input(self.wait, &item, self.now, seed);
-                    let input = match input {
-                        Ok(input) => input,
-                        Err(failure) => {
-                            self.tally = Tally::default();
-                            return Err(failure);
-                        }
-                    };
+                    let input = self.parent.item_input(self.wait, &item, self.now, seed)?;
+                    self.tally.begin(items);
                     self.open.insert(place, items);
                     let identity = self.identity(name, place, items, input);
                     let machine = self.machine.clone();
@@ -552,7 +555,9 @@ async fn children(app: &App, arn: &str) -> Result<Vec<(String, Status)>, String>
 
 /// The Map Run's document, made if there is none.
 async fn taken_up(app: &App, parent: &Execution, wait: WaitId) -> Result<Record, String> {
-    let open = parent.map_run(wait).expect("the caller saw that it is open");
+    let open = parent
+        .map_run(wait)
+        .expect("the caller saw that it is open");
     if let Some((_, record)) = document::read(&app.store, &open.run.arn).await? {
         return Ok(record);
     }
