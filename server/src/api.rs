@@ -14,7 +14,7 @@
 //! Credentials are not looked at.
 
 use hyper::StatusCode;
-use serde::Serialize;
+use serde_json::json;
 
 use crate::app::App;
 use crate::http::{Call, Reply, Unreadable};
@@ -106,7 +106,7 @@ fn is_json(call: &Call) -> bool {
 /// Answers a call whose body could not be read.
 pub fn unreadable(why: Unreadable) -> Reply {
     let kind = match why {
-        Unreadable::TooLarge => "RequestEntityTooLargeException",
+        Unreadable::TooLarge(_) => "RequestEntityTooLargeException",
         _ => "SerializationException",
     };
     let error = ApiError {
@@ -143,7 +143,9 @@ pub(crate) async fn perform(app: &App, operation: &str, body: &[u8]) -> Answer {
         "TagResource" => tag_resource::answer(app, body).await,
         "UntagResource" => untag_resource::answer(app, body).await,
         "UpdateStateMachine" => update_state_machine::answer(app, body).await,
-        "ValidateStateMachineDefinition" => validate_state_machine_definition::answer(body).await,
+        "ValidateStateMachineDefinition" => {
+            validate_state_machine_definition::answer(app, body).await
+        }
         "CreateStateMachineAlias" => create_state_machine_alias::answer(app, body).await,
         "DeleteStateMachineAlias" => delete_state_machine_alias::answer(app, body).await,
         "DeleteStateMachineVersion" => delete_state_machine_version::answer(app, body).await,
@@ -159,14 +161,6 @@ pub(crate) async fn perform(app: &App, operation: &str, body: &[u8]) -> Answer {
     }
 }
 
-/// An error's body.
-#[derive(Serialize)]
-struct ErrorBody<'a> {
-    #[serde(rename = "__type")]
-    kind: &'a str,
-    message: &'a str,
-}
-
 fn reply(target: &str, answer: Answer) -> Reply {
     let request_id = ids::uuid().to_string();
     let (status, body) = match answer {
@@ -175,12 +169,11 @@ fn reply(target: &str, answer: Answer) -> Reply {
             if let Some(what) = &error.log {
                 eprintln!("rejoin: {target} (request {request_id}): {what}");
             }
-            let body = ErrorBody {
-                kind: error.kind,
-                message: &error.message,
-            };
-            let body = serde_json::to_vec(&body).expect("two texts can be written as JSON");
-            (error.status, body)
+            let mut body = json!({ "__type": error.kind, "message": error.message });
+            if let Some((name, text)) = error.detail {
+                body[name] = text.into();
+            }
+            (error.status, body.to_string().into_bytes())
         }
     };
     Reply {
