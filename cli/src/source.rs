@@ -42,8 +42,11 @@ struct Node {
     /// Where its name stands, if it is a member of an object.
     name: Option<Range<usize>>,
     value: Range<usize>,
-    children: Vec<(Step, Node)>,
+    children: Children,
 }
+
+/// Members or items, in the order of the text.
+type Children = Vec<(Step, Node)>;
 
 /// The way from a value to one inside.
 #[derive(Clone)]

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::{DEPTH_MAX, Fault, Members, Node, Repeated, Step, Tree};
+use super::{Children, DEPTH_MAX, Fault, Members, Node, Repeated, Step, Tree};
 
 pub(super) fn scan(text: &str) -> Result<Tree, Fault> {
     let mut scanner = Scanner {
@@ -163,7 +163,7 @@ impl Scanner<'_> {
         }
     }
 
-    fn close(&mut self, from: usize, children: Vec<(Step, Node)>) -> Node {
+    fn close(&mut self, from: usize, children: Children) -> Node {
         self.open.pop();
         self.at += 1;
         Node {

@@ -11,7 +11,7 @@ use std::ops::Range;
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
 use serde_json::{Map, Value};
 
-use super::{DEPTH_MAX, Fault, Members, Node, Repeated, Step, Tree};
+use super::{Children, DEPTH_MAX, Fault, Members, Node, Repeated, Step, Tree};
 
 /// As many values as aliases may add: ten lines of them can stand for billions.
 const UNFOLDED_MAX: usize = 100_000;
@@ -146,7 +146,7 @@ impl<'t> Reader<'t> {
         Ok((value, node))
     }
 
-    fn members(&mut self, depth: usize) -> Result<(Map<String, Value>, Vec<(Step, Node)>), Fault> {
+    fn members(&mut self, depth: usize) -> Result<(Map<String, Value>, Children), Fault> {
         let (mut object, mut children) = (Map::new(), Vec::new());
         let mut members = Members::default();
         loop {
@@ -191,7 +191,7 @@ fn leaf(value: Range<usize>) -> Node {
 }
 
 /// A block begins where its first member does.
-fn around(start: Range<usize>, children: Vec<(Step, Node)>) -> Node {
+fn around(start: Range<usize>, children: Children) -> Node {
     let first = children
         .first()
         .map(|(_, child)| child.name.clone().unwrap_or(child.value.clone()));
