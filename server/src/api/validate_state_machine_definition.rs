@@ -40,16 +40,18 @@ struct Item {
 }
 
 impl Item {
-    fn of(diagnostic: Diagnostic) -> Item {
-        Item {
+    /// Nothing for a note: the API has errors and warnings.
+    fn of(diagnostic: Diagnostic) -> Option<Item> {
+        Some(Item {
             severity: match diagnostic.severity {
                 Severity::Error => "ERROR",
                 Severity::Warning => "WARNING",
+                Severity::Note => return None,
             },
             code: diagnostic.code,
             message: diagnostic.message,
             location: diagnostic.pointer,
-        }
+        })
     }
 }
 
@@ -68,11 +70,12 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     if severity != Some("WARNING") {
         found.retain(|diagnostic| diagnostic.severity == Severity::Error);
     }
-    let truncated = found.len() > limit;
-    found.truncate(limit);
+    let mut diagnostics: Vec<Item> = found.into_iter().filter_map(Item::of).collect();
+    let truncated = diagnostics.len() > limit;
+    diagnostics.truncate(limit);
     write(&Response {
         result: if machine.is_some() { "OK" } else { "FAIL" },
-        diagnostics: found.into_iter().map(Item::of).collect(),
+        diagnostics,
         truncated,
     })
 }
