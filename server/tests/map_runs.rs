@@ -393,7 +393,8 @@ fn map_runs_are_listed_page_by_page_the_latest_first() {
 #[test]
 fn ten_thousand_items_take_seconds() {
     let server = Server::on_disk();
-    let fields = json!({"MaxConcurrency": 0, "ResultSelector": {"first.$": "$[0]", "last.$": "$[9999]"}});
+    let fields =
+        json!({"MaxConcurrency": 0, "ResultSelector": {"first.$": "$[0]", "last.$": "$[9999]"}});
     server.machine("m", &distributed(pass(), fields));
     let items: Vec<u32> = (0..10_000).collect();
     let begun = std::time::Instant::now();

@@ -466,7 +466,7 @@ impl Work {
                 bytes += output.text().len() + 1;
                 results.push(output.value().clone());
             }
-            if bytes > engine::limits::PAYLOAD_BYTES_MAX {
+            if bytes > app.quotas.payload_bytes {
                 break;
             }
         }

@@ -201,6 +201,7 @@ fn begin(directory: Option<PathBuf>, now: Timestamp) -> Life {
         routes: Vec::new(),
         address: SocketAddr::from(([127, 0, 0, 1], 1)),
         environment: Default::default(),
+        quotas: Default::default(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
