@@ -112,7 +112,7 @@ impl Driver {
             }
             // A child whose start is under way can't be stopped yet.
             if work.is_to_stop() && under_way.is_empty() {
-                for arn in work.to_stop() {
+                for arn in work.take_to_stop() {
                     under_way.spawn(stop(app.clone(), arn, app.clock.busy()));
                 }
             }
@@ -434,7 +434,7 @@ impl Work {
     }
 
     /// The ARNs of the children that run.
-    fn to_stop(&mut self) -> Vec<String> {
+    fn take_to_stop(&mut self) -> Vec<String> {
         self.stopping = true;
         let open = self.open.keys();
         open.map(|index| self.names.execution(&self.names.child(*index)))
