@@ -20,7 +20,7 @@ use crate::effect::{Dispatch, Effect};
 use crate::event::{Event, EventKind, FrameId};
 use crate::frame::{Frame, OpenTask, Phase};
 use crate::identity::{Identity, WaitId};
-use crate::limits::EXPRESS_SECONDS_MAX;
+use crate::limits::{EXPRESS_SECONDS_MAX, Quotas};
 use crate::token::TokenKey;
 use crate::wait::after_seconds;
 pub use crate::wait::{EndedWait, OpenWait, wait_end};
@@ -60,6 +60,19 @@ pub struct Closing {
     pub failure: Option<Failure>,
 }
 
+/// What decisions depend on beside the execution and the command.
+#[derive(Debug, Clone, Default)]
+pub struct Surroundings {
+    /// Which of the machine's activities are not there (any longer): a task for one of them fails the
+    /// execution at once, as on AWS, and is never scheduled.
+    pub deleted_activities: Vec<Arc<str>>,
+    /// The limits that hold now.
+    pub quotas: Quotas,
+    /// Whether it was started by `StartSyncExecution`. Its context object then has no `RedriveCount`
+    /// (recorded in `test_query_runtime_memory`); an Express execution that nobody waits for has one.
+    pub synchronous: bool,
+}
+
 /// An execution at one moment.
 #[derive(Debug, Clone)]
 pub struct Execution {
@@ -67,22 +80,10 @@ pub struct Execution {
     pub(crate) now: Snapshot,
     /// Every frame's timer, earliest first; derived from the frames.
     pub(crate) timers: BTreeSet<(Timestamp, FrameId)>,
-    /// What the caller says is not there ([`Execution::set_deleted_activities`]).
-    pub(crate) deleted_activities: Vec<Arc<str>>,
-    /// Whether somebody waits for its end ([`Circumstances::synchronous`]).
-    pub(crate) synchronous: bool,
+    /// What the caller says of the server around it ([`Execution::set_surroundings`]).
+    pub(crate) surroundings: Surroundings,
     /// What `$$` means instead of what the execution knows ([`crate::trial`]).
     pub(crate) given_context: Option<Value>,
-}
-
-/// What a decision has to know and nobody stores.
-#[derive(Debug, Clone, Default)]
-pub struct Circumstances {
-    /// Activities that the machine names and that are not there ([`Execution::set_deleted_activities`]).
-    pub deleted_activities: Vec<Arc<str>>,
-    /// Whether it was started by `StartSyncExecution`. Its context object then has no `RedriveCount`
-    /// (recorded in `test_query_runtime_memory`); an Express execution that nobody waits for has one.
-    pub synchronous: bool,
 }
 
 /// All of an [`Execution`] but its compiled definition, to be stored beside its events.
@@ -120,32 +121,30 @@ impl Execution {
         seed: u64,
         tokens: &TokenKey,
     ) -> (Execution, Vec<Event>) {
-        Execution::begin_in(machine, identity, seed, tokens, Circumstances::default())
+        Execution::begin_in(machine, identity, seed, tokens, Surroundings::default())
     }
 
-    /// [`Execution::begin`] in circumstances that are no part of the execution.
+    /// [`Execution::begin`] in surroundings of its own.
     pub fn begin_in(
         machine: Arc<StateMachine>,
         identity: Identity,
         seed: u64,
         tokens: &TokenKey,
-        circumstances: Circumstances,
+        surroundings: Surroundings,
     ) -> (Execution, Vec<Event>) {
         let identity = Arc::new(identity);
         let mut execution = Execution::blank(machine, identity.clone());
-        execution.deleted_activities = circumstances.deleted_activities;
-        execution.synchronous = circumstances.synchronous;
+        execution.surroundings = surroundings;
         let mut decider = Decider::new(&mut execution, identity.started_at, seed, tokens);
         decider.begin(identity);
         let events = decider.finish();
         (execution, events)
     }
 
-    /// Tells the next decisions which of the machine's activities are not there (any longer): a task
-    /// for one of them fails the execution at once, as on AWS, and is never scheduled. What was
-    /// decided stands, so this is no part of a snapshot.
-    pub fn set_deleted_activities(&mut self, arns: Vec<Arc<str>>) {
-        self.deleted_activities = arns;
+    /// Tells the next decisions what is around the execution. What was decided stands, so this is no part
+    /// of a snapshot.
+    pub fn set_surroundings(&mut self, surroundings: Surroundings) {
+        self.surroundings = surroundings;
     }
 
     /// What the execution was started with, from its first stored event: enough to find the
@@ -182,8 +181,7 @@ impl Execution {
             machine,
             now: snapshot,
             timers: BTreeSet::new(),
-            deleted_activities: Vec::new(),
-            synchronous: false,
+            surroundings: Surroundings::default(),
             given_context: None,
         };
         for (id, frame) in &mut execution.now.frames {
@@ -258,10 +256,14 @@ impl Execution {
         for event in events {
             match &event.kind {
                 // A task that was given up by a later event of the same command is nobody's business.
-                EventKind::TaskScheduled { wait, .. } => effects.extend(self.dispatch(*wait)),
+                EventKind::TaskScheduled { wait, .. } | EventKind::MapRunStarted { wait, .. } => {
+                    effects.extend(self.dispatch(*wait));
+                }
                 EventKind::TaskSucceeded { wait, .. }
                 | EventKind::TaskFailed { wait, .. }
                 | EventKind::TaskTimedOut { wait, .. }
+                | EventKind::MapRunSucceeded { wait, .. }
+                | EventKind::MapRunFailed { wait, .. }
                 | EventKind::WaitAborted { wait } => effects.push(Effect::WaitEnded(*wait)),
                 EventKind::ExecutionSucceeded
                 | EventKind::ExecutionFailed { .. }
@@ -275,15 +277,16 @@ impl Execution {
 
     /// The dispatches that have no answer yet: after a restart they go out again, with the same
     /// idempotency key. An activity task that a worker holds, and a `.waitForTaskToken` task whose
-    /// request was taken, are not among them; a `.sync` task is, for somebody has to watch for its end.
+    /// request was taken, are not among them; a `.sync` task is, and a Map Run, for somebody has to watch
+    /// for their ends.
     pub fn undelivered(&self) -> Vec<Effect> {
         if !self.has_undelivered() {
             return Vec::new();
         }
         let open = self.now.waits.iter();
-        open.filter(|(wait, frame)| {
-            self.open_task(**wait)
-                .is_some_and(|(_, task)| self.is_ours(**frame, task))
+        open.filter(|(wait, frame)| match self.open_task(**wait) {
+            Some((_, task)) => self.is_ours(**frame, task),
+            None => true,
         })
         .filter_map(|(wait, _)| self.dispatch(*wait))
         .collect()
@@ -296,6 +299,14 @@ impl Execution {
 
     /// The wait, if it is open: its state, when it began, its deadline.
     pub fn open_wait(&self, wait: WaitId) -> Option<OpenWait> {
+        if let Some(run) = self.map_run(wait) {
+            return Some(OpenWait {
+                state_name: run.state_name.clone(),
+                opened_at: run.opened_at,
+                timeout_at: None,
+                heartbeat_at: None,
+            });
+        }
         let (frame, task) = self.open_task(wait)?;
         Some(OpenWait {
             state_name: frame.place().name.clone(),
@@ -318,6 +329,9 @@ impl Execution {
 
     /// What the task of an open wait says about its resource and parameters.
     fn dispatch(&self, wait: WaitId) -> Option<Effect> {
+        if self.open_map_run(wait).is_some() {
+            return Some(Effect::StartMapRun(wait));
+        }
         let (frame, task) = self.open_task(wait)?;
         let place = frame.place();
         let StateKind::Task(definition) = &self.machine.state(place.id).kind else {
@@ -359,8 +373,7 @@ impl Execution {
             machine,
             now,
             timers: BTreeSet::new(),
-            deleted_activities: Vec::new(),
-            synchronous: false,
+            surroundings: Surroundings::default(),
             given_context: None,
         }
     }
@@ -373,9 +386,10 @@ pub(crate) fn deadline(
     from: Timestamp,
 ) -> Option<Timestamp> {
     let most = identity.is_express().then_some(EXPRESS_SECONDS_MAX);
-    let seconds = [machine.timeout_seconds, most]
-        .into_iter()
-        .flatten()
-        .min()?;
+    // `TimeoutSeconds` is the machine's, and a child of a Map Run runs a part of it.
+    let own = machine
+        .timeout_seconds
+        .filter(|_| identity.map_run.is_none());
+    let seconds = [own, most].into_iter().flatten().min()?;
     Some(after_seconds(from, seconds))
 }

@@ -17,6 +17,8 @@ use crate::express::Express;
 use crate::functions::{FunctionConfig, Functions};
 use crate::gateway::{Gateway, RouteConfig};
 use crate::machines::Machines;
+use crate::map_runs::MapRuns;
+use crate::quotas::Quotas;
 use crate::runner::Runner;
 use crate::scheduler::{self, Retention};
 use crate::services::{Environment, Services};
@@ -30,6 +32,8 @@ pub struct App(Arc<Parts>);
 pub struct Parts {
     /// Which region and account the server's ARNs name.
     pub place: Place,
+    /// How much of everything there may be.
+    pub quotas: Quotas,
     /// What time it is.
     pub clock: Clock,
     /// What is durable.
@@ -44,6 +48,8 @@ pub struct Parts {
     pub express: Express,
     /// Tasks to their resources.
     pub dispatcher: Dispatcher,
+    /// Map Runs.
+    pub map_runs: MapRuns,
     /// Activities.
     pub activity_documents: Activities,
     /// Activity tasks.
@@ -75,6 +81,8 @@ pub struct Settings {
     pub directory: Option<PathBuf>,
     /// For how many days ended executions are kept; AWS keeps them for 90.
     pub retention_days: u32,
+    /// `[quotas]`.
+    pub quotas: Quotas,
     /// `[functions]`.
     pub functions: BTreeMap<String, FunctionConfig>,
     /// `[topics]`.
@@ -98,12 +106,14 @@ impl App {
             clock,
             directory,
             retention_days,
+            quotas,
             functions,
             topics,
             routes,
             address,
             environment,
         } = settings;
+        quotas.check()?;
         let (store, opening) = Store::open(Options { directory }).map_err(|e| e.to_string())?;
         clock.attach(Arc::new(store.clone()));
         let client = Client::new();
@@ -116,6 +126,7 @@ impl App {
             tokens,
             machines.clone(),
             activity_documents.clone(),
+            quotas.engine(),
             random_seed(),
         );
         let functions = functions
@@ -153,12 +164,14 @@ impl App {
             functions.clone(),
             topics.clone(),
         );
+        let map_runs = MapRuns::default();
         let dispatcher = Dispatcher::new(Resources {
             runner: runner.clone(),
             clock: clock.clone(),
             activities: activities.clone(),
             services: services.clone(),
             gateway: gateway.clone(),
+            map_runs: map_runs.clone(),
             retention: retention.clone(),
         });
         runner.connect(&dispatcher);
@@ -170,6 +183,7 @@ impl App {
         );
         let parts = Parts {
             place,
+            quotas,
             clock,
             store,
             client,
@@ -177,6 +191,7 @@ impl App {
             runner,
             express,
             dispatcher,
+            map_runs,
             activity_documents,
             activities,
             functions,
@@ -185,6 +200,7 @@ impl App {
         };
         let app = App(Arc::new(parts));
         services.connect(app.downgrade());
+        app.map_runs.connect(app.downgrade());
         // Before anybody else has a say: what is dispatched from now on must not be taken for
         // something that a former run left.
         app.runner.resume().await;

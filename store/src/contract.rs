@@ -79,8 +79,10 @@ pub enum Table {
     Topic = 6,
     /// Messages published, by topic and id (which sorts by time).
     Message = 7,
+    /// Map Runs, by ARN.
+    MapRun = 8,
     /// Express executions that were started and have not ended, by ARN.
-    Express = 8,
+    Express = 9,
 }
 
 /// A document to be written or removed.

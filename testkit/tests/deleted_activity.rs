@@ -1,7 +1,7 @@
 //! What the engine is told about the outside, and a scenario file cannot say.
 
 use asl::Data;
-use engine::{Circumstances, Execution, Status, history};
+use engine::{Execution, Status, Surroundings, history};
 use testkit::world::{identity, machine, tokens};
 
 /// As recorded in `test_activity_task_on_deleted`: no ActivityScheduled, and no Catch helps.
@@ -16,12 +16,12 @@ fn a_task_for_a_deleted_activity_fails_the_execution_and_is_never_scheduled() {
     ))
     .expect("the machine is sound");
     let input = Data::parse("{}").expect("it is JSON");
-    let circumstances = Circumstances {
+    let surroundings = Surroundings {
         deleted_activities: vec![activity.into()],
-        ..Circumstances::default()
+        ..Surroundings::default()
     };
     let (execution, events) =
-        Execution::begin_in(machine, identity(input), 1, &tokens(), circumstances);
+        Execution::begin_in(machine, identity(input), 1, &tokens(), surroundings);
 
     assert_eq!(execution.status(), Status::Failed);
     let types: Vec<String> = history::project(&events, true)

@@ -46,7 +46,7 @@ pub(super) struct Start<'a> {
 impl Request<'_> {
     /// Checks everything that can be wrong with a start.
     pub(super) async fn accept(&self, app: &App) -> Result<Start<'_>, ApiError> {
-        let mut check = Check::new();
+        let mut check = Check::within(&app.quotas);
         let machine_arn =
             check.required("stateMachineArn", &self.state_machine_arn, validation::ARN);
         let name = check.optional("name", &self.name, validation::NAME);
@@ -63,6 +63,10 @@ impl Request<'_> {
         let found = versions::find(app, machine_arn).await?;
         let (machine, qualifier) = found.ok_or_else(unknown)?;
         let chosen = machine.choose(qualifier, draw).ok_or_else(unknown)?;
+        let most = app.quotas.open_executions;
+        if machine.kind == MachineType::Standard && app.store.open_executions() >= most {
+            return Err(ApiError::too_many_executions(most));
+        }
         let name = match name {
             Some(name) => Cow::Borrowed(name),
             None => Cow::Owned(ids::uuid().to_string()),
@@ -104,6 +108,7 @@ impl Start<'_> {
             started_at: app.clock.now(),
             version: self.chosen.version,
             alias: self.chosen.alias,
+            map_run: None,
         }
     }
 }

@@ -24,12 +24,20 @@ pub struct Ended {
 }
 
 /// What a volatile execution has in place of the store.
-#[derive(Default)]
 pub(super) struct Volatile {
+    /// [`engine::Surroundings::synchronous`].
+    pub(super) synchronous: bool,
     alarm: Option<(Timestamp, AbortHandle)>,
 }
 
 impl Volatile {
+    pub(super) fn new(synchronous: bool) -> Volatile {
+        Volatile {
+            synchronous,
+            alarm: None,
+        }
+    }
+
     /// Sees to it that the execution gets its next tick. Whoever calls holds virtual time.
     pub(super) fn arm(&mut self, runner: &Runner, key: ExecutionKey, execution: &Execution) {
         let next = execution.next_timer();
