@@ -3,7 +3,9 @@
 
 use serde::Deserialize;
 
-use crate::machines::{EncryptionConfiguration, LogDestination, LoggingConfiguration};
+use crate::machines::{
+    EncryptionConfiguration, LogDestination, LoggingConfiguration, TracingConfiguration,
+};
 use crate::tags::Tag;
 
 use super::error::ApiError;
@@ -44,6 +46,25 @@ impl Logging {
             include_execution_data: self.include_execution_data.unwrap_or(false),
             destinations: self.destinations,
         })
+    }
+}
+
+/// `tracingConfiguration`, unchecked.
+#[derive(Debug, Deserialize)]
+pub(super) struct Tracing {
+    enabled: Option<bool>,
+}
+
+impl Tracing {
+    /// It is on or off; neither is a mistake.
+    pub(super) fn accept(self) -> Result<TracingConfiguration, ApiError> {
+        match self.enabled {
+            Some(enabled) => Ok(TracingConfiguration { enabled }),
+            None => Err(ApiError::new(
+                "InvalidTracingConfiguration",
+                "Invalid Tracing Configuration: enabled must be set to true or false",
+            )),
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use crate::machines::{
 
 use super::arn::{self, Resource};
 use super::error::ApiError;
+use super::keys;
 use super::request::{Answer, Text, read, write};
 use super::validation::{self, Check, INCLUDED_DATA};
 
@@ -57,6 +58,7 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     let definition = if included == Some("METADATA_ONLY") {
         "{}".to_owned()
     } else {
+        keys::check_execution(app, identity).await?;
         let text = app.machines.definition_text(&identity.definition).await;
         text.map_err(ApiError::server)?
     };
