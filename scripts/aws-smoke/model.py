@@ -65,9 +65,10 @@ def violations(shape, path=""):
             yield path, "nonsense", enum_told(path, "nonsense", shape.enum)
             return
         if rules.get("min"):
-            yield path, "", told_of(
-                path, quoted(""), f"have length greater than or equal to {rules['min']}"
-            )
+            told = told_of(path, quoted(""), f"have length greater than or equal to {rules['min']}")
+            # The pattern of what may not be empty is broken by it, too.
+            also = told_of(path, quoted(""), f"satisfy regular expression pattern: {rules.get('pattern')}")
+            yield path, "", {told, also} if "pattern" in rules else told
         if "max" in rules:
             long = "a" * (rules["max"] + 1)
             yield path, long, told_of(
@@ -117,7 +118,10 @@ class enum_told:
 
 
 def same_message(expected, message):
-    """Whether a message tells of exactly one violation, the expected one."""
+    """Whether a message tells of exactly the expected violation, or the expected set of them."""
+    if isinstance(expected, set):
+        prefix = f"{len(expected)} validation errors detected: "
+        return message.startswith(prefix) and set(message[len(prefix) :].split("; ")) == expected
     prefix = "1 validation error detected: "
     if not message.startswith(prefix):
         return False

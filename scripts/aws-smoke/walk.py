@@ -35,6 +35,10 @@ NOT_PROVOKED = {
     "StateMachineAlreadyExists, or gets the same machine",
     ("CreateStateMachine", "StateMachineTypeNotSupported"): "both types of the model are supported, and "
     "another is a ValidationException",
+    ("CreateStateMachineAlias", "InvalidName"): "the pattern of the model refuses all that is no name, as a "
+    "ValidationException (recorded on AWS)",
+    ("StartSyncExecution", "StateMachineDeleting"): "an EXPRESS machine is deleted at once: its executions "
+    "are not kept, so there are none to wait for",
 }
 
 
@@ -153,7 +157,8 @@ def main():
         finally:
             for server in servers:
                 server.stop()
-    return checks.finish()
+    print(f"{checks.passed} passed, {checks.failed} failed")
+    return checks.failed != 0
 
 
 def walk(service, checks, serve):

@@ -30,6 +30,17 @@ impl Logging {
         if let Some(level) = &self.level {
             check.member_of("loggingConfiguration.level", level, LOG_LEVELS);
         }
+        let destinations = self.destinations.iter().flatten();
+        for (i, destination) in destinations.enumerate() {
+            let group = destination.cloud_watch_logs_log_group.as_ref();
+            if let Some(arn) = group.and_then(|group| group.log_group_arn.as_deref()) {
+                let at = format!(
+                    "loggingConfiguration.destinations.{}.member.cloudWatchLogsLogGroup.logGroupArn",
+                    i + 1
+                );
+                check.length(&at, arn, validation::ARN);
+            }
+        }
     }
 
     /// What is left out has a default; whoever wants logs has to say where, once.
