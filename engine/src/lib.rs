@@ -40,7 +40,10 @@ mod wait;
 pub use command::{Command, CommandKind, Outcome, Refusal, WaitEnd};
 pub use effect::{Dispatch, Effect};
 pub use event::{Event, EventKind, FrameId};
-pub use execution::{Closing, EndedWait, Execution, OpenWait, Snapshot, Status, wait_end};
+pub use execution::{
+    Closing, EndedWait, Execution, OpenWait, Snapshot, Status, Surroundings, wait_end,
+};
 pub use history::HistoryEvent;
 pub use identity::{ExecutionKey, Identity, WaitId};
+pub use limits::Quotas;
 pub use token::{Token, TokenKey};

@@ -16,6 +16,7 @@ use crate::dispatch::{Dispatcher, Resources};
 use crate::functions::{FunctionConfig, Functions};
 use crate::gateway::{Gateway, RouteConfig};
 use crate::machines::Machines;
+use crate::quotas::Quotas;
 use crate::runner::Runner;
 use crate::scheduler::{self, Retention};
 use crate::services::{Environment, Services};
@@ -29,6 +30,8 @@ pub struct App(Arc<Parts>);
 pub struct Parts {
     /// Which region and account the server's ARNs name.
     pub place: Place,
+    /// How much of everything there may be.
+    pub quotas: Quotas,
     /// What time it is.
     pub clock: Clock,
     /// What is durable.
@@ -72,6 +75,8 @@ pub struct Settings {
     pub directory: Option<PathBuf>,
     /// For how many days ended executions are kept; AWS keeps them for 90.
     pub retention_days: u32,
+    /// `[quotas]`.
+    pub quotas: Quotas,
     /// `[functions]`.
     pub functions: BTreeMap<String, FunctionConfig>,
     /// `[topics]`.
@@ -95,12 +100,14 @@ impl App {
             clock,
             directory,
             retention_days,
+            quotas,
             functions,
             topics,
             routes,
             address,
             environment,
         } = settings;
+        quotas.check()?;
         let (store, opening) = Store::open(Options { directory }).map_err(|e| e.to_string())?;
         clock.attach(Arc::new(store.clone()));
         let client = Client::new();
@@ -113,6 +120,7 @@ impl App {
             tokens,
             machines.clone(),
             activity_documents.clone(),
+            quotas.engine(),
             random_seed(),
         );
         let functions = functions
@@ -161,6 +169,7 @@ impl App {
         runner.connect(&dispatcher);
         let parts = Parts {
             place,
+            quotas,
             clock,
             store,
             client,

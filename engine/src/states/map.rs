@@ -8,7 +8,6 @@ use crate::decide::{Decider, Stop};
 use crate::event::{EventKind, FrameId};
 use crate::flow::{Flaw, Leaving, Made, Seen};
 use crate::frame::Phase;
-use crate::limits::INLINE_MAP_CONCURRENCY_MAX;
 
 pub(crate) fn run(
     decider: &mut Decider<'_>,
@@ -184,7 +183,7 @@ fn concurrency(
         }
     };
     Ok(match given {
-        0 => INLINE_MAP_CONCURRENCY_MAX,
-        given => given.min(INLINE_MAP_CONCURRENCY_MAX),
+        0 => decider.quotas().inline_map_concurrency,
+        given => given.min(decider.quotas().inline_map_concurrency),
     })
 }
