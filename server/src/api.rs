@@ -9,7 +9,7 @@
 //! - [`validation`]: the constraints of the service model. [`arn`]: ARNs. [`page`]: `nextToken`.
 //! - [`definition`]: what is said of a definition. [`jackson`]: what is said of a text that is not JSON.
 //! - [`versions`], [`routing`]: versions and aliases. [`test_context`], [`mock_shape`]: what is given to
-//!   `TestState`. [`start`], [`configuration`], [`tagged`], [`task`], [`ids`].
+//!   `TestState`. [`start`], [`configuration`], [`keys`], [`tagged`], [`task`], [`ids`].
 //!
 //! Credentials are not looked at.
 
@@ -27,6 +27,7 @@ mod configuration;
 mod definition;
 mod ids;
 pub(crate) mod jackson;
+mod keys;
 mod mock_shape;
 mod page;
 mod recorded_label;

@@ -81,8 +81,10 @@ pub enum Table {
     Message = 7,
     /// Map Runs, by ARN.
     MapRun = 8,
+    /// Signed ids of callbacks that were taken, by route and id.
+    Receipt = 9,
     /// Express executions that were started and have not ended, by ARN.
-    Express = 9,
+    Express = 10,
 }
 
 /// A document to be written or removed.

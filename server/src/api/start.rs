@@ -16,6 +16,7 @@ use crate::versions::Chosen;
 
 use super::arn::{self, Resource};
 use super::error::ApiError;
+use super::keys::{self, Of};
 use super::request::Text;
 use super::validation::{self, Check, INCLUDED_DATA};
 use super::{ids, jackson, versions};
@@ -63,6 +64,9 @@ impl Request<'_> {
         let found = versions::find(app, machine_arn).await?;
         let (machine, qualifier) = found.ok_or_else(unknown)?;
         let chosen = machine.choose(qualifier, draw).ok_or_else(unknown)?;
+        versions::check_usable(&machine)?;
+        let encryption = keys::encryption(&machine, chosen.version);
+        keys::check(app, encryption, Of::StateMachine(&machine.arn)).await?;
         let most = app.quotas.open_executions;
         if machine.kind == MachineType::Standard && app.store.open_executions() >= most {
             return Err(ApiError::too_many_executions(most));
