@@ -8,6 +8,7 @@
 //! - [`command`]: all that can be asked of an execution.
 //! - [`event`]: all that can happen to one; these are stored, and are never decided again.
 //! - [`execution`]: the value itself, `decide` and `apply`.
+//! - [`slice`]: how far one command goes.
 //! - [`effect`]: what has to leave the process once events are durable.
 //! - [`token`]: task tokens.
 //! - [`history`]: the AWS history, a projection of the events.
@@ -31,6 +32,7 @@ pub mod identity;
 pub mod limits;
 mod random;
 mod recovery;
+pub mod slice;
 mod states;
 mod timers;
 pub mod token;
@@ -43,4 +45,5 @@ pub use event::{Event, EventKind, FrameId};
 pub use execution::{Closing, EndedWait, Execution, OpenWait, Snapshot, Status, wait_end};
 pub use history::HistoryEvent;
 pub use identity::{ExecutionKey, Identity, WaitId};
+pub use slice::Slice;
 pub use token::{Token, TokenKey};
