@@ -19,8 +19,8 @@ use std::time::{Duration, Instant};
 use asl::{Data, StateMachine, Timestamp};
 use engine::execution::{EndedWait, OpenWait, wait_end};
 use engine::{
-    Command, CommandKind, Event, Execution, ExecutionKey, Identity, Outcome, Refusal, Slice,
-    Status, Token, TokenKey, WaitId,
+    Command, CommandKind, Event, Execution, ExecutionKey, Identity, Outcome, Quotas, Refusal,
+    Slice, Status, Surroundings, Token, TokenKey, WaitId,
 };
 use hashbrown::HashMap;
 use parking_lot::Mutex;
@@ -58,6 +58,7 @@ struct Inner {
     tokens: TokenKey,
     machines: Machines,
     activities: Activities,
+    quotas: Quotas,
     shards: [Mutex<HashMap<ExecutionKey, Arc<Cell>>>; SHARDS],
     /// Executions at rest that are still in memory, oldest first.
     resident: Mutex<VecDeque<ExecutionKey>>,
@@ -164,6 +165,7 @@ impl Runner {
         tokens: TokenKey,
         machines: Machines,
         activities: Activities,
+        quotas: Quotas,
         seed: u64,
     ) -> Runner {
         Runner(Arc::new(Inner {
@@ -172,6 +174,7 @@ impl Runner {
             tokens,
             machines,
             activities,
+            quotas,
             shards: Default::default(),
             resident: Mutex::default(),
             watchers: Mutex::default(),
@@ -486,8 +489,8 @@ impl Runner {
                     Err(what) => return answer_all(batch, Vec::new(), Some(&what)),
                 }
             }
-            let deleted = match self.0.deleted_activities(resident.as_ref(), &batch).await {
-                Ok(deleted) => deleted,
+            let surroundings = match self.0.surroundings(resident.as_ref(), &batch).await {
+                Ok(surroundings) => surroundings,
                 Err(what) => return answer_all(batch, Vec::new(), Some(&what)),
             };
             let definition = definition(resident.as_ref(), &batch);
@@ -495,7 +498,7 @@ impl Runner {
             let sent = !aside && definition.as_ref().is_some_and(slow);
             let inner = self.0.clone();
             let there = resident.take();
-            let decide = move |patience| inner.decide_in_time(there, batch, deleted, patience);
+            let decide = move |patience| inner.decide_in_time(there, batch, surroundings, patience);
             let tried = match aside || sent {
                 true => self.0.aside.run(|| decide(None)).await,
                 false => decide(Some(aside::PATIENCE)),
@@ -542,7 +545,12 @@ impl Runner {
         let mut effects = execution.effects(&decided.events);
         if decided.resume {
             // These are among all that have no answer yet.
-            effects.retain(|effect| !matches!(effect, engine::Effect::Dispatch(_)));
+            effects.retain(|effect| {
+                !matches!(
+                    effect,
+                    engine::Effect::Dispatch(_) | engine::Effect::StartMapRun(_)
+                )
+            });
             effects.extend(execution.undelivered());
         }
         let dispatcher = self
@@ -559,12 +567,13 @@ impl Runner {
                 engine::Effect::Dispatch(dispatch) => {
                     dispatcher.dispatch(key, execution.identity(), dispatch)
                 }
+                engine::Effect::StartMapRun(wait) => dispatcher.start_map_run(key, wait),
                 engine::Effect::WaitEnded(wait) => dispatcher.wait_ended(key, wait),
                 engine::Effect::ExecutionEnded => {
                     for watcher in self.0.watchers.lock().remove(&key).into_iter().flatten() {
                         let _ = watcher.send(self.0.clock.busy());
                     }
-                    dispatcher.execution_ended();
+                    dispatcher.execution_ended(execution.identity(), execution.status());
                 }
             }
         }
@@ -651,13 +660,13 @@ impl Inner {
         }))
     }
 
-    /// Which activities of the batch's machine are not there. A machine without activities costs
-    /// nothing here, and those that are there are known in memory.
-    async fn deleted_activities(
+    /// The quotas, and which activities of the batch's machine are not there. A machine without activities
+    /// costs nothing here, and those that are there are known in memory.
+    async fn surroundings(
         &self,
         resident: Option<&Resident>,
         batch: &[Request],
-    ) -> Result<Vec<Arc<str>>, String> {
+    ) -> Result<Surroundings, String> {
         let machine = match resident {
             Some(resident) => Some(resident.execution.machine()),
             None => batch.iter().find_map(|request| match request {
@@ -665,13 +674,16 @@ impl Inner {
                 _ => None,
             }),
         };
-        let mut deleted = Vec::new();
+        let mut deleted_activities = Vec::new();
         for arn in machine.into_iter().flat_map(StateMachine::activities) {
             if self.activities.find(arn).await?.is_none() {
-                deleted.push(arn.clone());
+                deleted_activities.push(arn.clone());
             }
         }
-        Ok(deleted)
+        Ok(Surroundings {
+            deleted_activities,
+            quotas: self.quotas,
+        })
     }
 
     /// The first beat, with so much patience, or aside with all that it takes.
@@ -679,7 +691,7 @@ impl Inner {
         &self,
         mut resident: Option<Resident>,
         batch: Vec<Request>,
-        deleted_activities: Vec<Arc<str>>,
+        surroundings: Surroundings,
         patience: Option<Duration>,
     ) -> Tried {
         let began = Instant::now();
@@ -688,7 +700,7 @@ impl Inner {
             patience,
             enough: &|| began.elapsed() >= most,
         };
-        let decided = self.decide(&mut resident, &batch, deleted_activities, slice);
+        let decided = self.decide(&mut resident, &batch, surroundings, slice);
         Tried {
             resident,
             batch,
@@ -702,7 +714,7 @@ impl Inner {
         &self,
         resident: &mut Option<Resident>,
         batch: &[Request],
-        deleted_activities: Vec<Arc<str>>,
+        surroundings: Surroundings,
         slice: Slice<'_>,
     ) -> Option<Decided> {
         let mut events: Vec<Event> = Vec::new();
@@ -710,7 +722,7 @@ impl Inner {
         let mut resume = false;
         let at = self.clock.now();
         if let Some(Resident { execution, .. }) = resident {
-            execution.set_deleted_activities(deleted_activities.clone());
+            execution.set_surroundings(surroundings.clone());
         }
         for request in batch {
             let verdict = match request {
@@ -724,7 +736,7 @@ impl Inner {
                             identity.clone(),
                             self.seed(),
                             &self.tokens,
-                            deleted_activities.clone(),
+                            surroundings.clone(),
                             slice,
                         )?;
                         events.extend(first);
@@ -823,7 +835,11 @@ impl Inner {
                 snapshot,
                 summary: Summary {
                     name: identity.name.clone(),
-                    state_machine: MachineKey::of(&identity.state_machine_arn),
+                    // A child is listed with its Map Run, and not with the machine.
+                    state_machine: MachineKey::of(match &identity.map_run {
+                        Some(child) => &child.arn,
+                        None => &identity.state_machine_arn,
+                    }),
                     status: execution.status(),
                     started_at: identity.started_at,
                     stopped_at: execution.closing().map(|closing| closing.at),
@@ -983,6 +999,7 @@ mod tests {
             TokenKey::new(&[7; 32]),
             Machines::new(store.clone()),
             Activities::new(store, Table::Activity),
+            Quotas::default(),
             1,
         )
     }
@@ -996,6 +1013,7 @@ mod tests {
             clock: Clock::standing_at(NOW),
             directory: None,
             retention_days: 90,
+            quotas: Default::default(),
             environment: Default::default(),
             functions: BTreeMap::new(),
             topics: BTreeMap::new(),
@@ -1021,6 +1039,7 @@ mod tests {
             started_at: NOW,
             version: None,
             alias: None,
+            map_run: None,
         };
         let started = runner.start(Arc::new(machine), identity).await;
         assert!(matches!(started, Ok(Started::New(_))));

@@ -24,6 +24,7 @@ async fn server() -> App {
         clock: Clock::standing_at(Timestamp(1_700_000_000_123)),
         directory: None,
         retention_days: 90,
+        quotas: Default::default(),
         functions: BTreeMap::new(),
         topics: BTreeMap::new(),
         routes: Vec::new(),

@@ -46,7 +46,14 @@ fn sliced(
     };
     let machine = machine(definition).expect("the test's machines are sound");
     let input = Data::parse(INPUT).expect("it is JSON");
-    let begun = Execution::begin_within(machine, identity(input), 1, &tokens(), Vec::new(), slice);
+    let begun = Execution::begin_within(
+        machine,
+        identity(input),
+        1,
+        &tokens(),
+        Default::default(),
+        slice,
+    );
     let (mut execution, mut events) = begun.expect("its patience does not end");
     let mut slices = 1;
     while execution.is_unfinished() {
@@ -107,7 +114,14 @@ fn a_slice_ends_when_its_documents_are_large() {
         enough: &|| false,
     };
     let input = Data::parse("{}").expect("it is JSON");
-    let begun = Execution::begin_within(machine, identity(input), 1, &tokens(), Vec::new(), slice);
+    let begun = Execution::begin_within(
+        machine,
+        identity(input),
+        1,
+        &tokens(),
+        Default::default(),
+        slice,
+    );
     let (mut execution, mut events) = begun.expect("its patience does not end");
     for _ in 0..5 {
         let exits = events.iter().filter(|event| {
@@ -136,7 +150,14 @@ fn a_refused_command_does_not_lose_what_a_slice_left() {
     };
     let machine = machine(LOOP).expect("the test's machine is sound");
     let input = Data::parse(INPUT).expect("it is JSON");
-    let begun = Execution::begin_within(machine, identity(input), 1, &tokens(), Vec::new(), slice);
+    let begun = Execution::begin_within(
+        machine,
+        identity(input),
+        1,
+        &tokens(),
+        Default::default(),
+        slice,
+    );
     let (mut execution, _) = begun.expect("its patience does not end");
     let kind = CommandKind::Heartbeat {
         wait: engine::WaitId(7),
@@ -158,6 +179,13 @@ fn a_slice_whose_patience_ends_has_not_been() {
         enough: &|| false,
     };
     let input = Data::parse("{}").expect("it is JSON");
-    let begun = Execution::begin_within(machine, identity(input), 1, &tokens(), Vec::new(), slice);
+    let begun = Execution::begin_within(
+        machine,
+        identity(input),
+        1,
+        &tokens(),
+        Default::default(),
+        slice,
+    );
     assert!(begun.is_none());
 }
