@@ -7,6 +7,7 @@ use serde::Deserialize;
 use server::clock::Clock;
 use server::functions::FunctionConfig;
 use server::gateway::RouteConfig;
+use server::logs::LogsTo;
 use server::quotas::Quotas;
 use server::services::Environment;
 use server::topics::{SubscriberConfig, TopicConfig};
@@ -27,6 +28,16 @@ pub struct Config {
     pub routes: Vec<RouteConfig>,
     /// `[services]`.
     pub services: ServicesConfig,
+    /// `[logs]`.
+    pub logs: LogsConfig,
+}
+
+/// `[logs]`: where `loggingConfiguration` sends an execution's history.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogsConfig {
+    /// `cloudwatch`, `stderr`, `nowhere` or `{ file = PATH }`.
+    pub to: Option<LogsTo>,
 }
 
 /// `[services]`: where tasks find other services; what the AWS variables of the same names say wins.
@@ -133,6 +144,9 @@ impl Config {
             .filter_map(|route| route.verify.as_mut());
         for secret in verifies.flat_map(|verify| &mut verify.secrets) {
             secret.relative_to(folder);
+        }
+        if let Some(LogsTo::File(path)) = &mut self.logs.to {
+            *path = folder.join(&*path);
         }
         for subscriber in self
             .topics

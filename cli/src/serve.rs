@@ -4,6 +4,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use server::app::{App, Place, Settings};
 use tokio::net::TcpListener;
@@ -16,6 +17,8 @@ const LISTEN_DEFAULT: &str = "127.0.0.1:8083";
 const DATA_DIR_DEFAULT: &str = "rejoin-data";
 /// The account that Step Functions Local uses.
 const ACCOUNT_DEFAULT: &str = "123456789012";
+/// How long a server that stops goes on delivering logs.
+const LOGS_PATIENCE: Duration = Duration::from_secs(5);
 const RETENTION_DAYS_DEFAULT: u32 = 90;
 
 const EXAMPLES: &str = "\
@@ -101,7 +104,10 @@ impl Serve {
             topics: config.topics,
             routes: config.routes,
             address,
-            environment: config.services.environment(variables()),
+            environment: config
+                .services
+                .environment(variables())
+                .logging_to(config.logs.to),
         })
         .await?;
         for note in &opening.notes {
@@ -132,6 +138,8 @@ impl Serve {
             told = until_told_to_stop() => told?,
         }
         app.functions.stop().await;
+        // What has been logged goes out, unless nobody takes it.
+        let _ = tokio::time::timeout(LOGS_PATIENCE, app.logs.settled()).await;
         say("stopped");
         Ok(ExitCode::SUCCESS)
     }

@@ -192,6 +192,11 @@ impl Execution {
                 self.remove_frame(id);
             }
             EventKind::ChildrenSucceeded | EventKind::ChildrenFailed => {}
+            EventKind::ExecutionRedriven {
+                count,
+                client_token,
+                frames,
+            } => self.resume(event.at, *count, client_token.as_deref(), frames),
             EventKind::ExecutionSucceeded => {
                 let output = Some(self.frame_mut(FrameId::ROOT).data.clone());
                 self.close(

@@ -1,9 +1,13 @@
 //! All that can be asked of an execution, and how it says no.
 
+use std::sync::Arc;
+
 use asl::{Data, Failure, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::event::Event;
 use crate::identity::WaitId;
+use crate::redrive::NotRedrivable;
 
 /// A command with what the engine may not fetch for itself.
 #[derive(Debug, Clone)]
@@ -58,6 +62,13 @@ pub enum CommandKind {
         /// As given.
         cause: Option<String>,
     },
+    /// `RedriveExecution`.
+    Redrive {
+        /// All events of the execution so far: what failed is found in them.
+        past: Arc<[Event]>,
+        /// As given.
+        client_token: Option<String>,
+    },
 }
 
 /// How a piece of work ended.
@@ -81,6 +92,10 @@ pub enum Refusal {
     NotRunning,
     /// The activity task is already with a worker.
     AlreadyPickedUp,
+    /// The execution can't be redriven.
+    NotRedrivable(NotRedrivable),
+    /// It was redriven with the same token, then.
+    RedrivenBefore(Timestamp),
 }
 
 /// What ended a wait: exactly one of these wins.

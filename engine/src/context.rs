@@ -66,7 +66,11 @@ impl ContextObject<'_> {
             },
         });
         if !self.execution.surroundings.synchronous {
-            object["Execution"]["RedriveCount"] = 0.into();
+            let (count, last) = self.execution.redrives();
+            object["Execution"]["RedriveCount"] = count.into();
+            if let Some(last) = last {
+                object["Execution"]["RedriveTime"] = last.to_string().into();
+            }
         }
         let retried = matches!(
             place.state_type,

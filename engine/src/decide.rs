@@ -171,6 +171,7 @@ impl<'a> Decider<'a> {
                 }
             }
             CommandKind::Tick => self.tick(),
+            CommandKind::Redrive { past, client_token } => self.redrive(&past, client_token)?,
             CommandKind::GoOn => self.run_after(Ok(())),
             CommandKind::Stop { error, cause } => {
                 if self.execution.status() != Status::Running {

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::identity::{Identity, WaitId};
 use crate::map_run::MapRun;
+use crate::redrive::Resumed;
 
 /// One durable fact.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -226,6 +227,15 @@ pub enum EventKind {
         /// How.
         failure: Failure,
     },
+    /// Somebody redrove it: it is running again.
+    ExecutionRedriven {
+        /// How often it has been redriven now.
+        count: u32,
+        /// As given.
+        client_token: Option<String>,
+        /// What goes on.
+        frames: Resumed,
+    },
 }
 
 /// A state's output, stored only where it is new.
@@ -297,6 +307,17 @@ impl StateType {
 }
 
 impl EventKind {
+    /// Whether the execution is over with it, for now at least: it may be redriven.
+    pub fn ends_execution(&self) -> bool {
+        matches!(
+            self,
+            EventKind::ExecutionSucceeded
+                | EventKind::ExecutionFailed { .. }
+                | EventKind::ExecutionTimedOut
+                | EventKind::ExecutionAborted { .. }
+        )
+    }
+
     /// How many events of the AWS history this is; `state` is the type of the frame's state.
     ///
     /// The execution counts with it and the projection writes by it, so that the event ids in
@@ -340,6 +361,7 @@ impl EventKind {
             | EventKind::ExecutionFailed { .. }
             | EventKind::ExecutionTimedOut
             | EventKind::ExecutionAborted { .. }
+            | EventKind::ExecutionRedriven { .. }
             | EventKind::EvaluationFailed { .. }
             | EventKind::DistributedMapStarted { .. }
             | EventKind::MapRunStarted { .. }

@@ -21,6 +21,7 @@ use crate::event::{Event, EventKind, FrameId};
 use crate::frame::{Frame, OpenTask, Phase};
 use crate::identity::{Identity, WaitId};
 use crate::limits::{EXPRESS_SECONDS_MAX, Quotas};
+use crate::redrive::Redrives;
 use crate::slice::Slice;
 use crate::token::TokenKey;
 use crate::wait::after_seconds;
@@ -108,6 +109,9 @@ pub struct Snapshot {
     pub(crate) history_events: u64,
     /// How many open waits nobody has taken on yet.
     pub(crate) undelivered: u32,
+    /// How often somebody has redriven it.
+    #[serde(default, skip_serializing_if = "Redrives::is_none")]
+    pub(crate) redrives: Redrives,
 }
 
 impl Snapshot {
@@ -214,16 +218,22 @@ impl Execution {
             ready: VecDeque::new(),
             given_context: None,
         };
-        for (id, frame) in &mut execution.now.frames {
+        execution.resolve();
+        execution
+    }
+
+    /// Finds the frames' states in the definition, and their timers.
+    pub(crate) fn resolve(&mut self) {
+        self.timers.clear();
+        for (id, frame) in &mut self.now.frames {
             if let Some(place) = &mut frame.state {
-                place.id = execution
+                place.id = self
                     .machine
                     .find(&place.name)
                     .expect("an execution keeps the definition that it was started with");
             }
-            execution.timers.extend(frame.timer().map(|at| (at, *id)));
+            self.timers.extend(frame.timer().map(|at| (at, *id)));
         }
-        execution
     }
 
     /// All but the definition.
@@ -431,6 +441,7 @@ impl Execution {
             next_wait: 1,
             history_events: 0,
             undelivered: 0,
+            redrives: Redrives::default(),
         };
         Execution {
             machine,

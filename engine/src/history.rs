@@ -16,6 +16,7 @@
 //!   siblings, the next attempt or the state's failure) follows the event that failed.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use asl::{Data, Failure, Timestamp};
@@ -23,6 +24,7 @@ use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Map, Value, json};
 
 use crate::event::{Event, EventKind, FrameId, Output, StateType, is_activity};
+use crate::frame::{Frame, Phase};
 use crate::identity::Identity;
 
 /// One event as `GetExecutionHistory` reports it: `id`, `previousEventId`, `timestamp`, `type` and details.
@@ -74,27 +76,63 @@ impl Serialize for HistoryEvent {
 
 /// The whole history; `include_data` is `includeExecutionData`.
 pub fn project(events: &[Event], include_data: bool) -> Vec<HistoryEvent> {
-    let mut projection = Projection {
-        history: Vec::with_capacity(events.len() + events.len() / 4),
-        frames: HashMap::new(),
-        identity: None,
-        include_data,
-    };
+    let mut projection = Projection::new(include_data);
     for event in events {
         projection.follow(event);
     }
-    projection.history
+    projection.take()
 }
 
-struct Projection {
-    history: Vec<HistoryEvent>,
+/// A history as it grows: follows an execution's events, from the first one on, and shows those of the
+/// history's that are asked for. Following costs little; showing costs the text of the documents.
+#[derive(Debug, Clone)]
+pub struct Projection {
+    shown: Vec<HistoryEvent>,
+    /// How many events the history has so far.
+    written: u64,
+    /// The ids of the events to show.
+    asked: Range<u64>,
     frames: HashMap<FrameId, Thread>,
     identity: Option<Arc<Identity>>,
     include_data: bool,
 }
 
+impl Projection {
+    /// A projection that has followed nothing yet and shows everything.
+    pub fn new(include_data: bool) -> Projection {
+        Projection {
+            shown: Vec::new(),
+            written: 0,
+            asked: 0..u64::MAX,
+            frames: HashMap::new(),
+            identity: None,
+            include_data,
+        }
+    }
+
+    /// From here on shows only events with these ids.
+    pub fn show(&mut self, ids: Range<u64>) {
+        self.asked = ids;
+    }
+
+    /// How many events the history has so far.
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// What is shown since this was asked last.
+    pub fn take(&mut self) -> Vec<HistoryEvent> {
+        std::mem::take(&mut self.shown)
+    }
+
+    /// Whether the payloads of the event that is written next are of interest.
+    fn shows_data(&self) -> bool {
+        self.include_data && self.asked.contains(&(self.written + 1))
+    }
+}
+
 /// A frame, as far as the history shows it.
-#[derive(Default)]
+#[derive(Debug, Clone, Default)]
 struct Thread {
     parent: Option<FrameId>,
     index: u32,
@@ -114,10 +152,33 @@ struct Thread {
     outputs: Vec<Option<Data>>,
 }
 
+impl Thread {
+    /// A frame that goes on after a redrive; its next event follows that.
+    fn resumed(frame: &Frame, redriven: u64) -> Thread {
+        let place = frame.state.as_ref();
+        let mut thread = Thread {
+            parent: frame.parent,
+            index: frame.index,
+            state: place.map(|place| (place.name.clone(), place.state_type)),
+            data: Some(frame.data.clone()),
+            last: redriven,
+            entered: (place.map_or(0, |place| place.entered_event), redriven),
+            room: redriven,
+            ..Thread::default()
+        };
+        if let Phase::Children(children) = &frame.phase {
+            thread.items = children.items.clone();
+            thread.outputs = children.outputs.clone();
+        }
+        thread
+    }
+}
+
 type Details = Option<Map<String, Value>>;
 
 impl Projection {
-    fn follow(&mut self, event: &Event) {
+    /// Goes on by one event of the execution.
+    pub fn follow(&mut self, event: &Event) {
         let at = event.at;
         let id = event.frame;
         match &event.kind {
@@ -349,6 +410,15 @@ impl Projection {
             EventKind::MapRunFailed { failure, .. } => {
                 self.chain(id, at, "MapRunFailed", Some(failure_details(failure)));
             }
+            EventKind::ExecutionRedriven { count, frames, .. } => {
+                let details = object(&[("redriveCount", Some((*count).into()))]);
+                let ended = self.written;
+                let redriven = self.write(at, ended, "ExecutionRedriven", Some(details));
+                let frames = frames.0.iter();
+                self.frames = frames
+                    .map(|(id, frame)| (*id, Thread::resumed(frame, redriven)))
+                    .collect();
+            }
             EventKind::ExecutionSucceeded => {
                 let output = self.data(id);
                 let details = self.payload("output", &output);
@@ -381,15 +451,17 @@ impl Projection {
     }
 
     fn write(&mut self, at: Timestamp, previous: u64, event_type: &str, details: Details) -> u64 {
-        let id = self.history.len() as u64 + 1;
-        let event_type = event_type.to_owned();
-        self.history.push(HistoryEvent {
-            id,
-            previous_event_id: previous,
-            at,
-            event_type,
-            details,
-        });
+        self.written += 1;
+        let id = self.written;
+        if self.asked.contains(&id) {
+            self.shown.push(HistoryEvent {
+                id,
+                previous_event_id: previous,
+                at,
+                event_type: event_type.to_owned(),
+                details,
+            });
+        }
         id
     }
 
@@ -427,7 +499,7 @@ impl Projection {
                     ("resource", Some(action.into())),
                     ("region", Some(region.into())),
                 ]);
-                if self.include_data {
+                if self.shows_data() {
                     details.insert("parameters".into(), parameters.text().into());
                 }
                 details.extend(object(&times));
@@ -535,7 +607,7 @@ impl Projection {
     /// A payload and what goes with it, or nothing if data is not asked for.
     fn payload(&self, name: &str, data: &Data) -> Map<String, Value> {
         let mut map = Map::new();
-        if self.include_data {
+        if self.shows_data() {
             map.insert(name.into(), data.text().into());
             map.insert(format!("{name}Details"), json!({ "truncated": false }));
         }
@@ -545,7 +617,7 @@ impl Projection {
     /// The variables that a state assigned, each as JSON text.
     fn assigned(&self, assigned: &Data) -> Map<String, Value> {
         let mut map = Map::new();
-        if self.include_data {
+        if self.shows_data() {
             let variables = assigned.value().as_object().into_iter().flatten();
             let texts = variables.map(|(name, value)| (name.clone(), value.to_string().into()));
             map.insert("assignedVariables".into(), Value::Object(texts.collect()));

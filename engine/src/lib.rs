@@ -14,6 +14,7 @@
 //! - [`history`]: the AWS history, a projection of the events.
 //! - [`trial`]: one state on its own.
 //! - [`map_run`]: what a distributed Map state asks for.
+//! - [`redrive`]: on from where it failed.
 //! - [`limits`]: AWS's limits, which hold here too.
 //!
 //! Behind the door: `decide` drives, `states` has a file for each state type, `recovery` is Retry and
@@ -34,6 +35,7 @@ pub mod limits;
 pub mod map_run;
 mod random;
 mod recovery;
+pub mod redrive;
 pub mod slice;
 mod states;
 mod timers;
@@ -51,5 +53,6 @@ pub use history::HistoryEvent;
 pub use identity::{ExecutionKey, Identity, MapRunChild, WaitId};
 pub use limits::Quotas;
 pub use map_run::{Item, MapRun};
+pub use redrive::NotRedrivable;
 pub use slice::Slice;
 pub use token::{Token, TokenKey};

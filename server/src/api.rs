@@ -63,6 +63,7 @@ mod list_state_machine_versions;
 mod list_state_machines;
 mod list_tags_for_resource;
 mod publish_state_machine_version;
+mod redrive_execution;
 mod send_task_failure;
 mod send_task_heartbeat;
 mod send_task_success;
@@ -161,6 +162,7 @@ async fn perform(app: &App, operation: &str, body: &[u8]) -> Answer {
         "ListMapRuns" => list_map_runs::answer(app, body).await,
         "ListStateMachines" => list_state_machines::answer(app, body).await,
         "ListTagsForResource" => list_tags_for_resource::answer(app, body).await,
+        "RedriveExecution" => redrive_execution::answer(app, body).await,
         "SendTaskFailure" => send_task_failure::answer(app, body).await,
         "SendTaskHeartbeat" => send_task_heartbeat::answer(app, body).await,
         "SendTaskSuccess" => send_task_success::answer(app, body).await,

@@ -16,12 +16,13 @@ use crate::dispatch::{Dispatcher, Resources};
 use crate::express::Express;
 use crate::functions::{FunctionConfig, Functions};
 use crate::gateway::{Gateway, RouteConfig};
+use crate::logs::Logs;
 use crate::machines::Machines;
 use crate::map_runs::MapRuns;
 use crate::quotas::Quotas;
 use crate::runner::Runner;
 use crate::scheduler::{self, Retention};
-use crate::services::{Environment, Services};
+use crate::services::{CloudWatchLogs, Environment, Services};
 use crate::topics::{TopicConfig, Topics};
 
 /// One server. Cloning is a reference count.
@@ -46,6 +47,8 @@ pub struct Parts {
     pub runner: Runner,
     /// Executions that are not stored.
     pub express: Express,
+    /// What executions leave in logs.
+    pub logs: Logs,
     /// Tasks to their resources.
     pub dispatcher: Dispatcher,
     /// Map Runs.
@@ -159,8 +162,17 @@ impl App {
             store.clone(),
             i64::from(retention_days).saturating_mul(86_400),
         );
+        let environment = environment.in_region(&place.region);
+        let logs = Logs::new(
+            environment.logs().cloned(),
+            CloudWatchLogs::of(client.clone(), environment.clone()),
+            clock.clone(),
+            store.clone(),
+            machines.clone(),
+        )?;
+        runner.log_to(logs.clone());
         let services = Services::new(
-            environment.in_region(&place.region),
+            environment,
             clock.clone(),
             client.clone(),
             functions.clone(),
@@ -192,6 +204,7 @@ impl App {
             machines,
             runner,
             express,
+            logs,
             dispatcher,
             map_runs,
             activity_documents,

@@ -11,7 +11,8 @@
 //! - [`clock`]: real time, or time that moves only when nothing is in flight.
 //! - [`runner`]: the four beats for all executions; `aside`: what takes long; [`dispatch`]: tasks to their
 //!   resources; [`express`]: executions that are not stored.
-//! - [`scheduler`]: what is due.
+//! - [`scheduler`]: what is due. [`logs`]: what executions leave in CloudWatch Logs.
+//!   [`redrives`]: which were redriven.
 //! - [`machines`], [`versions`], [`activity`], [`activities`]: what executions are made of and work for;
 //!   [`registry`]: their documents, kept in memory; [`tags`].
 //! - [`quotas`]: how much of everything there may be.
@@ -36,9 +37,11 @@ pub mod express;
 pub mod functions;
 pub mod gateway;
 pub mod http;
+pub mod logs;
 pub mod machines;
 pub mod map_runs;
 pub mod quotas;
+pub mod redrives;
 pub mod registry;
 pub mod routes;
 pub mod runner;

@@ -22,8 +22,8 @@ use std::time::{Duration, Instant};
 use asl::{Data, StateMachine, Timestamp};
 use engine::execution::{EndedWait, OpenWait, wait_end};
 use engine::{
-    Command, CommandKind, Event, Execution, ExecutionKey, Identity, Outcome, Quotas, Refusal,
-    Slice, Status, Surroundings, Token, TokenKey, WaitId,
+    Command, CommandKind, Event, EventKind, Execution, ExecutionKey, Identity, Outcome, Quotas,
+    Refusal, Slice, Status, Surroundings, Token, TokenKey, WaitId,
 };
 use hashbrown::HashMap;
 use parking_lot::Mutex;
@@ -34,7 +34,9 @@ use crate::activity::Activities;
 use crate::aside::{self, Aside};
 use crate::clock::{Busy, Clock};
 use crate::dispatch::{Dispatcher, WeakDispatcher};
+use crate::logs::{Logging, Logs};
 use crate::machines::Machines;
+use crate::redrives::Redrives;
 pub use volatile::Ended;
 use volatile::Volatile;
 
@@ -73,6 +75,7 @@ struct Inner {
     watchers: Mutex<HashMap<ExecutionKey, Vec<oneshot::Sender<Busy>>>>,
     seed: AtomicU64,
     aside: Aside,
+    logs: OnceLock<Logs>,
     /// The dispatcher knows the runner too, and the app holds both.
     dispatcher: OnceLock<WeakDispatcher>,
 }
@@ -93,6 +96,8 @@ struct CellState {
 struct Resident {
     execution: Execution,
     keeping: Keeping,
+    /// What its log is to have.
+    logging: Option<Arc<Logging>>,
 }
 
 /// Where an execution is kept.
@@ -137,6 +142,7 @@ enum Request {
         identity: Identity,
         /// Whether whoever started it waits for its end.
         synchronous: bool,
+        logging: Option<Arc<Logging>>,
         reply: oneshot::Sender<Result<Started, String>>,
     },
     /// A pick-up is answered with the task's input.
@@ -217,8 +223,14 @@ impl Runner {
             watchers: Mutex::default(),
             seed: AtomicU64::new(seed),
             aside: Aside::new(),
+            logs: OnceLock::new(),
             dispatcher: OnceLock::new(),
         }))
+    }
+
+    /// Names where the logs of executions go; without it they go nowhere.
+    pub fn log_to(&self, logs: Logs) {
+        assert!(self.0.logs.set(logs).is_ok(), "a runner logs to one place");
     }
 
     /// Names who takes tasks to their resources; it needs the runner itself, so it comes after.
@@ -290,6 +302,7 @@ impl Runner {
         identity: Identity,
         synchronous: bool,
     ) -> Result<Started, String> {
+        let logging = self.0.logging(&identity).await?;
         let (reply, answer) = oneshot::channel();
         self.enqueue(
             ExecutionKey::of(&identity.arn),
@@ -297,6 +310,7 @@ impl Runner {
                 machine,
                 identity,
                 synchronous,
+                logging,
                 reply,
             },
         );
@@ -399,6 +413,32 @@ impl Runner {
             }
             Err(NotDone::Unknown) => Ok(None),
             Err(NotDone::Server(what)) => Err(what),
+        }
+    }
+
+    /// `RedriveExecution`; returns when the execution goes on, with the time at which it was redriven (also
+    /// if that was before, with the same token).
+    ///
+    /// # Errors
+    /// [`NotDone`]; nothing has changed then.
+    pub async fn redrive(
+        &self,
+        key: ExecutionKey,
+        client_token: Option<String>,
+    ) -> Result<Timestamp, NotDone> {
+        let past = self.events(key).await.map_err(NotDone::Server)?;
+        let kind = CommandKind::Redrive {
+            past: past.into(),
+            client_token,
+        };
+        match self.command(key, kind).await {
+            Ok(()) => {
+                let execution = self.execution(key).await.map_err(NotDone::Server)?;
+                let redriven = execution.and_then(|execution| execution.redrives().1);
+                Ok(redriven.unwrap_or_else(|| self.0.clock.now()))
+            }
+            Err(NotDone::Refused(Refusal::RedrivenBefore(at))) => Ok(at),
+            Err(error) => Err(error),
         }
     }
 
@@ -602,7 +642,15 @@ impl Runner {
             match committed {
                 Ok(()) => {
                     answer_all(batch, std::mem::take(&mut decided.verdicts), None);
-                    if let Some(Resident { execution, keeping }) = resident {
+                    if let Some(Resident {
+                        execution,
+                        keeping,
+                        logging,
+                    }) = resident
+                    {
+                        if let (Some(logging), Some(logs)) = (logging, self.0.logs.get()) {
+                            logs.offer(logging, key, &decided.events, decided.history_before);
+                        }
                         self.act(key, execution, &decided);
                         if let Keeping::Volatile(volatile) = keeping {
                             volatile.arm(self, key, execution);
@@ -685,6 +733,8 @@ struct Tried {
 /// What came of a batch before it was durable.
 struct Decided {
     events: Arc<[Event]>,
+    /// How many events the AWS history had before these.
+    history_before: u64,
     verdicts: Vec<Verdict>,
     resume: bool,
 }
@@ -745,13 +795,23 @@ impl Inner {
             }
         };
         execution.look_for_unfinished();
+        let logging = self.logging(execution.identity()).await?;
         Ok(Some(Resident {
             execution,
+            logging,
             keeping: Keeping::Durable {
                 version: loaded.version,
                 tail,
             },
         }))
+    }
+
+    /// What the log of an execution is to have.
+    async fn logging(&self, identity: &Identity) -> Result<Option<Arc<Logging>>, String> {
+        match self.logs.get() {
+            Some(logs) => logs.wanted(identity).await,
+            None => Ok(None),
+        }
     }
 
     /// Tells whoever started a volatile execution what it came to.
@@ -835,8 +895,10 @@ impl Inner {
         let mut verdicts = Vec::with_capacity(batch.len());
         let mut resume = false;
         let at = self.clock.now();
+        let mut history_before = 0;
         if let Some(Resident { execution, .. }) = resident {
             execution.set_surroundings(surroundings.clone());
+            history_before = execution.history_events();
         }
         for request in batch {
             let verdict = match request {
@@ -844,6 +906,7 @@ impl Inner {
                     machine,
                     identity,
                     synchronous,
+                    logging,
                     ..
                 } => match resident {
                     Some(existing) => Verdict::Existing(Box::new(existing.execution.clone())),
@@ -863,6 +926,7 @@ impl Inner {
                         *resident = Some(Resident {
                             execution,
                             keeping: Keeping::of(identity, *synchronous),
+                            logging: logging.clone(),
                         });
                         Verdict::Started(identity.started_at)
                     }
@@ -922,6 +986,7 @@ impl Inner {
         }
         Some(Decided {
             events: events.into(),
+            history_before,
             verdicts,
             resume,
         })
@@ -949,6 +1014,9 @@ impl Inner {
         let snapshot = (running && new_tail >= SNAPSHOT_EVENTS).then(|| execution.snapshot());
         let new_tail = if snapshot.is_some() { 0 } else { new_tail };
         let identity = execution.identity();
+        let redriven = events
+            .iter()
+            .any(|event| matches!(event.kind, EventKind::ExecutionRedriven { .. }));
         let commit = Commit {
             execution: Some(ExecutionCommit {
                 key,
@@ -970,7 +1038,11 @@ impl Inner {
                     undelivered: execution.has_undelivered() || execution.is_unfinished(),
                 },
             }),
-            documents: Vec::new(),
+            documents: redriven
+                .then(|| Redrives::change(key, execution))
+                .flatten()
+                .into_iter()
+                .collect(),
         };
         *version = self.store.commit(commit).await?;
         *tail = new_tail;

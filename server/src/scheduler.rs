@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use asl::Timestamp;
-use store::{Due, Store, Table};
+use store::{Commit, Due, Store, Table};
 use tokio::task::JoinSet;
 
 use crate::app::App;
 use crate::clock::{Busy, Clock};
+use crate::redrives::Redrives;
 
 /// How many due things are taken at a time. Executions among them are waited for before the next
 /// are taken, so a million timers of the same moment don't become a million tasks.
@@ -93,12 +94,48 @@ impl Retention {
 }
 
 impl Sweep {
+    /// Takes away what is noted of the redrives of executions that are forgotten.
+    async fn forget_redrives(&self) {
+        let mut after: Option<String> = None;
+        loop {
+            let scanned =
+                self.store
+                    .scan(Table::Redriven, "", after.as_deref(), SWEEP_BATCH, false);
+            let page = scanned.await.unwrap_or_default();
+            let Some((last, _)) = page.last() else {
+                return;
+            };
+            after = Some(last.clone());
+            let mut documents = Vec::new();
+            for (key, _) in page {
+                let execution = Redrives::execution(&key);
+                let there = match execution {
+                    Some(execution) => self.store.summary(execution).await,
+                    None => Ok(None),
+                };
+                if matches!(there, Ok(None)) {
+                    documents.push(Redrives::removal(key));
+                }
+            }
+            let commit = Commit {
+                execution: None,
+                documents,
+            };
+            if !commit.documents.is_empty()
+                && let Err(error) = self.store.commit(commit).await
+            {
+                return eprintln!("rejoin: old redrives could not be forgotten: {error}");
+            }
+        }
+    }
+
     async fn run(&self, now: Timestamp, _busy: Busy) {
         let before = now.plus_seconds(self.keep_seconds.saturating_neg());
         loop {
             match self.store.forget_ended_before(before, SWEEP_BATCH).await {
                 Ok(SWEEP_BATCH) => {}
-                Ok(_) => return,
+                Ok(0) => return,
+                Ok(_) => return self.forget_redrives().await,
                 Err(error) => {
                     eprintln!("rejoin: old executions could not be forgotten: {error}");
                     return;

@@ -22,6 +22,7 @@ mod http;
 mod json;
 mod keys;
 mod lambda;
+mod logs;
 mod parameters;
 mod s3;
 mod service;
@@ -44,6 +45,7 @@ use crate::functions::{Functions, with_grace};
 use crate::topics::Topics;
 pub use environment::{Credentials, Environment};
 pub use keys::KeyRefusal;
+pub use logs::{CloudWatchLogs, NotTaken};
 pub use service::Service;
 
 /// Calls services. Cloning is a reference count.

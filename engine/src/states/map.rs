@@ -62,6 +62,30 @@ pub(crate) fn child_succeeded(decider: &mut Decider<'_>, frame: FrameId) -> Resu
     }
 }
 
+/// After a redrive: starts what there is room for beside the iterations that go on.
+pub(crate) fn go_on(
+    decider: &mut Decider<'_>,
+    frame: FrameId,
+    state: &State,
+    map: &Map,
+) -> Result<(), Stop> {
+    let frames = decider.execution.now.frames.values();
+    let under_way = frames.filter(|f| f.parent == Some(frame)).count() as u32;
+    let Phase::Children(children) = &decider.frame(frame).phase else {
+        unreachable!("a Map state that goes on has had iterations");
+    };
+    let length = children.outputs.len() as u32;
+    let room = children.concurrency.saturating_sub(under_way);
+    let first = children.next;
+    if children.succeeded == length {
+        return finish(decider, frame, state, map);
+    }
+    for index in first..length.min(first.saturating_add(room)) {
+        start(decider, frame, state, map, index)?;
+    }
+    Ok(())
+}
+
 fn start(
     decider: &mut Decider<'_>,
     frame: FrameId,

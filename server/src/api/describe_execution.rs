@@ -1,6 +1,6 @@
 //! `DescribeExecution`.
 
-use engine::{ExecutionKey, Status};
+use engine::{ExecutionKey, NotRedrivable};
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
@@ -47,9 +47,11 @@ struct Response<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<&'a str>,
     redrive_count: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redrive_date: Option<f64>,
     redrive_status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    redrive_status_reason: Option<String>,
+    redrive_status_reason: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -78,7 +80,8 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     let closing = execution.closing();
     let output = closing.and_then(|closing| closing.output.as_ref());
     let failure = closing.and_then(|closing| closing.failure.as_ref());
-    let (redrive_status, redrive_status_reason) = redrive(status);
+    let (redrive_count, redriven_at) = execution.redrives();
+    let redrivable = execution.redrivable(app.clock.now());
     write(&Response {
         execution_arn: &identity.arn,
         state_machine_arn: &identity.state_machine_arn,
@@ -99,20 +102,12 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         cause: failure
             .and_then(|f| f.cause.as_deref())
             .filter(|_| included),
-        redrive_count: 0,
-        redrive_status,
-        redrive_status_reason,
+        redrive_count,
+        redrive_date: redriven_at.map(|at| at.as_seconds()),
+        redrive_status: match redrivable {
+            Ok(()) => "REDRIVABLE",
+            Err(_) => "NOT_REDRIVABLE",
+        },
+        redrive_status_reason: redrivable.err().map(NotRedrivable::reason),
     })
-}
-
-/// Whether AWS would let somebody redrive such an execution, and why not.
-fn redrive(status: Status) -> (&'static str, Option<String>) {
-    match status {
-        Status::Failed | Status::TimedOut | Status::Aborted => ("REDRIVABLE", None),
-        Status::Running | Status::Succeeded => {
-            let name = status.name();
-            let reason = format!("Execution is {name} and cannot be redriven");
-            ("NOT_REDRIVABLE", Some(reason))
-        }
-    }
 }

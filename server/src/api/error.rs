@@ -129,6 +129,10 @@ impl ApiError {
         ApiError::new("ExecutionAlreadyExists", message)
     }
 
+    pub(super) fn execution_not_redrivable(why: &str) -> ApiError {
+        ApiError::new("ExecutionNotRedrivable", why)
+    }
+
     pub(super) fn activity_does_not_exist(arn: &str) -> ApiError {
         let message = format!("Activity Does Not Exist: '{arn}'");
         ApiError::new("ActivityDoesNotExist", message)

@@ -6,6 +6,7 @@ use store::{ListQuery, MachineKey, Summary};
 
 use crate::app::App;
 use crate::machines::{Machine, MachineType};
+use crate::redrives::Redrives;
 use crate::versions::Qualifier;
 
 use super::arn::{self, Resource};
@@ -61,6 +62,8 @@ struct Item<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     stop_date: Option<f64>,
     redrive_count: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redrive_date: Option<f64>,
 }
 
 impl<'a> Item<'a> {
@@ -69,6 +72,7 @@ impl<'a> Item<'a> {
         machine: &'a Machine,
         summary: &'a Summary,
         origin: Option<&Identity>,
+        redrives: Option<&Redrives>,
     ) -> Item<'a> {
         Item {
             execution_arn: arn::execution(&app.place, &machine.name, &summary.name),
@@ -81,7 +85,8 @@ impl<'a> Item<'a> {
             status: summary.status.name(),
             start_date: summary.started_at.as_seconds(),
             stop_date: summary.stopped_at.map(|at| at.as_seconds()),
-            redrive_count: 0,
+            redrive_count: redrives.map_or(0, |redrives| redrives.count),
+            redrive_date: redrives.map(|redrives| redrives.last.as_seconds()),
         }
     }
 }
@@ -115,7 +120,12 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         }
     };
     arn::check(machine_arn, &[Resource::StateMachine])?;
-    let list = ["ListExecutions", machine_arn, filter.unwrap_or_default()];
+    let list = [
+        "ListExecutions",
+        machine_arn,
+        filter.unwrap_or_default(),
+        redriven.unwrap_or_default(),
+    ];
     let after = token.map(|token| page::number(&list, token)).transpose()?;
 
     let unknown = || ApiError::machine_does_not_exist(machine_arn);
@@ -128,7 +138,7 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         return Err(ApiError::type_not_supported());
     }
     let status = filter.map(status_of);
-    if status == Some(None) || redriven == Some("REDRIVEN") {
+    if status == Some(None) {
         return write(&Response {
             executions: Vec::new(),
             next_token: None,
@@ -140,12 +150,18 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         after,
         limit: size,
     };
-    let mut found: Vec<(Summary, Option<Execution>)> = Vec::new();
+    let wanted = redriven.map(|filter| filter == "REDRIVEN");
+    let mut found: Vec<(Summary, Option<Execution>, Option<Redrives>)> = Vec::new();
     for _ in 0..LOOKS_MAX {
         query.limit = size - found.len();
         let page = app.store.list(query.clone()).await;
         let page = page.map_err(|e| ApiError::server(e.to_string()))?;
         for (key, summary) in page.executions {
+            let redrives = Redrives::of(&app.store, key).await;
+            let redrives = redrives.map_err(ApiError::server)?;
+            if wanted.is_some_and(|wanted| wanted != redrives.is_some()) {
+                continue;
+            }
             // A summary does not say how the execution was started. Only machines that ever had a version
             // have executions for which it matters, so only their lists cost a look at each.
             let execution = match machine.last_version {
@@ -154,7 +170,7 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
             };
             let identity = execution.as_ref().map(Execution::identity);
             if qualifier.is_none_or(|q| identity.is_some_and(|i| started_on(i, q))) {
-                found.push((summary, execution));
+                found.push((summary, execution, redrives));
             }
         }
         query.after = page.next;
@@ -162,9 +178,9 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
             break;
         }
     }
-    let items = found.iter().map(|(summary, execution)| {
+    let items = found.iter().map(|(summary, execution, redrives)| {
         let identity = execution.as_ref().map(Execution::identity);
-        Item::of(app, &machine, summary, identity)
+        Item::of(app, &machine, summary, identity, redrives.as_ref())
     });
     write(&Response {
         executions: items.collect(),
@@ -225,7 +241,8 @@ async fn children(app: &App, map_run: &str, asked: Page<'_>) -> Answer {
             status: summary.status.name(),
             start_date: summary.started_at.as_seconds(),
             stop_date: summary.stopped_at.map(|at| at.as_seconds()),
-            redrive_count: 0,
+            redrive_count: execution.redrives().0,
+            redrive_date: execution.redrives().1.map(|last| last.as_seconds()),
         }
     });
     write(&Response {
@@ -243,7 +260,7 @@ fn started_on(identity: &Identity, qualifier: Qualifier<'_>) -> bool {
     }
 }
 
-/// The engine's word for a status; `PENDING_REDRIVE` is one that no execution has, since nothing is redriven.
+/// The engine's word for a status; `PENDING_REDRIVE` is one that no execution has: a redrive begins at once.
 fn status_of(name: &str) -> Option<Status> {
     let all = [
         Status::Running,

@@ -58,6 +58,8 @@ pub(super) const LONG_ARN: Length = characters(1, 2000, true);
 pub(super) const NAME: Length = characters(1, 80, true);
 /// `TaskToken`. A token is a secret, so it is not quoted.
 pub(super) const TASK_TOKEN: Length = characters(1, 2048, false);
+/// `ClientToken`.
+pub(super) const CLIENT_TOKEN: Length = characters(1, 64, true);
 /// `PageToken`.
 pub(super) const PAGE_TOKEN: Length = characters(1, 1024, true);
 /// `ListExecutionsPageToken`.

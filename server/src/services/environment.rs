@@ -13,6 +13,7 @@
 use std::collections::BTreeMap;
 
 use super::service::Service;
+use crate::logs::LogsTo;
 
 const ENDPOINT: &str = "AWS_ENDPOINT_URL";
 
@@ -22,6 +23,8 @@ pub struct Environment {
     region: Option<String>,
     credentials: Option<Credentials>,
     endpoint: Option<String>,
+    /// Where the logs of executions go, if not where the variables say.
+    logs: Option<LogsTo>,
     /// By the part of the variable's name that names the service, for example `SQS`.
     endpoints: BTreeMap<String, String>,
 }
@@ -78,8 +81,20 @@ impl Environment {
             region,
             credentials,
             endpoint,
+            logs: None,
             endpoints,
         }
+    }
+
+    /// Sends the logs of executions somewhere else than to CloudWatch Logs.
+    pub fn logging_to(mut self, to: Option<LogsTo>) -> Environment {
+        self.logs = to;
+        self
+    }
+
+    /// Where the logs of executions go, if not where the variables say.
+    pub fn logs(&self) -> Option<&LogsTo> {
+        self.logs.as_ref()
     }
 
     /// Fills in the region if no variable names one.

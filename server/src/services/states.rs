@@ -31,9 +31,6 @@ const OLDER: Older = Older {
     service: "AWSStepFunctions",
 };
 
-/// What DescribeExecution says and the result of a task does not.
-const NOT_SHOWN: &[&str] = &["redriveCount", "redriveStatus", "redriveStatusReason"];
-
 impl Services {
     /// Starts an execution for a wait; gives the task's result, or what it is told for `.sync`.
     pub(crate) async fn start_execution(
@@ -97,9 +94,6 @@ impl Services {
         let Value::Object(mut answer) = answer.map_err(|error| error.older(&OLDER))? else {
             unreachable!("DescribeExecution answers with an object");
         };
-        for name in NOT_SHOWN {
-            answer.remove(*name);
-        }
         for name in ["startDate", "stopDate"] {
             if let Some(value) = answer.get_mut(name) {
                 *value = moment(value).0.into();
