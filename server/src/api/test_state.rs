@@ -143,7 +143,7 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     role_arn.map_or(Ok(()), arn::check_role)?;
     let input = input.unwrap_or("{}");
     let input = Data::parse(input).map_err(|error| {
-        let fault = jackson::fault(input).unwrap_or_else(|| error.to_string());
+        let fault = jackson::explain(input, &error);
         ApiError::invalid_execution_input(&fault)
     })?;
     let context = context.map(test_context::accept).transpose()?;
@@ -366,7 +366,7 @@ struct State {
 impl State {
     fn of(text: &str, name: Option<&str>) -> Result<State, ApiError> {
         let definition: Value = serde_json::from_str(text).map_err(|error| {
-            let fault = jackson::fault(text).unwrap_or_else(|| error.to_string());
+            let fault = jackson::explain(text, &error);
             ApiError::invalid_definition(&format!("INVALID_JSON_DESCRIPTION: {fault}"))
         })?;
         let found = match name {
