@@ -15,6 +15,7 @@ use crate::context::ContextObject;
 use crate::decide::Decider;
 use crate::event::{FrameId, Output};
 use crate::execution::Execution;
+use crate::map_run::Item;
 
 /// A failure of a state, and the field of the state that it was in, if it was a JSONata expression's.
 #[derive(Debug)]
@@ -37,6 +38,8 @@ impl From<Failure> for Flaw {
 pub(crate) struct Seen<'a> {
     /// The item that an `ItemSelector` is asked about.
     pub(crate) item: Option<u32>,
+    /// The same, of an item that the execution does not keep.
+    pub(crate) given_item: Option<&'a Item<'a>>,
     /// `$states.result`.
     pub(crate) result: Option<&'a Value>,
     /// `$states.errorOutput`.
@@ -150,6 +153,7 @@ impl Decider<'_> {
             execution: self.execution,
             frame,
             item: seen.item,
+            given_item: seen.given_item,
             tokens: self.tokens,
             made: OnceCell::new(),
         };

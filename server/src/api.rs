@@ -30,6 +30,7 @@ mod keys;
 mod mock_results;
 mod mock_shape;
 mod page;
+mod recorded_label;
 mod request;
 mod routing;
 mod tagged;
@@ -47,6 +48,7 @@ mod delete_state_machine_alias;
 mod delete_state_machine_version;
 mod describe_activity;
 mod describe_execution;
+mod describe_map_run;
 mod describe_state_machine;
 mod describe_state_machine_alias;
 mod describe_state_machine_for_execution;
@@ -54,6 +56,7 @@ mod get_activity_task;
 mod get_execution_history;
 mod list_activities;
 mod list_executions;
+mod list_map_runs;
 mod list_state_machine_aliases;
 mod list_state_machine_versions;
 mod list_state_machines;
@@ -68,6 +71,7 @@ mod stop_execution;
 mod tag_resource;
 mod test_state;
 mod untag_resource;
+mod update_map_run;
 mod update_state_machine;
 mod update_state_machine_alias;
 mod validate_state_machine_definition;
@@ -127,6 +131,7 @@ pub(crate) async fn perform(app: &App, operation: &str, body: &[u8]) -> Answer {
         "DeleteStateMachine" => delete_state_machine::answer(app, body).await,
         "DescribeActivity" => describe_activity::answer(app, body).await,
         "DescribeExecution" => describe_execution::answer(app, body).await,
+        "DescribeMapRun" => describe_map_run::answer(app, body).await,
         "DescribeStateMachine" => describe_state_machine::answer(app, body).await,
         "DescribeStateMachineForExecution" => {
             describe_state_machine_for_execution::answer(app, body).await
@@ -134,6 +139,7 @@ pub(crate) async fn perform(app: &App, operation: &str, body: &[u8]) -> Answer {
         "GetExecutionHistory" => get_execution_history::answer(app, body).await,
         "ListActivities" => list_activities::answer(app, body).await,
         "ListExecutions" => list_executions::answer(app, body).await,
+        "ListMapRuns" => list_map_runs::answer(app, body).await,
         "ListStateMachines" => list_state_machines::answer(app, body).await,
         "ListTagsForResource" => list_tags_for_resource::answer(app, body).await,
         "SendTaskFailure" => send_task_failure::answer(app, body).await,
@@ -144,6 +150,7 @@ pub(crate) async fn perform(app: &App, operation: &str, body: &[u8]) -> Answer {
         "StopExecution" => stop_execution::answer(app, body).await,
         "TagResource" => tag_resource::answer(app, body).await,
         "UntagResource" => untag_resource::answer(app, body).await,
+        "UpdateMapRun" => update_map_run::answer(app, body).await,
         "UpdateStateMachine" => update_state_machine::answer(app, body).await,
         "ValidateStateMachineDefinition" => {
             validate_state_machine_definition::answer(app, body).await

@@ -34,6 +34,7 @@ pub mod functions;
 pub mod gateway;
 pub mod http;
 pub mod machines;
+pub mod map_runs;
 pub mod quotas;
 pub mod registry;
 pub mod routes;

@@ -197,6 +197,17 @@ impl Check {
         }
     }
 
+    pub(super) fn fraction(&mut self, at: &str, number: f32, min: i64, max: i64) {
+        if number < min as f32 {
+            let constraint = format!("have value greater than or equal to {min}");
+            self.violation(Some(format!("{number:?}")), at, &constraint);
+        }
+        if number > max as f32 {
+            let constraint = format!("have value less than or equal to {max}");
+            self.violation(Some(format!("{number:?}")), at, &constraint);
+        }
+    }
+
     pub(super) fn length(&mut self, at: &str, text: &str, length: Length) {
         let max = match length.measure {
             Measure::Characters | Measure::AsciiCharacters => length.max,
