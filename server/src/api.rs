@@ -17,7 +17,7 @@ use hyper::StatusCode;
 use serde::Serialize;
 
 use crate::app::App;
-use crate::http::{Call, Reply};
+use crate::http::{Call, Reply, Unreadable};
 
 pub mod error;
 
@@ -81,6 +81,9 @@ const TARGET_PREFIX: &str = "AWSStepFunctions.";
 pub async fn handle(app: &App, call: Call) -> Reply {
     let target = call.header("x-amz-target").unwrap_or_default().to_owned();
     let answer = match target.strip_prefix(TARGET_PREFIX) {
+        _ if !is_json(&call) => Err(ApiError::unknown_operation(format!(
+            "The header Content-Type is to be {CONTENT_TYPE}"
+        ))),
         // The one operation that waits for something, so it lets virtual time go on.
         Some("GetActivityTask") => get_activity_task::answer(app, &call.body, call.busy).await,
         Some(operation) => perform(app, operation, &call.body).await,
@@ -90,6 +93,28 @@ pub async fn handle(app: &App, call: Call) -> Reply {
         ))),
     };
     reply(&target, answer)
+}
+
+/// Whether a request says that it is of this protocol, or does not say anything.
+fn is_json(call: &Call) -> bool {
+    call.header("content-type").is_none_or(|given| {
+        let essence = given.split(';').next().unwrap_or_default().trim();
+        essence.eq_ignore_ascii_case(CONTENT_TYPE)
+            || essence.eq_ignore_ascii_case("application/json")
+    })
+}
+
+/// Answers a call whose body could not be read.
+pub fn unreadable(why: Unreadable) -> Reply {
+    let kind = match why {
+        Unreadable::TooLarge => "RequestEntityTooLargeException",
+        _ => "SerializationException",
+    };
+    let error = ApiError {
+        status: why.status(),
+        ..ApiError::new(kind, why.to_string())
+    };
+    reply("/", Err(error))
 }
 
 /// Performs an operation, for a client or for a task of this server.

@@ -549,12 +549,6 @@ async fn refusals_are_in_the_words_of_aws() {
             "InvalidToken",
             "Invalid Token: 'Invalid token'",
         ),
-        (
-            "RedriveExecution",
-            json!({}),
-            "UnknownOperationException",
-            "The operation RedriveExecution is not supported by this version of Rejoin",
-        ),
     ] {
         let expected = (kind.to_owned(), message.to_owned());
         assert_eq!(
@@ -620,7 +614,7 @@ async fn refusals_are_in_the_words_of_aws() {
     assert_eq!(status, StatusCode::BAD_REQUEST);
     assert_eq!(answer["__type"], "SerializationException");
     let (status, answer) = raw(&app, "Something.Else", "{}").await;
-    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert_eq!(status, StatusCode::NOT_FOUND);
     assert_eq!(answer["__type"], "UnknownOperationException");
 }
 

@@ -43,8 +43,12 @@ impl ApiError {
         ApiError::new("ValidationException", message)
     }
 
+    /// 404, as AWS's list of common errors has it.
     pub(super) fn unknown_operation(message: impl Into<String>) -> ApiError {
-        ApiError::new("UnknownOperationException", message)
+        ApiError {
+            status: StatusCode::NOT_FOUND,
+            ..ApiError::new("UnknownOperationException", message)
+        }
     }
 
     pub(super) fn serialization(why: impl std::fmt::Display) -> ApiError {
