@@ -244,10 +244,14 @@ impl Execution {
         for event in events {
             match &event.kind {
                 // A task that was given up by a later event of the same command is nobody's business.
-                EventKind::TaskScheduled { wait, .. } => effects.extend(self.dispatch(*wait)),
+                EventKind::TaskScheduled { wait, .. } | EventKind::MapRunStarted { wait, .. } => {
+                    effects.extend(self.dispatch(*wait));
+                }
                 EventKind::TaskSucceeded { wait, .. }
                 | EventKind::TaskFailed { wait, .. }
                 | EventKind::TaskTimedOut { wait, .. }
+                | EventKind::MapRunSucceeded { wait, .. }
+                | EventKind::MapRunFailed { wait, .. }
                 | EventKind::WaitAborted { wait } => effects.push(Effect::WaitEnded(*wait)),
                 EventKind::ExecutionSucceeded
                 | EventKind::ExecutionFailed { .. }
@@ -261,15 +265,16 @@ impl Execution {
 
     /// The dispatches that have no answer yet: after a restart they go out again, with the same
     /// idempotency key. An activity task that a worker holds, and a `.waitForTaskToken` task whose
-    /// request was taken, are not among them; a `.sync` task is, for somebody has to watch for its end.
+    /// request was taken, are not among them; a `.sync` task is, and a Map Run, for somebody has to watch
+    /// for their ends.
     pub fn undelivered(&self) -> Vec<Effect> {
         if !self.has_undelivered() {
             return Vec::new();
         }
         let open = self.now.waits.iter();
-        open.filter(|(wait, frame)| {
-            self.open_task(**wait)
-                .is_some_and(|(_, task)| self.is_ours(**frame, task))
+        open.filter(|(wait, frame)| match self.open_task(**wait) {
+            Some((_, task)) => self.is_ours(**frame, task),
+            None => true,
         })
         .filter_map(|(wait, _)| self.dispatch(*wait))
         .collect()
@@ -282,6 +287,14 @@ impl Execution {
 
     /// The wait, if it is open: its state, when it began, its deadline.
     pub fn open_wait(&self, wait: WaitId) -> Option<OpenWait> {
+        if let Some(run) = self.map_run(wait) {
+            return Some(OpenWait {
+                state_name: run.state_name.clone(),
+                opened_at: run.opened_at,
+                timeout_at: None,
+                heartbeat_at: None,
+            });
+        }
         let (frame, task) = self.open_task(wait)?;
         Some(OpenWait {
             state_name: frame.place().name.clone(),
@@ -304,6 +317,9 @@ impl Execution {
 
     /// What the task of an open wait says about its resource and parameters.
     fn dispatch(&self, wait: WaitId) -> Option<Effect> {
+        if self.open_map_run(wait).is_some() {
+            return Some(Effect::StartMapRun(wait));
+        }
         let (frame, task) = self.open_task(wait)?;
         let place = frame.place();
         let StateKind::Task(definition) = &self.machine.state(place.id).kind else {
@@ -328,8 +344,10 @@ impl Execution {
 
     pub(crate) fn blank(machine: Arc<StateMachine>, identity: Arc<Identity>) -> Execution {
         let root = Frame::new(None, 0, identity.input.clone());
-        let deadline = machine
-            .timeout_seconds
+        // `TimeoutSeconds` is the machine's, and a child runs a part of it.
+        let timeout_seconds = machine.timeout_seconds;
+        let deadline = timeout_seconds
+            .filter(|_| identity.map_run.is_none())
             .map(|seconds| after_seconds(identity.started_at, seconds));
         let now = Snapshot {
             identity,

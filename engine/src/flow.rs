@@ -16,6 +16,7 @@ use crate::decide::Decider;
 use crate::event::{FrameId, Output};
 use crate::execution::Execution;
 use crate::limits::{PAYLOAD_BYTES_MAX, VARIABLES_BYTES_MAX};
+use crate::map_run::Item;
 
 /// A failure of a state, and the field of the state that it was in, if it was a JSONata expression's.
 #[derive(Debug)]
@@ -38,6 +39,8 @@ impl From<Failure> for Flaw {
 pub(crate) struct Seen<'a> {
     /// The item that an `ItemSelector` is asked about.
     pub(crate) item: Option<u32>,
+    /// The same, of an item that the execution does not keep.
+    pub(crate) given_item: Option<&'a Item<'a>>,
     /// `$states.result`.
     pub(crate) result: Option<&'a Value>,
     /// `$states.errorOutput`.
@@ -151,6 +154,7 @@ impl Decider<'_> {
             execution: self.execution,
             frame,
             item: seen.item,
+            given_item: seen.given_item,
             tokens: self.tokens,
             made: OnceCell::new(),
         };

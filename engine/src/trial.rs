@@ -247,7 +247,7 @@ impl Decider<'_> {
             // A trial does not take the time.
             Phase::Waiting { .. } => return Ok(states::wait::done(self, frame)),
             Phase::Task(task) => Some(task.wait),
-            Phase::Children(_) => None,
+            Phase::Children(_) | Phase::MapRun(_) => None,
         };
         let (result, flow, next) = match (mock?, &state.kind) {
             (Outcome::Failure(failure), _) => {
@@ -437,6 +437,7 @@ mod tests {
                 started_at: Timestamp(1_000),
                 version: None,
                 alias: None,
+                map_run: None,
             },
             context: json!({"Given": "context"}),
             variables: BTreeMap::from([("v".to_owned(), Data::from(json!(1)))]),

@@ -16,6 +16,7 @@ use crate::dispatch::{Dispatcher, Resources};
 use crate::functions::{FunctionConfig, Functions};
 use crate::gateway::{Gateway, RouteConfig};
 use crate::machines::Machines;
+use crate::map_runs::MapRuns;
 use crate::runner::Runner;
 use crate::scheduler::{self, Retention};
 use crate::services::{Environment, Services};
@@ -41,6 +42,8 @@ pub struct Parts {
     pub runner: Runner,
     /// Tasks to their resources.
     pub dispatcher: Dispatcher,
+    /// Map Runs.
+    pub map_runs: MapRuns,
     /// Activities.
     pub activity_documents: Activities,
     /// Activity tasks.
@@ -150,12 +153,14 @@ impl App {
             functions.clone(),
             topics.clone(),
         );
+        let map_runs = MapRuns::default();
         let dispatcher = Dispatcher::new(Resources {
             runner: runner.clone(),
             clock: clock.clone(),
             activities: activities.clone(),
             services: services.clone(),
             gateway: gateway.clone(),
+            map_runs: map_runs.clone(),
             retention: retention.clone(),
         });
         runner.connect(&dispatcher);
@@ -167,6 +172,7 @@ impl App {
             machines,
             runner,
             dispatcher,
+            map_runs,
             activity_documents,
             activities,
             functions,
@@ -175,6 +181,7 @@ impl App {
         };
         let app = App(Arc::new(parts));
         services.connect(app.downgrade());
+        app.map_runs.connect(app.downgrade());
         // Before anybody else has a say: what is dispatched from now on must not be taken for
         // something that a former run left.
         app.runner.resume().await;

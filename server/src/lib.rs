@@ -33,6 +33,7 @@ pub mod functions;
 pub mod gateway;
 pub mod http;
 pub mod machines;
+pub mod map_runs;
 pub mod registry;
 pub mod routes;
 pub mod runner;

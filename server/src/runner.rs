@@ -494,7 +494,12 @@ impl Runner {
         let mut effects = execution.effects(&decided.events);
         if decided.resume {
             // These are among all that have no answer yet.
-            effects.retain(|effect| !matches!(effect, engine::Effect::Dispatch(_)));
+            effects.retain(|effect| {
+                !matches!(
+                    effect,
+                    engine::Effect::Dispatch(_) | engine::Effect::StartMapRun(_)
+                )
+            });
             effects.extend(execution.undelivered());
         }
         let dispatcher = self
@@ -511,12 +516,13 @@ impl Runner {
                 engine::Effect::Dispatch(dispatch) => {
                     dispatcher.dispatch(key, execution.identity(), dispatch)
                 }
+                engine::Effect::StartMapRun(wait) => dispatcher.start_map_run(key, wait),
                 engine::Effect::WaitEnded(wait) => dispatcher.wait_ended(key, wait),
                 engine::Effect::ExecutionEnded => {
                     for watcher in self.0.watchers.lock().remove(&key).into_iter().flatten() {
                         let _ = watcher.send(self.0.clock.busy());
                     }
-                    dispatcher.execution_ended();
+                    dispatcher.execution_ended(execution.identity(), execution.status());
                 }
             }
         }
@@ -718,7 +724,11 @@ impl Inner {
                 snapshot,
                 summary: Summary {
                     name: identity.name.clone(),
-                    state_machine: MachineKey::of(&identity.state_machine_arn),
+                    // A child is listed with its Map Run, and not with the machine.
+                    state_machine: MachineKey::of(match &identity.map_run {
+                        Some(child) => &child.arn,
+                        None => &identity.state_machine_arn,
+                    }),
                     status: execution.status(),
                     started_at: identity.started_at,
                     stopped_at: execution.closing().map(|closing| closing.at),
@@ -915,6 +925,7 @@ mod tests {
             started_at: NOW,
             version: None,
             alias: None,
+            map_run: None,
         };
         let started = runner.start(Arc::new(machine), identity).await;
         assert!(matches!(started, Ok(Started::New(_))));

@@ -598,6 +598,7 @@ async fn a_payload_that_is_a_text_is_taken_for_json_text() {
             started_at: NOW,
             version: None,
             alias: None,
+            map_run: None,
         };
         app.runner.start(machine.clone(), identity).await.unwrap();
         if let Some(sent) = sent {

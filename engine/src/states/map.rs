@@ -16,6 +16,9 @@ pub(crate) fn run(
     state: &State,
     map: &Map,
 ) -> Result<(), Stop> {
+    if let Some(distributed) = &map.distributed {
+        return super::distributed::run(decider, frame, state, map, distributed);
+    }
     let input = decider.input(frame, state.input_path.as_ref())?;
     let concurrency = concurrency(decider, frame, &map.max_concurrency, &input)?;
     let items = items(decider, frame, map, &input)?;
@@ -105,7 +108,12 @@ fn finish(decider: &mut Decider<'_>, frame: FrameId, state: &State, map: &Map) -
     Ok(decider.leave(frame, output, map.next)?)
 }
 
-fn items(decider: &Decider<'_>, frame: FrameId, map: &Map, input: &Data) -> Result<Data, Flaw> {
+pub(super) fn items(
+    decider: &Decider<'_>,
+    frame: FrameId,
+    map: &Map,
+    input: &Data,
+) -> Result<Data, Flaw> {
     let path =
         match &map.items {
             Items::Path(path) => path,
@@ -158,17 +166,27 @@ fn concurrency(
     concurrency: &Amount<u64>,
     input: &Data,
 ) -> Result<u32, Flaw> {
-    let given = decider.evaluate(frame, input.value(), Seen::default(), |scope| {
+    let given = max_concurrency(decider, frame, concurrency, input)?;
+    let most = INLINE_MAP_CONCURRENCY_MAX;
+    Ok(match u32::try_from(given).unwrap_or(most) {
+        0 => most,
+        given => given.min(most),
+    })
+}
+
+/// `MaxConcurrency`, given or looked up; 0 is no limit of the user's own.
+pub(super) fn max_concurrency(
+    decider: &Decider<'_>,
+    frame: FrameId,
+    concurrency: &Amount<u64>,
+    input: &Data,
+) -> Result<u64, Flaw> {
+    decider.evaluate(frame, input.value(), Seen::default(), |scope| {
         let given = concurrency.evaluate(scope)?;
         u64::try_from(given).map_err(|_| {
             Failure::runtime(format!(
                 "Expected non-negative integer for MaxConcurrency, got '{given}' instead."
             ))
         })
-    })?;
-    let most = INLINE_MAP_CONCURRENCY_MAX;
-    Ok(match u32::try_from(given).unwrap_or(most) {
-        0 => most,
-        given => given.min(most),
     })
 }

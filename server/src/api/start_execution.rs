@@ -79,6 +79,7 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         started_at: app.clock.now(),
         version: chosen.version,
         alias: chosen.alias,
+        map_run: None,
     };
     let arn = identity.arn.clone();
     let started = app.runner.start(compiled, identity).await;
