@@ -13,14 +13,17 @@
 //! - `failure`: what Step Functions calls their errors.
 //! - `lambda`, `json` (SQS, DynamoDB, EventBridge and others), `sns`, `s3`, `states`: one file a protocol;
 //!   `endpoint`: `http:invoke`, of no service.
+//! - `objects`: what distributed Maps read and write, in S3 or in a `directory` that stands in for it.
 
 mod constraints;
+mod directory;
 mod endpoint;
 mod environment;
 mod failure;
 mod http;
 mod json;
 mod lambda;
+mod objects;
 mod parameters;
 mod s3;
 mod service;
@@ -40,6 +43,7 @@ use crate::clock::{Busy, Clock};
 use crate::functions::{Functions, with_grace};
 use crate::topics::Topics;
 pub use environment::{Credentials, Environment};
+pub(crate) use objects::Content;
 pub use service::Service;
 
 /// Calls services. Cloning is a reference count.
