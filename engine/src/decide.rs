@@ -27,7 +27,7 @@ use crate::execution::{Execution, Status};
 use crate::flow::{Flaw, Left};
 use crate::frame::{Frame, Phase, Place};
 use crate::identity::{Identity, WaitId};
-use crate::limits::HISTORY_EVENTS_MAX;
+use crate::limits::Quotas;
 use crate::map_run;
 use crate::random::SplitMix;
 use crate::states;
@@ -94,6 +94,11 @@ impl<'a> Decider<'a> {
             events: Vec::new(),
             ready: VecDeque::new(),
         }
+    }
+
+    /// The limits that hold now.
+    pub(crate) fn quotas(&self) -> &Quotas {
+        &self.execution.surroundings.quotas
     }
 
     /// What happened.
@@ -225,9 +230,10 @@ impl<'a> Decider<'a> {
         let state_type = self.state_type(frame);
         let after = self.execution.now.history_events + kind.history_events(state_type);
         // The last place is kept for the end; success may take it, and anything else is failure.
-        let full = after >= HISTORY_EVENTS_MAX && !matches!(kind, EventKind::ExecutionSucceeded);
+        let full =
+            after >= self.quotas().history_events && !matches!(kind, EventKind::ExecutionSucceeded);
         if full && kind.history_events(state_type) > 0 {
-            return self.end_badly(frame, Failure::runtime(HISTORY_FULL));
+            return self.end_badly(frame, history_full(self.quotas()));
         }
         self.record(frame, kind);
         Ok(())
@@ -382,7 +388,13 @@ impl<'a> Decider<'a> {
 }
 
 /// AWS's words.
-const HISTORY_FULL: &str = "The execution reached the maximum number of history events (25000).";
+/// The end of an execution whose history has as many events as it may have.
+fn history_full(quotas: &Quotas) -> Failure {
+    let maximum = quotas.history_events;
+    Failure::runtime(format!(
+        "The execution reached the maximum number of history events ({maximum})."
+    ))
+}
 
 /// A failure that the definition is to blame for ends the execution even where `States.Runtime` is
 /// named by a Catch (recorded: `test_catch_states_runtime`). So does an output that is too large; a

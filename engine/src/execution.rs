@@ -20,6 +20,7 @@ use crate::effect::{Dispatch, Effect};
 use crate::event::{Event, EventKind, FrameId};
 use crate::frame::{Frame, OpenTask, Phase};
 use crate::identity::{Identity, WaitId};
+use crate::limits::Quotas;
 use crate::token::TokenKey;
 use crate::wait::after_seconds;
 pub use crate::wait::{EndedWait, OpenWait, wait_end};
@@ -59,6 +60,16 @@ pub struct Closing {
     pub failure: Option<Failure>,
 }
 
+/// What decisions depend on beside the execution and the command.
+#[derive(Debug, Clone, Default)]
+pub struct Surroundings {
+    /// Which of the machine's activities are not there (any longer): a task for one of them fails the
+    /// execution at once, as on AWS, and is never scheduled.
+    pub deleted_activities: Vec<Arc<str>>,
+    /// The limits that hold now.
+    pub quotas: Quotas,
+}
+
 /// An execution at one moment.
 #[derive(Debug, Clone)]
 pub struct Execution {
@@ -66,8 +77,8 @@ pub struct Execution {
     pub(crate) now: Snapshot,
     /// Every frame's timer, earliest first; derived from the frames.
     pub(crate) timers: BTreeSet<(Timestamp, FrameId)>,
-    /// What the caller says is not there ([`Execution::set_deleted_activities`]).
-    pub(crate) deleted_activities: Vec<Arc<str>>,
+    /// What the caller says of the server around it ([`Execution::set_surroundings`]).
+    pub(crate) surroundings: Surroundings,
     /// What `$$` means instead of what the execution knows ([`crate::trial`]).
     pub(crate) given_context: Option<Value>,
 }
@@ -107,32 +118,30 @@ impl Execution {
         seed: u64,
         tokens: &TokenKey,
     ) -> (Execution, Vec<Event>) {
-        Execution::begin_without(machine, identity, seed, tokens, Vec::new())
+        Execution::begin_in(machine, identity, seed, tokens, Surroundings::default())
     }
 
-    /// [`Execution::begin`] where activities that the machine names have been deleted
-    /// ([`Execution::set_deleted_activities`]).
-    pub fn begin_without(
+    /// [`Execution::begin`] in surroundings of its own.
+    pub fn begin_in(
         machine: Arc<StateMachine>,
         identity: Identity,
         seed: u64,
         tokens: &TokenKey,
-        deleted_activities: Vec<Arc<str>>,
+        surroundings: Surroundings,
     ) -> (Execution, Vec<Event>) {
         let identity = Arc::new(identity);
         let mut execution = Execution::blank(machine, identity.clone());
-        execution.deleted_activities = deleted_activities;
+        execution.surroundings = surroundings;
         let mut decider = Decider::new(&mut execution, identity.started_at, seed, tokens);
         decider.begin(identity);
         let events = decider.finish();
         (execution, events)
     }
 
-    /// Tells the next decisions which of the machine's activities are not there (any longer): a task
-    /// for one of them fails the execution at once, as on AWS, and is never scheduled. What was
-    /// decided stands, so this is no part of a snapshot.
-    pub fn set_deleted_activities(&mut self, arns: Vec<Arc<str>>) {
-        self.deleted_activities = arns;
+    /// Tells the next decisions what is around the execution. What was decided stands, so this is no part
+    /// of a snapshot.
+    pub fn set_surroundings(&mut self, surroundings: Surroundings) {
+        self.surroundings = surroundings;
     }
 
     /// What the execution was started with, from its first stored event: enough to find the
@@ -169,7 +178,7 @@ impl Execution {
             machine,
             now: snapshot,
             timers: BTreeSet::new(),
-            deleted_activities: Vec::new(),
+            surroundings: Surroundings::default(),
             given_context: None,
         };
         for (id, frame) in &mut execution.now.frames {
@@ -365,7 +374,7 @@ impl Execution {
             machine,
             now,
             timers: BTreeSet::new(),
-            deleted_activities: Vec::new(),
+            surroundings: Surroundings::default(),
             given_context: None,
         }
     }

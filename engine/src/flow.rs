@@ -15,7 +15,6 @@ use crate::context::ContextObject;
 use crate::decide::Decider;
 use crate::event::{FrameId, Output};
 use crate::execution::Execution;
-use crate::limits::{PAYLOAD_BYTES_MAX, VARIABLES_BYTES_MAX};
 use crate::map_run::Item;
 
 /// A failure of a state, and the field of the state that it was in, if it was a JSONata expression's.
@@ -296,7 +295,8 @@ impl Decider<'_> {
         let kept = frames.flat_map(|frame| frame.variables.values());
         let kept: usize = kept.map(|value| value.text().len()).sum();
         let size = data.text().len();
-        if size > PAYLOAD_BYTES_MAX || kept + size > VARIABLES_BYTES_MAX {
+        let quotas = self.quotas();
+        if size > quotas.payload_bytes || kept + size > quotas.variables_bytes {
             return Err(data_limit_exceeded(&self.place(frame).name).into());
         }
         Ok(assigned)
@@ -384,7 +384,7 @@ impl Decider<'_> {
             Source::New => Output::Document(made.data.clone()),
         };
         self.check_depth(frame, &made.data)?;
-        if made.data.text().len() > PAYLOAD_BYTES_MAX {
+        if made.data.text().len() > self.quotas().payload_bytes {
             return Err(data_limit_exceeded(&self.place(frame).name).into());
         }
         Ok(output)
@@ -403,7 +403,7 @@ impl Decider<'_> {
     }
 }
 
-/// The failure of whatever gave more than [`PAYLOAD_BYTES_MAX`]: a state, a service, a function.
+/// The failure of whatever gave more than [`crate::Quotas::payload_bytes`]: a state, a service, a function.
 pub(crate) fn data_limit_exceeded(who: &str) -> Failure {
     Failure::new(
         "States.DataLimitExceeded",

@@ -42,8 +42,11 @@ mod wait;
 pub use command::{Command, CommandKind, Outcome, Refusal, WaitEnd};
 pub use effect::{Dispatch, Effect};
 pub use event::{Event, EventKind, FrameId};
-pub use execution::{Closing, EndedWait, Execution, OpenWait, Snapshot, Status, wait_end};
+pub use execution::{
+    Closing, EndedWait, Execution, OpenWait, Snapshot, Status, Surroundings, wait_end,
+};
 pub use history::HistoryEvent;
 pub use identity::{ExecutionKey, Identity, MapRunChild, WaitId};
+pub use limits::Quotas;
 pub use map_run::{Item, MapRun};
 pub use token::{Token, TokenKey};

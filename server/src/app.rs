@@ -17,6 +17,7 @@ use crate::functions::{FunctionConfig, Functions};
 use crate::gateway::{Gateway, RouteConfig};
 use crate::machines::Machines;
 use crate::map_runs::MapRuns;
+use crate::quotas::Quotas;
 use crate::runner::Runner;
 use crate::scheduler::{self, Retention};
 use crate::services::{Environment, Services};
@@ -30,6 +31,8 @@ pub struct App(Arc<Parts>);
 pub struct Parts {
     /// Which region and account the server's ARNs name.
     pub place: Place,
+    /// How much of everything there may be.
+    pub quotas: Quotas,
     /// What time it is.
     pub clock: Clock,
     /// What is durable.
@@ -75,6 +78,8 @@ pub struct Settings {
     pub directory: Option<PathBuf>,
     /// For how many days ended executions are kept; AWS keeps them for 90.
     pub retention_days: u32,
+    /// `[quotas]`.
+    pub quotas: Quotas,
     /// `[functions]`.
     pub functions: BTreeMap<String, FunctionConfig>,
     /// `[topics]`.
@@ -98,12 +103,14 @@ impl App {
             clock,
             directory,
             retention_days,
+            quotas,
             functions,
             topics,
             routes,
             address,
             environment,
         } = settings;
+        quotas.check()?;
         let (store, opening) = Store::open(Options { directory }).map_err(|e| e.to_string())?;
         clock.attach(Arc::new(store.clone()));
         let client = Client::new();
@@ -116,6 +123,7 @@ impl App {
             tokens,
             machines.clone(),
             activity_documents.clone(),
+            quotas.engine(),
             random_seed(),
         );
         let functions = functions
@@ -166,6 +174,7 @@ impl App {
         runner.connect(&dispatcher);
         let parts = Parts {
             place,
+            quotas,
             clock,
             store,
             client,

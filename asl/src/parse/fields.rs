@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::near::nearest;
 use super::reader::Reader;
 use crate::intrinsic::Expression;
 use crate::jsonata;
@@ -58,7 +59,7 @@ impl<'v> Fields<'v> {
             .keys()
             .filter(|name| !known.contains(&name.as_str()))
         {
-            let near = known.iter().find(|field| field.eq_ignore_ascii_case(name));
+            let near = nearest(name, known.iter().copied());
             let hint = match near {
                 Some(field) => format!("It is spelled '{field}'."),
                 None => format!("The fields here are {}.", known.join(", ")),

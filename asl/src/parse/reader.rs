@@ -195,6 +195,12 @@ impl Reader {
         ));
     }
 
+    pub(super) fn note(&mut self, code: &'static str, pointer: &str, message: &str, hint: &str) {
+        let hint = Some(hint.to_owned());
+        let note = diagnostic(Severity::Note, code, pointer, message.to_owned(), hint);
+        self.diagnostics.push(note);
+    }
+
     /// No state of this scope ends the execution; AWS gives no place.
     pub(super) fn no_terminal_state(&mut self, pointer: &str) {
         let place = if pointer.is_empty() {

@@ -242,20 +242,7 @@ fn all_faults_are_found_at_once() {
 
 #[test]
 fn what_runs_and_is_probably_not_meant_is_warned_of() {
-    let callback = "arn:aws:states:::lambda:invoke.waitForTaskToken";
     for (state, expected) in [
-        (
-            json!({"Type": "Task", "Resource": callback, "Next": "Done"}),
-            vec!["CALLBACK_WITHOUT_TIMEOUT /States/S"],
-        ),
-        (
-            json!({"Type": "Task", "Resource": callback, "TimeoutSeconds": 5, "Next": "Done"}),
-            vec![],
-        ),
-        (
-            json!({"Type": "Task", "Resource": callback, "HeartbeatSecondsPath": "$.h", "Next": "Done"}),
-            vec![],
-        ),
         (
             json!({"Type": "Pass", "Parameters": {"a": {"b": "$.c"}, "d": "$5"}, "Next": "Done"}),
             vec!["NO_DOLLAR /States/S/Parameters/a/b"],

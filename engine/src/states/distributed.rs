@@ -17,7 +17,6 @@ use crate::decide::{Decider, Over, Stop};
 use crate::event::{EventKind, FrameId};
 use crate::flow::{Flaw, Leaving, Made, Seen, data_limit_exceeded};
 use crate::identity::WaitId;
-use crate::limits::PAYLOAD_BYTES_MAX;
 use crate::map_run::{self, Batches, MapRun, Reading};
 
 use super::map::{items, max_concurrency};
@@ -70,7 +69,7 @@ pub(crate) fn succeed(
     let StateKind::Map(map) = &state.kind else {
         unreachable!("only a Map state has a Map Run");
     };
-    if result.text().len() > PAYLOAD_BYTES_MAX {
+    if result.text().len() > decider.quotas().payload_bytes {
         let failure = data_limit_exceeded(&state.name);
         return Ok(fail(decider, frame, wait, failure)?);
     }

@@ -8,7 +8,6 @@ use crate::decide::{Decider, Stop};
 use crate::event::{EventKind, FrameId};
 use crate::flow::{Flaw, Leaving, Made, Seen};
 use crate::frame::Phase;
-use crate::limits::INLINE_MAP_CONCURRENCY_MAX;
 
 pub(crate) fn run(
     decider: &mut Decider<'_>,
@@ -167,7 +166,7 @@ fn concurrency(
     input: &Data,
 ) -> Result<u32, Flaw> {
     let given = max_concurrency(decider, frame, concurrency, input)?;
-    let most = INLINE_MAP_CONCURRENCY_MAX;
+    let most = decider.quotas().inline_map_concurrency;
     Ok(match u32::try_from(given).unwrap_or(most) {
         0 => most,
         given => given.min(most),

@@ -36,7 +36,7 @@ struct Response<'a> {
 
 pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     let request: Request = read(body)?;
-    let mut check = Check::new();
+    let mut check = Check::within(&app.quotas);
     let machine_arn = check.required(
         "stateMachineArn",
         &request.state_machine_arn,
@@ -63,6 +63,10 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
             "Executions of EXPRESS state machines are not supported by this version of Rejoin; \
              create the state machine with type STANDARD",
         ));
+    }
+    let most = app.quotas.open_executions;
+    if app.store.open_executions() >= most {
+        return Err(ApiError::too_many_executions(most));
     }
     let compiled = app.machines.definition(&chosen.definition).await;
     let compiled = compiled.map_err(ApiError::server)?;

@@ -124,7 +124,7 @@ struct ErrorDetails {
 
 pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     let request: Request = read(body)?;
-    let mut check = Check::new();
+    let mut check = Check::within(&app.quotas);
     let definition = check.required("definition", &request.definition, validation::DEFINITION);
     let role_arn = check.optional("roleArn", &request.role_arn, validation::ARN);
     let input = check.optional("input", &request.input, validation::DATA);

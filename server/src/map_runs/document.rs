@@ -35,6 +35,14 @@ pub struct Record {
     pub tally: Tally,
 }
 
+impl Record {
+    /// The ARN of what its children run: `arn:aws:states:REGION:ACCOUNT:stateMachine:MACHINE/LABEL`.
+    pub fn state_machine_arn(&self) -> String {
+        let (machine, _) = self.arn.rsplit_once(':').unwrap_or((&self.arn, ""));
+        machine.replacen(":mapRun:", ":stateMachine:", 1)
+    }
+}
+
 /// The life of a Map Run: it runs, and then one of the others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Standing {

@@ -100,18 +100,20 @@ impl Driver {
         let (mut app, mut busy) = (app, busy);
         let mut under_way: JoinSet<(Result<Option<Ended>, String>, Busy)> = JoinSet::new();
         loop {
+            work.check_failures();
             while work.has_room() && under_way.len() < STARTS_MAX {
                 match work.next_child() {
-                    Ok(Some(child)) => drop(under_way.spawn(start(app.clone(), child))),
+                    Ok(Some(child)) => {
+                        under_way.spawn(start(app.clone(), child, app.clock.busy()));
+                    }
                     Ok(None) => break,
                     Err(failure) => work.end(Ending::Failed(failure)),
                 }
             }
-            work.check_failures();
             // A child whose start is under way can't be stopped yet.
             if work.is_to_stop() && under_way.is_empty() {
-                for arn in work.to_stop() {
-                    under_way.spawn(stop(app.clone(), arn));
+                for arn in work.take_to_stop() {
+                    under_way.spawn(stop(app.clone(), arn, app.clock.busy()));
                 }
             }
             *self.progress.lock() = work.known();
@@ -292,6 +294,7 @@ impl Work {
         let open = parent
             .map_run(wait)
             .expect("the caller saw that it is open");
+        let ending = not_supported(&open);
         let items = Items {
             list: open.items.clone(),
             next: 0,
@@ -308,7 +311,7 @@ impl Work {
             open: HashMap::new(),
             next: 0,
             items,
-            ending: None,
+            ending,
             stopping: false,
             now: app.clock.now(),
         })
@@ -431,7 +434,7 @@ impl Work {
     }
 
     /// The ARNs of the children that run.
-    fn to_stop(&mut self) -> Vec<String> {
+    fn take_to_stop(&mut self) -> Vec<String> {
         self.stopping = true;
         let open = self.open.keys();
         open.map(|index| self.names.execution(&self.names.child(*index)))
@@ -463,12 +466,24 @@ impl Work {
                 bytes += output.text().len() + 1;
                 results.push(output.value().clone());
             }
-            if bytes > engine::limits::PAYLOAD_BYTES_MAX {
+            if bytes > app.quotas.payload_bytes {
                 break;
             }
         }
         Ok(Outcome::Success(Data::from(Value::Array(results))))
     }
+}
+
+fn not_supported(open: &engine::map_run::OpenRun<'_>) -> Option<Ending> {
+    let run = open.run;
+    let asked = [
+        ("ItemReader", run.reading.is_some()),
+        ("ItemBatcher", run.batches.is_some()),
+        ("ResultWriter", run.destination.is_some()),
+    ];
+    let (name, _) = asked.into_iter().find(|(_, asked)| *asked)?;
+    let cause = format!("{name} is not supported by this version of Rejoin");
+    Some(Ending::Failed(Failure::runtime(cause)))
 }
 
 /// The items, one after the other.
@@ -594,8 +609,7 @@ async fn close(
     changed.await.map(drop)
 }
 
-async fn start(app: App, child: Child) -> (Result<Option<Ended>, String>, Busy) {
-    let busy = app.clock.busy();
+async fn start(app: App, child: Child, busy: Busy) -> (Result<Option<Ended>, String>, Busy) {
     let Child {
         machine,
         mut identity,
@@ -616,8 +630,7 @@ async fn start(app: App, child: Child) -> (Result<Option<Ended>, String>, Busy) 
     (ended, busy)
 }
 
-async fn stop(app: App, arn: String) -> (Result<Option<Ended>, String>, Busy) {
-    let busy = app.clock.busy();
+async fn stop(app: App, arn: String, busy: Busy) -> (Result<Option<Ended>, String>, Busy) {
     let runner = app.runner.clone();
     drop(app);
     let stopped = runner.stop(ExecutionKey::of(&arn), None, None).await;
