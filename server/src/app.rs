@@ -45,6 +45,8 @@ pub struct Parts {
     pub runner: Runner,
     /// Tasks to their resources.
     pub dispatcher: Dispatcher,
+    /// What Rejoin does not do itself.
+    pub services: Services,
     /// Map Runs.
     pub map_runs: MapRuns,
     /// Activities.
@@ -181,6 +183,7 @@ impl App {
             machines,
             runner,
             dispatcher,
+            services: services.clone(),
             map_runs,
             activity_documents,
             activities,
