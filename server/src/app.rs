@@ -45,8 +45,6 @@ pub struct Parts {
     pub runner: Runner,
     /// Tasks to their resources.
     pub dispatcher: Dispatcher,
-    /// What Rejoin does not do itself.
-    pub services: Services,
     /// Map Runs.
     pub map_runs: MapRuns,
     /// Activities.
@@ -59,6 +57,8 @@ pub struct Parts {
     pub topics: Topics,
     /// Callbacks.
     pub gateway: Gateway,
+    /// Calls to other services.
+    pub services: Services,
 }
 
 /// The region and account of the server's ARNs.
@@ -183,13 +183,13 @@ impl App {
             machines,
             runner,
             dispatcher,
-            services: services.clone(),
             map_runs,
             activity_documents,
             activities,
             functions,
             topics,
             gateway,
+            services: services.clone(),
         };
         let app = App(Arc::new(parts));
         services.connect(app.downgrade());
