@@ -36,6 +36,7 @@ pub mod express;
 pub mod functions;
 pub mod gateway;
 pub mod http;
+pub mod items;
 pub mod machines;
 pub mod map_runs;
 pub mod quotas;
