@@ -82,6 +82,13 @@ pub fn between_braces(text: &str) -> Option<&str> {
     text.strip_prefix("{%")?.strip_suffix("%}").map(str::trim)
 }
 
+/// Whether text that is no expression is meant to be one: the documentation of AWS says that braces
+/// which do not open and close it properly are refused.
+pub(crate) fn is_half_braced(text: &str) -> bool {
+    let text = text.trim();
+    text.starts_with("{%") || text.ends_with("%}")
+}
+
 impl Expression {
     /// Compiles `text`, which stands in `field`.
     ///

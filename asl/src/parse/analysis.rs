@@ -82,6 +82,19 @@ pub(super) fn task(reader: &mut Reader, fields: &Fields<'_>, resource: &Resource
         );
     }
     for (pointer, name) in error_names(fields) {
+        let known = ERROR_NAMES.contains(&name) || name.starts_with("States.Http.StatusCode.");
+        if name.starts_with("States.") && !known {
+            let hint = match nearest(name, ERROR_NAMES.iter().copied()) {
+                Some(near) => format!("It is spelled '{near}'."),
+                None => "Names that begin with 'States.' are the language's own.".to_owned(),
+            };
+            reader.warning(
+                "REJOIN_ERROR_NEVER_RAISED",
+                &pointer,
+                format!("There is no error '{name}'"),
+                &hint,
+            );
+        }
         if name == "States.HeartbeatTimeout" && !has_heartbeat {
             reader.warning(
                 "REJOIN_ERROR_NEVER_RAISED",
@@ -112,21 +125,6 @@ pub(super) fn task(reader: &mut Reader, fields: &Fields<'_>, resource: &Resource
 
 /// `Retry` and `Catch`: what the entry before has taken does not come to the next.
 pub(super) fn handlers(reader: &mut Reader, fields: &Fields<'_>) {
-    for (pointer, name) in error_names(fields) {
-        let known = ERROR_NAMES.contains(&name) || name.starts_with("States.Http.StatusCode.");
-        if name.starts_with("States.") && !known {
-            let hint = match nearest(name, ERROR_NAMES.iter().copied()) {
-                Some(near) => format!("It is spelled '{near}'."),
-                None => "Names that begin with 'States.' are the language's own.".to_owned(),
-            };
-            reader.warning(
-                "REJOIN_ERROR_NEVER_RAISED",
-                &pointer,
-                format!("There is no error '{name}'"),
-                &hint,
-            );
-        }
-    }
     for field in ["Retry", "Catch"] {
         let mut taken: HashSet<&str> = HashSet::new();
         for (pointer, names) in entries(fields, field) {
