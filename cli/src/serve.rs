@@ -15,8 +15,11 @@ use crate::config::{ClockKind, Config};
 const LISTEN_DEFAULT: &str = "127.0.0.1:8083";
 const DATA_DIR_DEFAULT: &str = "rejoin-data";
 /// The account that Step Functions Local uses.
-const ACCOUNT_DEFAULT: &str = "123456789012";
-const RETENTION_DAYS_DEFAULT: u32 = 90;
+pub const ACCOUNT_DEFAULT: &str = "123456789012";
+/// The region in ARNs, where nothing else is said.
+pub const REGION_DEFAULT: &str = "us-east-1";
+/// For how many days ended executions are kept; as on AWS.
+pub const RETENTION_DAYS_DEFAULT: u32 = 90;
 
 const EXAMPLES: &str = "\
 In another terminal (any credentials do):
@@ -78,7 +81,7 @@ impl Serve {
             region: config
                 .server
                 .region
-                .unwrap_or_else(|| "us-east-1".to_owned()),
+                .unwrap_or_else(|| REGION_DEFAULT.to_owned()),
             account: config
                 .server
                 .account
@@ -149,7 +152,7 @@ pub async fn until_told_to_stop() -> Result<(), String> {
 }
 
 /// The variables that are text; AWS's are.
-fn variables() -> impl Iterator<Item = (String, String)> {
+pub fn variables() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }

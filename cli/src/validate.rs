@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use asl::Severity;
 
+use crate::colour::{Paint, paint};
 use crate::source::{Found, Source};
 
 const EXAMPLES: &str = "\
@@ -84,7 +85,7 @@ impl Validate {
         if self.json {
             println!("{}", json::document(&examined));
         } else {
-            print!("{}", report::text(&examined));
+            print!("{}", report::text(&examined, paint));
         }
         let bad = |examined: &Examined<'_>| {
             let strict = self.strict && examined.count(Severity::Warning) > 0;
@@ -98,11 +99,20 @@ impl Validate {
     }
 
     fn examine<'s>(&self, source: &'s Source) -> Examined<'s> {
-        let (machine, found) = source.examine(self.r#type == MachineKind::Express);
-        Examined {
-            source,
-            states: machine.map(|machine| machine.states.len()),
-            found,
-        }
+        examine(source, self.r#type == MachineKind::Express)
+    }
+}
+
+/// What a person is told of one definition of a Standard state machine.
+pub fn report_on(source: &Source, paint: Paint) -> String {
+    report::text(&[examine(source, false)], paint)
+}
+
+fn examine(source: &Source, express: bool) -> Examined<'_> {
+    let (machine, found) = source.examine(express);
+    Examined {
+        source,
+        states: machine.map(|machine| machine.states.len()),
+        found,
     }
 }
