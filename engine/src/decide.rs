@@ -27,7 +27,8 @@ use crate::execution::{Execution, Status};
 use crate::flow::{Flaw, Left};
 use crate::frame::{Frame, Phase, Place};
 use crate::identity::{Identity, WaitId};
-use crate::limits::HISTORY_EVENTS_MAX;
+use crate::limits::Quotas;
+use crate::map_run;
 use crate::random::SplitMix;
 use crate::states;
 use crate::token::TokenKey;
@@ -95,6 +96,11 @@ impl<'a> Decider<'a> {
         }
     }
 
+    /// The limits that hold now.
+    pub(crate) fn quotas(&self) -> &Quotas {
+        &self.execution.surroundings.quotas
+    }
+
     /// What happened.
     pub(crate) fn finish(self) -> Vec<Event> {
         self.events
@@ -102,7 +108,7 @@ impl<'a> Decider<'a> {
 
     /// The start of the execution.
     pub(crate) fn begin(&mut self, identity: Arc<Identity>) {
-        let start_at = self.machine.start_at;
+        let start_at = map_run::start_of(&self.machine, &identity);
         let begun = self
             .emit(FrameId::ROOT, EventKind::ExecutionStarted { identity })
             .and_then(|()| self.enter(FrameId::ROOT, start_at));
@@ -118,7 +124,7 @@ impl<'a> Decider<'a> {
                 self.run_after(ended);
             }
             CommandKind::Submitted { wait, output } => {
-                let frame = self.open(wait)?;
+                let frame = self.open_task(wait)?;
                 // A request that went out again after a restart may be answered twice.
                 if !self.is_delivered(frame) {
                     let told = self.emit(frame, EventKind::TaskSubmitted { wait, output });
@@ -126,7 +132,7 @@ impl<'a> Decider<'a> {
                 }
             }
             CommandKind::PickedUp { wait, worker } => {
-                let frame = self.open(wait)?;
+                let frame = self.open_task(wait)?;
                 if self.is_delivered(frame) {
                     return Err(Refusal::AlreadyPickedUp);
                 }
@@ -134,7 +140,7 @@ impl<'a> Decider<'a> {
                 self.run_after(told);
             }
             CommandKind::Heartbeat { wait } => {
-                let frame = self.open(wait)?;
+                let frame = self.open_task(wait)?;
                 // Without HeartbeatSeconds there is nothing to remember.
                 if self.heartbeat_matters(frame) {
                     let told = self.emit(frame, EventKind::TaskHeartbeat { wait });
@@ -158,12 +164,10 @@ impl<'a> Decider<'a> {
         if wait.0 == 0 || wait.0 >= now.next_wait {
             return Err(Refusal::NoSuchWait);
         }
-        let Some((frame, (_, task))) = now.waits.get(&wait).zip(self.execution.open_task(wait))
-        else {
+        let Some(frame) = now.waits.get(&wait) else {
             return Err(Refusal::WaitEnded);
         };
-        let due = task.deadline().map(|(at, _)| at);
-        if [due, now.deadline]
+        if [self.frame(*frame).timer(), now.deadline]
             .into_iter()
             .flatten()
             .any(|deadline| deadline <= self.at)
@@ -171,6 +175,15 @@ impl<'a> Decider<'a> {
             return Err(Refusal::WaitEnded);
         }
         Ok(*frame)
+    }
+
+    /// The same for what only a task is told: a Map Run has nothing but an end.
+    fn open_task(&self, wait: WaitId) -> Result<FrameId, Refusal> {
+        let frame = self.open(wait)?;
+        match &self.frame(frame).phase {
+            Phase::Task(_) => Ok(frame),
+            _ => Err(Refusal::NoSuchWait),
+        }
     }
 
     fn is_delivered(&self, frame: FrameId) -> bool {
@@ -182,6 +195,15 @@ impl<'a> Decider<'a> {
     }
 
     fn complete(&mut self, frame: FrameId, wait: WaitId, outcome: Outcome) -> Result<(), Over> {
+        if matches!(self.frame(frame).phase, Phase::MapRun(_)) {
+            return match outcome {
+                Outcome::Success(output) => {
+                    let ended = states::distributed::succeed(self, frame, wait, output);
+                    self.settle(frame, ended)
+                }
+                Outcome::Failure(failure) => states::distributed::fail(self, frame, wait, failure),
+            };
+        }
         match outcome {
             Outcome::Success(output) => {
                 let ended = states::task::succeed(self, frame, wait, output);
@@ -208,9 +230,10 @@ impl<'a> Decider<'a> {
         let state_type = self.state_type(frame);
         let after = self.execution.now.history_events + kind.history_events(state_type);
         // The last place is kept for the end; success may take it, and anything else is failure.
-        let full = after >= HISTORY_EVENTS_MAX && !matches!(kind, EventKind::ExecutionSucceeded);
+        let full =
+            after >= self.quotas().history_events && !matches!(kind, EventKind::ExecutionSucceeded);
         if full && kind.history_events(state_type) > 0 {
-            return self.end_badly(frame, Failure::runtime(HISTORY_FULL));
+            return self.end_badly(frame, history_full(self.quotas()));
         }
         self.record(frame, kind);
         Ok(())
@@ -365,7 +388,13 @@ impl<'a> Decider<'a> {
 }
 
 /// AWS's words.
-const HISTORY_FULL: &str = "The execution reached the maximum number of history events (25000).";
+/// The end of an execution whose history has as many events as it may have.
+fn history_full(quotas: &Quotas) -> Failure {
+    let maximum = quotas.history_events;
+    Failure::runtime(format!(
+        "The execution reached the maximum number of history events ({maximum})."
+    ))
+}
 
 /// A failure that the definition is to blame for ends the execution even where `States.Runtime` is
 /// named by a Catch (recorded: `test_catch_states_runtime`). So does an output that is too large; a

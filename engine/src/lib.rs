@@ -12,6 +12,7 @@
 //! - [`token`]: task tokens.
 //! - [`history`]: the AWS history, a projection of the events.
 //! - [`trial`]: one state on its own.
+//! - [`map_run`]: what a distributed Map state asks for.
 //! - [`limits`]: AWS's limits, which hold here too.
 //!
 //! Behind the door: `decide` drives, `states` has a file for each state type, `recovery` is Retry and
@@ -29,6 +30,7 @@ mod frame;
 pub mod history;
 pub mod identity;
 pub mod limits;
+pub mod map_run;
 mod random;
 mod recovery;
 mod states;
@@ -40,7 +42,11 @@ mod wait;
 pub use command::{Command, CommandKind, Outcome, Refusal, WaitEnd};
 pub use effect::{Dispatch, Effect};
 pub use event::{Event, EventKind, FrameId};
-pub use execution::{Closing, EndedWait, Execution, OpenWait, Snapshot, Status, wait_end};
+pub use execution::{
+    Closing, EndedWait, Execution, OpenWait, Snapshot, Status, Surroundings, wait_end,
+};
 pub use history::HistoryEvent;
-pub use identity::{ExecutionKey, Identity, WaitId};
+pub use identity::{ExecutionKey, Identity, MapRunChild, WaitId};
+pub use limits::Quotas;
+pub use map_run::{Item, MapRun};
 pub use token::{Token, TokenKey};

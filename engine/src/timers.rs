@@ -55,7 +55,7 @@ impl Decider<'_> {
                 self.emit(frame, EventKind::TaskTimedOut { wait, heartbeat })?;
                 self.recover(frame, Raised::timed_out(heartbeat))
             }
-            Phase::Idle | Phase::Children(_) => {
+            Phase::Idle | Phase::Children(_) | Phase::MapRun(_) => {
                 unreachable!("only what waits for a time has a timer")
             }
         }

@@ -14,7 +14,7 @@
 //! Credentials are not looked at.
 
 use hyper::StatusCode;
-use serde::Serialize;
+use serde_json::json;
 
 use crate::app::App;
 use crate::http::{Call, Reply, Unreadable};
@@ -28,6 +28,7 @@ mod ids;
 pub(crate) mod jackson;
 mod mock_shape;
 mod page;
+mod recorded_label;
 mod request;
 mod routing;
 mod tagged;
@@ -45,6 +46,7 @@ mod delete_state_machine_alias;
 mod delete_state_machine_version;
 mod describe_activity;
 mod describe_execution;
+mod describe_map_run;
 mod describe_state_machine;
 mod describe_state_machine_alias;
 mod describe_state_machine_for_execution;
@@ -52,6 +54,7 @@ mod get_activity_task;
 mod get_execution_history;
 mod list_activities;
 mod list_executions;
+mod list_map_runs;
 mod list_state_machine_aliases;
 mod list_state_machine_versions;
 mod list_state_machines;
@@ -66,6 +69,7 @@ mod stop_execution;
 mod tag_resource;
 mod test_state;
 mod untag_resource;
+mod update_map_run;
 mod update_state_machine;
 mod update_state_machine_alias;
 mod validate_state_machine_definition;
@@ -106,7 +110,7 @@ fn is_json(call: &Call) -> bool {
 /// Answers a call whose body could not be read.
 pub fn unreadable(why: Unreadable) -> Reply {
     let kind = match why {
-        Unreadable::TooLarge => "RequestEntityTooLargeException",
+        Unreadable::TooLarge(_) => "RequestEntityTooLargeException",
         _ => "SerializationException",
     };
     let error = ApiError {
@@ -125,6 +129,7 @@ pub(crate) async fn perform(app: &App, operation: &str, body: &[u8]) -> Answer {
         "DeleteStateMachine" => delete_state_machine::answer(app, body).await,
         "DescribeActivity" => describe_activity::answer(app, body).await,
         "DescribeExecution" => describe_execution::answer(app, body).await,
+        "DescribeMapRun" => describe_map_run::answer(app, body).await,
         "DescribeStateMachine" => describe_state_machine::answer(app, body).await,
         "DescribeStateMachineForExecution" => {
             describe_state_machine_for_execution::answer(app, body).await
@@ -132,6 +137,7 @@ pub(crate) async fn perform(app: &App, operation: &str, body: &[u8]) -> Answer {
         "GetExecutionHistory" => get_execution_history::answer(app, body).await,
         "ListActivities" => list_activities::answer(app, body).await,
         "ListExecutions" => list_executions::answer(app, body).await,
+        "ListMapRuns" => list_map_runs::answer(app, body).await,
         "ListStateMachines" => list_state_machines::answer(app, body).await,
         "ListTagsForResource" => list_tags_for_resource::answer(app, body).await,
         "SendTaskFailure" => send_task_failure::answer(app, body).await,
@@ -142,8 +148,11 @@ pub(crate) async fn perform(app: &App, operation: &str, body: &[u8]) -> Answer {
         "StopExecution" => stop_execution::answer(app, body).await,
         "TagResource" => tag_resource::answer(app, body).await,
         "UntagResource" => untag_resource::answer(app, body).await,
+        "UpdateMapRun" => update_map_run::answer(app, body).await,
         "UpdateStateMachine" => update_state_machine::answer(app, body).await,
-        "ValidateStateMachineDefinition" => validate_state_machine_definition::answer(body).await,
+        "ValidateStateMachineDefinition" => {
+            validate_state_machine_definition::answer(app, body).await
+        }
         "CreateStateMachineAlias" => create_state_machine_alias::answer(app, body).await,
         "DeleteStateMachineAlias" => delete_state_machine_alias::answer(app, body).await,
         "DeleteStateMachineVersion" => delete_state_machine_version::answer(app, body).await,
@@ -159,14 +168,6 @@ pub(crate) async fn perform(app: &App, operation: &str, body: &[u8]) -> Answer {
     }
 }
 
-/// An error's body.
-#[derive(Serialize)]
-struct ErrorBody<'a> {
-    #[serde(rename = "__type")]
-    kind: &'a str,
-    message: &'a str,
-}
-
 fn reply(target: &str, answer: Answer) -> Reply {
     let request_id = ids::uuid().to_string();
     let (status, body) = match answer {
@@ -175,12 +176,11 @@ fn reply(target: &str, answer: Answer) -> Reply {
             if let Some(what) = &error.log {
                 eprintln!("rejoin: {target} (request {request_id}): {what}");
             }
-            let body = ErrorBody {
-                kind: error.kind,
-                message: &error.message,
-            };
-            let body = serde_json::to_vec(&body).expect("two texts can be written as JSON");
-            (error.status, body)
+            let mut body = json!({ "__type": error.kind, "message": error.message });
+            if let Some((name, text)) = error.detail {
+                body[name] = text.into();
+            }
+            (error.status, body.to_string().into_bytes())
         }
     };
     Reply {

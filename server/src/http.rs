@@ -25,10 +25,6 @@ use crate::app::App;
 use crate::clock::Busy;
 use crate::routes;
 
-/// Larger requests are refused unread. The largest that is meant to be: a `CreateStateMachine` with a
-/// definition of 1 MiB, escaped; a function's answer has a limit of its own.
-const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
-
 /// A connection that has not sent a whole request head in this time is closed.
 const HEAD_PATIENCE: Duration = Duration::from_secs(60);
 
@@ -171,7 +167,7 @@ async fn answer(app: App, request: Request<Incoming>, peer: SocketAddr) -> Respo
     let busy = app.clock.busy();
     let (head, body) = request.into_parts();
     let path = head.uri.path().to_owned();
-    let reply = match read(&head.headers, body).await {
+    let reply = match read(&head.headers, body, app.quotas.body_bytes()).await {
         Ok(body) => {
             let call = Call {
                 method: head.method,
@@ -202,8 +198,8 @@ async fn answer(app: App, request: Request<Incoming>, peer: SocketAddr) -> Respo
 /// Why a request's body is not to be had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unreadable {
-    /// It has, or unpacks to, more than [`BODY_BYTES_MAX`].
-    TooLarge,
+    /// It has, or unpacks to, more bytes than this.
+    TooLarge(usize),
     /// It is said to be gzip and is not.
     NotGzip,
     /// Its `Content-Encoding` is none that is known here.
@@ -216,7 +212,7 @@ impl Unreadable {
     /// The status that says so.
     pub fn status(self) -> StatusCode {
         match self {
-            Unreadable::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Unreadable::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Unreadable::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Unreadable::NotGzip | Unreadable::Cut => StatusCode::BAD_REQUEST,
         }
@@ -226,9 +222,9 @@ impl Unreadable {
 impl std::fmt::Display for Unreadable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Unreadable::TooLarge => write!(
+            Unreadable::TooLarge(most) => write!(
                 f,
-                "the request's body has, or unpacks to, more than {BODY_BYTES_MAX} bytes"
+                "the request's body has, or unpacks to, more than {most} bytes"
             ),
             Unreadable::NotGzip => {
                 f.write_str("the request says Content-Encoding: gzip, and its body is not gzip")
@@ -242,30 +238,32 @@ impl std::fmt::Display for Unreadable {
 }
 
 /// The whole body, unpacked.
-async fn read(headers: &HeaderMap, body: Incoming) -> Result<Bytes, Unreadable> {
-    let sent = match Limited::new(body, BODY_BYTES_MAX).collect().await {
+async fn read(headers: &HeaderMap, body: Incoming, most: usize) -> Result<Bytes, Unreadable> {
+    let sent = match Limited::new(body, most).collect().await {
         Ok(sent) => sent.to_bytes(),
-        Err(error) if error.is::<LengthLimitError>() => return Err(Unreadable::TooLarge),
+        Err(error) if error.is::<LengthLimitError>() => {
+            return Err(Unreadable::TooLarge(most));
+        }
         Err(_) => return Err(Unreadable::Cut),
     };
     match headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes) {
         None | Some(b"") => Ok(sent),
         Some(name) if name.eq_ignore_ascii_case(b"identity") => Ok(sent),
-        Some(name) if name.eq_ignore_ascii_case(b"gzip") => unpack(&sent),
+        Some(name) if name.eq_ignore_ascii_case(b"gzip") => unpack(&sent, most),
         Some(_) => Err(Unreadable::Encoding),
     }
 }
 
 /// What was compressed. Some bytes may unpack to a thousand times as many, so no more is unpacked than may
 /// be sent plain.
-fn unpack(packed: &[u8]) -> Result<Bytes, Unreadable> {
-    let mut plain = Vec::with_capacity(packed.len().saturating_mul(4).min(BODY_BYTES_MAX));
+fn unpack(packed: &[u8], most: usize) -> Result<Bytes, Unreadable> {
+    let mut plain = Vec::with_capacity(packed.len().saturating_mul(4).min(most));
     MultiGzDecoder::new(packed)
-        .take(BODY_BYTES_MAX as u64 + 1)
+        .take(most as u64 + 1)
         .read_to_end(&mut plain)
         .map_err(|_| Unreadable::NotGzip)?;
-    match plain.len() > BODY_BYTES_MAX {
-        true => Err(Unreadable::TooLarge),
+    match plain.len() > most {
+        true => Err(Unreadable::TooLarge(most)),
         false => Ok(plain.into()),
     }
 }
@@ -287,18 +285,16 @@ mod tests {
 
     #[test]
     fn gzip_is_unpacked_as_far_as_a_body_may_go() {
-        assert_eq!(unpack(&packed(b"{}")).as_deref(), Ok(&b"{}"[..]));
-        let largest = packed(&vec![b' '; BODY_BYTES_MAX]);
-        assert_eq!(
-            unpack(&largest).map(|plain| plain.len()),
-            Ok(BODY_BYTES_MAX)
-        );
-        let bomb = packed(&vec![0; 2 * BODY_BYTES_MAX]);
-        assert!(bomb.len() < BODY_BYTES_MAX, "it fits when packed");
-        assert_eq!(unpack(&bomb), Err(Unreadable::TooLarge));
+        let most = 1_000_000;
+        assert_eq!(unpack(&packed(b"{}"), most).as_deref(), Ok(&b"{}"[..]));
+        let largest = packed(&vec![b' '; most]);
+        assert_eq!(unpack(&largest, most).map(|plain| plain.len()), Ok(most));
+        let bomb = packed(&vec![0; 10 * most]);
+        assert!(bomb.len() < most, "it fits when packed");
+        assert_eq!(unpack(&bomb, most), Err(Unreadable::TooLarge(most)));
         let mut cut = packed(b"a longer text than that");
         cut.truncate(cut.len() - 9);
-        assert_eq!(unpack(&cut), Err(Unreadable::NotGzip));
-        assert_eq!(unpack(b"{}"), Err(Unreadable::NotGzip));
+        assert_eq!(unpack(&cut, most), Err(Unreadable::NotGzip));
+        assert_eq!(unpack(b"{}", most), Err(Unreadable::NotGzip));
     }
 }

@@ -13,6 +13,7 @@
 //! - [`scheduler`]: what is due.
 //! - [`machines`], [`versions`], [`activity`], [`activities`]: what executions are made of and work for;
 //!   [`registry`]: their documents, kept in memory; [`tags`].
+//! - [`quotas`]: how much of everything there may be.
 //! - [`http`]: requests in. [`client`]: requests out. [`routes`]: who answers what.
 //! - [`executions`], [`time_control`]: what the Step Functions API does not have.
 //! - [`api`]: the Step Functions API, one file an operation.
@@ -33,6 +34,8 @@ pub mod functions;
 pub mod gateway;
 pub mod http;
 pub mod machines;
+pub mod map_runs;
+pub mod quotas;
 pub mod registry;
 pub mod routes;
 pub mod runner;

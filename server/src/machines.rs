@@ -188,7 +188,8 @@ impl Machines {
         self.documents.find(arn).await
     }
 
-    /// Stores `machine` unless there is one of its ARN; returns the one that is there then.
+    /// Stores `machine` unless there is one of its ARN; returns the one that is there then, or `None` if
+    /// there are as many as `most` already.
     ///
     /// # Errors
     /// The store's, as text for the log.
@@ -196,15 +197,17 @@ impl Machines {
         &self,
         machine: Machine,
         definition: Definition,
-    ) -> Result<Arc<Machine>, String> {
+        most: usize,
+    ) -> Result<Option<Arc<Machine>>, String> {
         let arn = machine.arn.clone();
         let text = self.text_to_store(&definition).await?;
         let decide = |current: Option<&Machine>| match current {
             Some(_) => Ok::<_, std::convert::Infallible>(Decision::Keep),
+            None if self.documents.count() >= most => Ok(Decision::Keep),
             None => Ok(Decision::Write(machine, text)),
         };
         let there = match self.documents.change(&arn, decide).await? {
-            Ok(there) => there.expect("a machine that was there or was written is there"),
+            Ok(there) => there,
             Err(never) => match never {},
         };
         self.remember(definition);
@@ -370,9 +373,9 @@ mod tests {
         let first = definition(TEXT);
         let (wanted, hash) = (machine(&first), first.hash.clone());
         let created = Machines::new(store.clone())
-            .create(wanted.clone(), first)
+            .create(wanted.clone(), first, 1)
             .await;
-        assert_eq!(*created.expect("the store works"), wanted);
+        assert_eq!(created.expect("the store works").as_deref(), Some(&wanted));
 
         // Another `Machines` has an empty memory, as after a restart.
         let machines = Machines::new(store);
@@ -394,8 +397,14 @@ mod tests {
         let machines = Machines::new(store());
         let first = definition(TEXT);
         let (wanted, hash) = (machine(&first), first.hash.clone());
-        let created = machines.create(wanted.clone(), first).await;
-        created.expect("the store works");
+        let created = machines.create(wanted.clone(), first, 1).await;
+        created.expect("the store works").expect("it is the first");
+        let second = Machine {
+            arn: format!("{}2", wanted.arn).into(),
+            ..wanted.clone()
+        };
+        let created = machines.create(second, definition(TEXT), 1).await;
+        assert_eq!(created.expect("the store works"), None, "one is enough");
         machines.delete(&wanted.arn).await.expect("the store works");
         let found = machines.find(&wanted.arn).await;
         assert_eq!(found.expect("the store works"), None);

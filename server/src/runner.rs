@@ -15,8 +15,8 @@ use std::sync::{Arc, OnceLock};
 use asl::{Data, StateMachine, Timestamp};
 use engine::execution::{EndedWait, OpenWait, wait_end};
 use engine::{
-    Command, CommandKind, Event, Execution, ExecutionKey, Identity, Outcome, Refusal, Status,
-    Token, TokenKey, WaitId,
+    Command, CommandKind, Event, Execution, ExecutionKey, Identity, Outcome, Quotas, Refusal,
+    Status, Surroundings, Token, TokenKey, WaitId,
 };
 use hashbrown::HashMap;
 use parking_lot::Mutex;
@@ -53,6 +53,7 @@ struct Inner {
     tokens: TokenKey,
     machines: Machines,
     activities: Activities,
+    quotas: Quotas,
     shards: [Mutex<HashMap<ExecutionKey, Arc<Cell>>>; SHARDS],
     /// Executions at rest that are still in memory, oldest first.
     resident: Mutex<VecDeque<ExecutionKey>>,
@@ -150,6 +151,7 @@ impl Runner {
         tokens: TokenKey,
         machines: Machines,
         activities: Activities,
+        quotas: Quotas,
         seed: u64,
     ) -> Runner {
         Runner(Arc::new(Inner {
@@ -158,6 +160,7 @@ impl Runner {
             tokens,
             machines,
             activities,
+            quotas,
             shards: Default::default(),
             resident: Mutex::default(),
             watchers: Mutex::default(),
@@ -463,11 +466,11 @@ impl Runner {
                     Err(what) => return answer_all(batch, Vec::new(), Some(&what)),
                 }
             }
-            let deleted = match self.0.deleted_activities(resident.as_ref(), &batch).await {
-                Ok(deleted) => deleted,
+            let surroundings = match self.0.surroundings(resident.as_ref(), &batch).await {
+                Ok(surroundings) => surroundings,
                 Err(what) => return answer_all(batch, Vec::new(), Some(&what)),
             };
-            let mut decided = self.0.decide(resident, &batch, deleted);
+            let mut decided = self.0.decide(resident, &batch, surroundings);
             let committed = self.0.commit(key, resident.as_mut(), &decided.events).await;
             match committed {
                 Ok(()) => {
@@ -494,7 +497,12 @@ impl Runner {
         let mut effects = execution.effects(&decided.events);
         if decided.resume {
             // These are among all that have no answer yet.
-            effects.retain(|effect| !matches!(effect, engine::Effect::Dispatch(_)));
+            effects.retain(|effect| {
+                !matches!(
+                    effect,
+                    engine::Effect::Dispatch(_) | engine::Effect::StartMapRun(_)
+                )
+            });
             effects.extend(execution.undelivered());
         }
         let dispatcher = self
@@ -511,12 +519,13 @@ impl Runner {
                 engine::Effect::Dispatch(dispatch) => {
                     dispatcher.dispatch(key, execution.identity(), dispatch)
                 }
+                engine::Effect::StartMapRun(wait) => dispatcher.start_map_run(key, wait),
                 engine::Effect::WaitEnded(wait) => dispatcher.wait_ended(key, wait),
                 engine::Effect::ExecutionEnded => {
                     for watcher in self.0.watchers.lock().remove(&key).into_iter().flatten() {
                         let _ = watcher.send(self.0.clock.busy());
                     }
-                    dispatcher.execution_ended();
+                    dispatcher.execution_ended(execution.identity(), execution.status());
                 }
             }
         }
@@ -581,13 +590,13 @@ impl Inner {
         }))
     }
 
-    /// Which activities of the batch's machine are not there. A machine without activities costs
-    /// nothing here, and those that are there are known in memory.
-    async fn deleted_activities(
+    /// The quotas, and which activities of the batch's machine are not there. A machine without activities
+    /// costs nothing here, and those that are there are known in memory.
+    async fn surroundings(
         &self,
         resident: Option<&Resident>,
         batch: &[Request],
-    ) -> Result<Vec<Arc<str>>, String> {
+    ) -> Result<Surroundings, String> {
         let machine = match resident {
             Some(resident) => Some(resident.execution.machine()),
             None => batch.iter().find_map(|request| match request {
@@ -595,13 +604,16 @@ impl Inner {
                 _ => None,
             }),
         };
-        let mut deleted = Vec::new();
+        let mut deleted_activities = Vec::new();
         for arn in machine.into_iter().flat_map(StateMachine::activities) {
             if self.activities.find(arn).await?.is_none() {
-                deleted.push(arn.clone());
+                deleted_activities.push(arn.clone());
             }
         }
-        Ok(deleted)
+        Ok(Surroundings {
+            deleted_activities,
+            quotas: self.quotas,
+        })
     }
 
     /// The first beat, for everything in a batch.
@@ -609,14 +621,14 @@ impl Inner {
         &self,
         resident: &mut Option<Resident>,
         batch: &[Request],
-        deleted_activities: Vec<Arc<str>>,
+        surroundings: Surroundings,
     ) -> Decided {
         let mut events: Vec<Event> = Vec::new();
         let mut verdicts = Vec::with_capacity(batch.len());
         let mut resume = false;
         let at = self.clock.now();
         if let Some(Resident { execution, .. }) = resident {
-            execution.set_deleted_activities(deleted_activities.clone());
+            execution.set_surroundings(surroundings.clone());
         }
         for request in batch {
             let verdict = match request {
@@ -625,12 +637,12 @@ impl Inner {
                 } => match resident {
                     Some(existing) => Verdict::Existing(Box::new(existing.execution.clone())),
                     None => {
-                        let (execution, first) = Execution::begin_without(
+                        let (execution, first) = Execution::begin_in(
                             machine.clone(),
                             identity.clone(),
                             self.seed(),
                             &self.tokens,
-                            deleted_activities.clone(),
+                            surroundings.clone(),
                         );
                         events.extend(first);
                         *resident = Some(Resident {
@@ -718,7 +730,11 @@ impl Inner {
                 snapshot,
                 summary: Summary {
                     name: identity.name.clone(),
-                    state_machine: MachineKey::of(&identity.state_machine_arn),
+                    // A child is listed with its Map Run, and not with the machine.
+                    state_machine: MachineKey::of(match &identity.map_run {
+                        Some(child) => &child.arn,
+                        None => &identity.state_machine_arn,
+                    }),
                     status: execution.status(),
                     started_at: identity.started_at,
                     stopped_at: execution.closing().map(|closing| closing.at),
@@ -877,6 +893,7 @@ mod tests {
             TokenKey::new(&[7; 32]),
             Machines::new(store.clone()),
             Activities::new(store, Table::Activity),
+            Quotas::default(),
             1,
         )
     }
@@ -890,6 +907,7 @@ mod tests {
             clock: Clock::standing_at(NOW),
             directory: None,
             retention_days: 90,
+            quotas: Default::default(),
             environment: Default::default(),
             functions: BTreeMap::new(),
             topics: BTreeMap::new(),
@@ -915,6 +933,7 @@ mod tests {
             started_at: NOW,
             version: None,
             alias: None,
+            map_run: None,
         };
         let started = runner.start(Arc::new(machine), identity).await;
         assert!(matches!(started, Ok(Started::New(_))));

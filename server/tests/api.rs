@@ -6,9 +6,11 @@ use std::net::SocketAddr;
 use asl::Timestamp;
 use hyper::{HeaderMap, Method, StatusCode};
 use serde_json::{Value, json};
+use server::activities::Patience;
 use server::app::{App, Place, Settings};
 use server::clock::Clock;
 use server::http::Call;
+use server::quotas::Quotas;
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/r";
 const HERE: &str = "arn:aws:states:us-east-1:123456789012";
@@ -20,7 +22,23 @@ async fn server() -> App {
 }
 
 async fn server_in(directory: Option<std::path::PathBuf>) -> App {
+    let (app, _) = App::open(settings(directory))
+        .await
+        .expect("the store opens");
+    app
+}
+
+async fn server_with(quotas: Quotas) -> App {
     let settings = Settings {
+        quotas,
+        ..settings(None)
+    };
+    let (app, _) = App::open(settings).await.expect("the store opens");
+    app
+}
+
+fn settings(directory: Option<std::path::PathBuf>) -> Settings {
+    Settings {
         place: Place {
             region: "us-east-1".to_owned(),
             account: "123456789012".to_owned(),
@@ -28,14 +46,13 @@ async fn server_in(directory: Option<std::path::PathBuf>) -> App {
         clock: Clock::standing_at(Timestamp(1_700_000_000_123)),
         directory,
         retention_days: 90,
+        quotas: Default::default(),
         functions: BTreeMap::new(),
         topics: BTreeMap::new(),
         routes: Vec::new(),
         address: SocketAddr::from(([127, 0, 0, 1], 1)),
         environment: Default::default(),
-    };
-    let (app, _) = App::open(settings).await.expect("the store opens");
-    app
+    }
 }
 
 /// What an operation answers, whether it is a result or an error.
@@ -883,7 +900,10 @@ async fn a_pick_up_that_fills_the_history_gives_no_task() {
     let execution = start(&app, &arn, json!({"n": 0})).await;
     assert_eq!(describe(&app, &execution).await["status"], "RUNNING");
 
-    let patience = std::time::Duration::ZERO;
+    let patience = Patience {
+        wait: std::time::Duration::ZERO,
+        most: 1000,
+    };
     let fetched = app
         .activities
         .fetch(&activity, None, patience, app.clock.busy())
@@ -1100,4 +1120,86 @@ async fn an_execution_that_is_stopped_as_it_starts_another_stops_that_too() {
     tokio::time::timeout(limit, stopped)
         .await
         .expect("it is stopped");
+}
+
+#[tokio::test]
+async fn an_operator_sets_how_much_there_may_be() {
+    let quotas = Quotas {
+        payload_bytes: 1024,
+        definition_bytes: 1024,
+        state_machines: 1,
+        activities: 1,
+        open_executions: 1,
+        activity_pollers: 1,
+        versions: 1,
+        aliases: 1,
+        tags: 1,
+        ..Quotas::default()
+    };
+    let app = server_with(quotas).await;
+    let work = activity(&app, "a").await;
+    let arn = machine(&app, "m", &working(&work, json!({}))).await;
+    start(&app, &arn, json!({})).await;
+    ask(
+        &app,
+        "PublishStateMachineVersion",
+        json!({"stateMachineArn": arn}),
+    )
+    .await;
+    let routes = json!([{"stateMachineVersionArn": format!("{arn}:1"), "weight": 100}]);
+    let alias = |name: &str| json!({"name": name, "routingConfiguration": routes});
+    ask(&app, "CreateStateMachineAlias", alias("a1")).await;
+    let role = "arn:aws:iam::123456789012:role/other";
+    ask(
+        &app,
+        "UpdateStateMachine",
+        json!({"stateMachineArn": arn, "roleArn": role}),
+    )
+    .await;
+    let tags = json!([{"key": "a", "value": ""}, {"key": "b", "value": ""}]);
+    let long = format!("\"{}\"", "x".repeat(1024));
+    #[rustfmt::skip]
+    let rows = [
+        ("CreateActivity", json!({"name": "b"}), "ActivityLimitExceeded"),
+        ("CreateStateMachine", json!({"name": "n", "definition": PASS, "roleArn": ROLE}), "StateMachineLimitExceeded"),
+        ("CreateStateMachine", json!({"name": "n", "definition": long, "roleArn": ROLE}), "ValidationException"),
+        ("StartExecution", json!({"stateMachineArn": arn}), "ExecutionLimitExceeded"),
+        ("StartExecution", json!({"stateMachineArn": arn, "input": long}), "ValidationException"),
+        ("PublishStateMachineVersion", json!({"stateMachineArn": arn}), "ServiceQuotaExceededException"),
+        ("CreateStateMachineAlias", alias("a2"), "ServiceQuotaExceededException"),
+        ("TagResource", json!({"resourceArn": arn, "tags": tags}), "TooManyTags"),
+        ("TagResource", json!({"resourceArn": work, "tags": tags}), "TooManyTags"),
+    ];
+    for (operation, body, kind) in rows {
+        let (found, message) = refused(&app, operation, body).await;
+        assert_eq!(found, kind, "{operation}: {message}");
+    }
+    // What is there is found although no more may be made.
+    activity(&app, "a").await;
+    task(&app, &work).await;
+    let poll = json!({"activityArn": work});
+    let waiting = tokio::spawn({
+        let (app, poll) = (app.clone(), poll.clone());
+        async move { ask(&app, "GetActivityTask", poll).await }
+    });
+    tokio::task::yield_now().await;
+    let (kind, message) = refused(&app, "GetActivityTask", poll).await;
+    assert_eq!(kind, "ActivityWorkerLimitExceeded", "{message}");
+    waiting.abort();
+}
+
+#[tokio::test]
+async fn nonsense_is_no_quota() {
+    let settings = Settings {
+        quotas: Quotas {
+            payload_bytes: 0,
+            ..Quotas::default()
+        },
+        ..settings(None)
+    };
+    let refusal = App::open(settings).await.err().expect("it is refused");
+    assert!(
+        refusal.starts_with("payload_bytes in [quotas] is 0"),
+        "{refusal}"
+    );
 }

@@ -29,6 +29,7 @@ async fn server() -> SocketAddr {
         clock: Clock::real(),
         directory: None,
         retention_days: 90,
+        quotas: Default::default(),
         functions: BTreeMap::new(),
         topics: BTreeMap::new(),
         routes: Vec::new(),

@@ -79,6 +79,8 @@ pub enum Table {
     Topic = 6,
     /// Messages published, by topic and id (which sorts by time).
     Message = 7,
+    /// Map Runs, by ARN.
+    MapRun = 8,
 }
 
 /// A document to be written or removed.

@@ -205,17 +205,23 @@ impl Expression {
         name: &str,
         most: u64,
     ) -> Result<u64, Failure> {
+        let number = self.evaluate_whole(scope, name)?;
+        let fits = u64::try_from(number).ok().filter(|n| *n <= most);
+        fits.ok_or_else(|| {
+            let cause = format!("{name} must be between 0 and {most} but was: {number}");
+            failure(scope, &self.field, cause)
+        })
+    }
+
+    /// Evaluates it where only a whole number will do, in the field called `name`.
+    ///
+    /// # Errors
+    /// As [`Expression::evaluate_as`].
+    pub fn evaluate_whole(&self, scope: Scope<'_>, name: &str) -> Result<i64, Failure> {
         let number = self.evaluate_as(scope, "number", |value| value.as_number().cloned())?;
-        let refused = |cause: String| failure(scope, &self.field, cause);
-        if number.as_i64().is_none() {
-            return Err(refused(format!(
-                "The {name} field cannot be parsed as an integer: {number}"
-            )));
-        }
-        number.as_u64().filter(|n| *n <= most).ok_or_else(|| {
-            refused(format!(
-                "{name} must be between 0 and {most} but was: {number}"
-            ))
+        number.as_i64().ok_or_else(|| {
+            let cause = format!("The {name} field cannot be parsed as an integer: {number}");
+            failure(scope, &self.field, cause)
         })
     }
 

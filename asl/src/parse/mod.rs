@@ -34,6 +34,7 @@ use serde_json::Value;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::StateMachine;
 use fields::Fields;
+pub use map::label::{LabelFault, label_fault};
 use reader::Reader;
 
 /// The code of everything that AWS runs and this version does not.

@@ -117,6 +117,9 @@ const JSONPATH: &[&str] = &[
     "MaxConcurrencyPath",
     "ToleratedFailureCountPath",
     "ToleratedFailurePercentagePath",
+    "MaxItemsPath",
+    "MaxItemsPerBatchPath",
+    "MaxInputBytesPerBatchPath",
     "Variable",
 ];
 

@@ -4,7 +4,7 @@
 use serde::Deserialize;
 
 use crate::machines::{EncryptionConfiguration, LogDestination, LoggingConfiguration};
-use crate::tags::{TAGS_MAX, Tag};
+use crate::tags::Tag;
 
 use super::error::ApiError;
 use super::validation::{self, Check};
@@ -118,13 +118,12 @@ pub(super) fn accept_tags(tags: Vec<RawTag>) -> Vec<Tag> {
     crate::tags::with(&[], keyed.collect())
 }
 
-/// A resource has to do with [`TAGS_MAX`].
-pub(super) fn check_count(tags: &[Tag]) -> Result<(), ApiError> {
-    if tags.len() > TAGS_MAX {
-        let message = format!("A resource can have {TAGS_MAX} tags, not {}", tags.len());
-        return Err(ApiError::new("TooManyTags", message));
+/// A resource has to do with so many.
+pub(super) fn check_count(tags: &[Tag], arn: &str, most: usize) -> Result<(), ApiError> {
+    match tags.len() > most {
+        true => Err(ApiError::too_many_tags(arn, most)),
+        false => Ok(()),
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ struct Response<'a> {
 
 pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     let request: Request = read(body)?;
-    let mut check = Check::new();
+    let mut check = Check::within(&app.quotas);
     let name = check.required("name", &request.name, validation::NAME);
     let text = check.required("definition", &request.definition, validation::DEFINITION);
     let role_arn = check.required("roleArn", &request.role_arn, validation::ARN);
@@ -58,17 +58,18 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     }
     check.done()?;
     validation::name(name)?;
+    let arn = arn::state_machine(&app.place, name);
     arn::check_role(role_arn)?;
     let publish = versions::accept(request.publish, request.version_description.as_deref())?;
     let kind = definition::machine_type(kind);
     let logging = request.logging_configuration.map(Logging::accept);
     let encryption = request.encryption_configuration.map(Encryption::accept);
     let tags = configuration::accept_tags(request.tags.unwrap_or_default());
-    configuration::check_count(&tags)?;
+    configuration::check_count(&tags, &arn, app.quotas.tags)?;
     let definition = definition::accept(text, kind)?;
     let now = app.clock.now();
     let wanted = Machine {
-        arn: arn::state_machine(&app.place, name).into(),
+        arn: arn.into(),
         name: name.into(),
         kind,
         role_arn: role_arn.into(),
@@ -89,8 +90,11 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         Some(description) => wanted.published(description, now),
         None => wanted,
     };
-    let created = app.machines.create(wanted.clone(), definition).await;
-    let created = created.map_err(ApiError::server)?;
+    let most = app.quotas.state_machines;
+    let created = app.machines.create(wanted.clone(), definition, most).await;
+    let created = created
+        .map_err(ApiError::server)?
+        .ok_or_else(|| ApiError::too_many_machines(most))?;
     if !same(&created, &wanted) {
         return Err(ApiError::machine_already_exists(&created.arn));
     }

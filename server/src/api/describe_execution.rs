@@ -27,6 +27,8 @@ struct Response<'a> {
     state_machine_version_arn: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     state_machine_alias_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    map_run_arn: Option<&'a str>,
     name: &'a str,
     status: &'static str,
     start_date: f64,
@@ -78,6 +80,7 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         state_machine_arn: &identity.state_machine_arn,
         state_machine_version_arn: identity.version_arn(),
         state_machine_alias_arn: identity.alias_arn(),
+        map_run_arn: identity.map_run.as_ref().map(|child| &*child.arn),
         name: &identity.name,
         status: status.name(),
         start_date: identity.started_at.as_seconds(),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::activities::{NotFetched, Patience};
 use crate::app::App;
 use crate::clock::Busy;
 
@@ -13,7 +14,7 @@ use super::request::{Answer, Text, read, write};
 use super::validation::{self, Check};
 
 /// How long AWS keeps a worker waiting; SDKs are told to set their socket timeout to more.
-const PATIENCE: Duration = Duration::from_secs(60);
+const WAIT: Duration = Duration::from_secs(60);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -44,8 +45,15 @@ pub(super) async fn answer(app: &App, body: &[u8], busy: Busy) -> Answer {
         return Err(ApiError::activity_does_not_exist(arn));
     }
     let worker = worker.map(str::to_owned);
-    let fetched = app.activities.fetch(arn, worker, PATIENCE, busy).await;
-    let task = fetched.map_err(ApiError::server)?;
+    let patience = Patience {
+        wait: WAIT,
+        most: app.quotas.activity_pollers,
+    };
+    let fetched = app.activities.fetch(arn, worker, patience, busy).await;
+    let task = fetched.map_err(|why| match why {
+        NotFetched::TooManyPollers => ApiError::too_many_pollers(),
+        NotFetched::Server(what) => ApiError::server(what),
+    })?;
     write(&Response {
         task_token: task.as_ref().map(|task| task.token.as_str()),
         input: task.as_ref().map(|task| task.input.as_str()),

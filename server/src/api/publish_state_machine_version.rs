@@ -49,7 +49,7 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
                  State Machine revision is {revision}."
             )));
         }
-        versions::publish(current.clone(), description.map(str::to_owned), now)
+        versions::publish(app, current.clone(), description.map(str::to_owned), now)
     };
     let published = app.machines.update(machine_arn, None, publish).await;
     let machine = published

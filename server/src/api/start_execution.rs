@@ -36,7 +36,7 @@ struct Response<'a> {
 
 pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     let request: Request = read(body)?;
-    let mut check = Check::new();
+    let mut check = Check::within(&app.quotas);
     let machine_arn = check.required(
         "stateMachineArn",
         &request.state_machine_arn,
@@ -64,6 +64,10 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
              create the state machine with type STANDARD",
         ));
     }
+    let most = app.quotas.open_executions;
+    if app.store.open_executions() >= most {
+        return Err(ApiError::too_many_executions(most));
+    }
     let compiled = app.machines.definition(&chosen.definition).await;
     let compiled = compiled.map_err(ApiError::server)?;
     let mut drawn = uuid::Uuid::encode_buffer();
@@ -79,6 +83,7 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         started_at: app.clock.now(),
         version: chosen.version,
         alias: chosen.alias,
+        map_run: None,
     };
     let arn = identity.arn.clone();
     let started = app.runner.start(compiled, identity).await;

@@ -38,7 +38,7 @@ struct Response<'a> {
 
 pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     let request: Request = read(body)?;
-    let mut check = Check::new();
+    let mut check = Check::within(&app.quotas);
     let arn = check.required(
         "stateMachineArn",
         &request.state_machine_arn,
@@ -104,7 +104,7 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
             },
         };
         match publish {
-            Some(description) => versions::publish(changed, description, now),
+            Some(description) => versions::publish(app, changed, description, now),
             None => Ok(changed),
         }
     };

@@ -3,6 +3,8 @@
 use asl::{Diagnostic, Severity};
 use serde::{Deserialize, Serialize};
 
+use crate::app::App;
+
 use super::definition;
 use super::request::{Answer, Text, read, write};
 use super::validation::{self, Check, STATE_MACHINE_TYPES};
@@ -53,9 +55,9 @@ impl Item {
     }
 }
 
-pub(super) async fn answer(body: &[u8]) -> Answer {
+pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     let request: Request = read(body)?;
-    let mut check = Check::new();
+    let mut check = Check::within(&app.quotas);
     let text = check.required("definition", &request.definition, validation::DEFINITION);
     let kind = check.one_of("type", &request.r#type, STATE_MACHINE_TYPES);
     let severity = check.one_of("severity", &request.severity, SEVERITIES);

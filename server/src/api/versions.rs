@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::app::App;
 use crate::machines::Machine;
-use crate::versions::{Qualifier, VERSIONS_MAX};
+use crate::versions::Qualifier;
 
 use super::arn;
 use super::error::ApiError;
@@ -32,13 +32,15 @@ pub(super) fn accept(
 
 /// Publishes `machine` as it stands, unless it has all the versions that it may have.
 pub(super) fn publish(
+    app: &App,
     machine: Machine,
     description: Option<String>,
     at: asl::Timestamp,
 ) -> Result<Machine, ApiError> {
-    if machine.current_version().is_none() && machine.versions.len() >= VERSIONS_MAX {
+    let most = app.quotas.versions;
+    if machine.current_version().is_none() && machine.versions.len() >= most {
         return Err(ApiError::quota(format_args!(
-            "A state machine can have at most {VERSIONS_MAX} versions; delete one"
+            "A state machine can have at most {most} versions; delete one"
         )));
     }
     Ok(machine.published(description, at))

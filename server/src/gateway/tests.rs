@@ -64,6 +64,7 @@ fn identity(execution: u128) -> Identity {
         started_at: START,
         version: None,
         alias: None,
+        map_run: None,
     }
 }
 
