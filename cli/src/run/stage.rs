@@ -59,6 +59,7 @@ impl Stage {
             routes: config.routes,
             address,
             environment: config.services.environment(variables()),
+            quotas: config.quotas,
         })
         .await?;
         tokio::spawn(server::http::serve(app.clone(), listener));
