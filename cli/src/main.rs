@@ -29,6 +29,8 @@ const EXAMPLES: &str = "\
 Begin with:
   rejoin demo                  what it is for, in moments
   rejoin demo --serve          the same system, left running for you to try
+  rejoin validate FILE         whether a definition is right, and where it is not
+  rejoin run FILE INPUT        one execution of it, here and now
   rejoin serve                 http://127.0.0.1:8083, data in ./rejoin-data
   rejoin help serve            how to point the AWS CLI at it";
 

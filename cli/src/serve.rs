@@ -45,8 +45,8 @@ pub struct Serve {
     /// Keep everything in memory and forget it at the end
     #[arg(long, conflicts_with = "data_dir")]
     in_memory: bool,
-    /// Which time it goes by [default: real]
-    #[arg(long, value_enum)]
+    /// Which time it goes by: real, or virtual, which stands until it is moved [default: real]
+    #[arg(long, value_enum, hide_possible_values = true)]
     clock: Option<ClockKind>,
     /// Functions, topics, callback routes, and all of the above; rejoin.sample.toml shows every key
     #[arg(long, value_name = "FILE")]

@@ -32,8 +32,14 @@ pub struct Validate {
     /// Definitions in JSON, or in YAML (.yaml, .yml); - is standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<String>,
-    /// Which type of state machine; an express one has no activities and no task tokens
-    #[arg(long, value_enum, default_value = "standard", ignore_case = true)]
+    /// standard, or express, which has no activities and no task tokens
+    #[arg(
+        long,
+        value_enum,
+        default_value = "standard",
+        ignore_case = true,
+        hide_possible_values = true
+    )]
     r#type: MachineKind,
     /// Exit with 1 for warnings too
     #[arg(long)]

@@ -347,9 +347,9 @@ pub(super) fn duration(milliseconds: i64) -> String {
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
     match milliseconds {
         ..1_000 => format!("{milliseconds} ms"),
-        ..60_000 => format!("{seconds}.{:02} s", milliseconds % 1000 / 10),
-        ..3_600_000 => format!("{minutes} m {:02} s", seconds % 60),
-        ..86_400_000 => format!("{hours} h {:02} m", minutes % 60),
+        1_000..60_000 => format!("{seconds}.{:02} s", milliseconds % 1000 / 10),
+        60_000..3_600_000 => format!("{minutes} m {:02} s", seconds % 60),
+        3_600_000..86_400_000 => format!("{hours} h {:02} m", minutes % 60),
         _ => format!("{days} d {:02} h", hours % 24),
     }
 }
