@@ -169,7 +169,7 @@ fn compile_jsonata(
         Value::String(text) => {
             let Some(inside) = jsonata::between_braces(text) else {
                 if jsonata::is_half_braced(text) {
-                    let message = "An expression must start with '{%' and end with '%}', with no blanks around";
+                    let message = "An expression must start with '{%' and end with '%}'";
                     let fault = jsonata::Fault {
                         code: "INVALID_JSONATA_EXPRESSION",
                         message: message.to_owned(),

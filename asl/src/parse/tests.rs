@@ -584,7 +584,7 @@ fn what_validators_of_others_refuse_is_refused() {
             "/States/S/Output/a[0]",
         ),
         (
-            json!({"Type": "Pass", "QueryLanguage": "JSONata", "Output": " {% 10 %} ", "Next": "Done"}),
+            json!({"Type": "Pass", "QueryLanguage": "JSONata", "Output": "10 %}", "Next": "Done"}),
             "/States/S/Output",
         ),
         (
