@@ -104,7 +104,10 @@ impl Serve {
             topics: config.topics,
             routes: config.routes,
             address,
-            environment: config.services.environment(variables()),
+            environment: config
+                .services
+                .environment(variables())
+                .with_buckets(config.s3.directory),
         })
         .await?;
         for note in &opening.notes {
