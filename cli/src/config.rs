@@ -28,8 +28,18 @@ pub struct Config {
     pub routes: Vec<RouteConfig>,
     /// `[services]`.
     pub services: ServicesConfig,
+    /// `[s3]`.
+    pub s3: S3Config,
     /// `[logs]`.
     pub logs: LogsConfig,
+}
+
+/// `[s3]`: files instead of S3.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct S3Config {
+    /// The folder whose folders stand in for buckets.
+    pub directory: Option<PathBuf>,
 }
 
 /// `[logs]`: where `loggingConfiguration` sends an execution's history.

@@ -37,6 +37,7 @@ pub mod express;
 pub mod functions;
 pub mod gateway;
 pub mod http;
+pub mod items;
 pub mod logs;
 pub mod machines;
 pub mod map_runs;

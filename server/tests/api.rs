@@ -542,11 +542,10 @@ async fn refusals_are_in_the_words_of_aws() {
              expecting double-quote to start field name'",
         ),
         (
-            "StartExecution",
+            "ListExecutions",
             json!({"stateMachineArn": express}),
             "StateMachineTypeNotSupported",
-            "Executions of EXPRESS state machines are not supported by this version of Rejoin; \
-             create the state machine with type STANDARD",
+            "This operation is not supported by this type of state machine",
         ),
         (
             "StartSyncExecution",
@@ -1251,4 +1250,28 @@ async fn a_tracing_configuration_says_on_or_off() {
         json!({"name": "m", "definition": PASS, "roleArn": ROLE, "tracingConfiguration": {}});
     let (kind, _) = refused(&app, "CreateStateMachine", body).await;
     assert_eq!(kind, "InvalidTracingConfiguration");
+}
+
+#[tokio::test]
+async fn a_test_without_a_mock_asks_the_resource() {
+    let app = server().await;
+    let arn = machine(&app, "m", PASS).await;
+    let state = |resource: &str| json!({"Type": "Task", "Resource": resource, "Arguments": {"StateMachineArn": arn}, "QueryLanguage": "JSONata", "Output": "{% $states.result.Name %}", "End": true});
+    let test = |resource: &str| json!({"definition": state(resource).to_string(), "roleArn": ROLE});
+    let describe = test("arn:aws:states:::aws-sdk:sfn:describeStateMachine");
+    let tested = ask(&app, "TestState", describe).await;
+    assert_eq!(
+        (&tested["status"], &tested["output"]),
+        (&json!("SUCCEEDED"), &json!("\"m\""))
+    );
+    ask(&app, "DeleteStateMachine", json!({"stateMachineArn": arn})).await;
+    let describe = test("arn:aws:states:::aws-sdk:sfn:describeStateMachine");
+    let tested = ask(&app, "TestState", describe).await;
+    let expected = (
+        &json!("FAILED"),
+        &json!("Sfn.StateMachineDoesNotExistException"),
+    );
+    assert_eq!((&tested["status"], &tested["error"]), expected);
+    let (kind, message) = refused(&app, "TestState", test(&format!("{HERE}:activity:a"))).await;
+    assert_eq!(kind, "ValidationException", "{message}");
 }
