@@ -4,7 +4,7 @@
 //!
 //! | step | door |
 //! | --- | --- |
-//! | `start`, `pick up`, `stop` | StartExecution, GetActivityTask, StopExecution |
+//! | `start`, `pick up`, `stop`, `redrive` | StartExecution, GetActivityTask, StopExecution, RedriveExecution |
 //! | `complete`, `fail`, of an activity or a wait for a token; `heartbeat` | SendTaskSuccess, SendTaskFailure, SendTaskHeartbeat |
 //! | `complete`, `fail`, of a request; `submit` | as the dispatcher brings a resource's answer: see [`Stage::answer`] |
 //! | `advance` | `POST /rejoin/clock/advance` |
@@ -267,6 +267,23 @@ impl Stage {
                 told(self.call("SendTaskHeartbeat", json!({ "taskToken": token })))?
             }
             Action::PickUp(name, worker) => self.pick_up(&self.find(name)?, worker)?,
+            Action::Redrive => {
+                let request = json!({ "executionArn": EXECUTION_ARN });
+                match self.call("RedriveExecution", request) {
+                    Ok(_) => None,
+                    Err(error) if error == "ExecutionNotRedrivable" => {
+                        let key = ExecutionKey::of(EXECUTION_ARN);
+                        let execution = self.wait_for(self.app().runner.execution(key))?;
+                        let execution = execution.ok_or("there is no execution")?;
+                        let why = execution.redrivable(self.app().clock.now());
+                        Some(format!(
+                            "NotRedrivable({:?})",
+                            why.expect_err("it was refused")
+                        ))
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
             Action::Stop(error, cause) => {
                 let ended = self.describe()?["status"] != "RUNNING";
                 let mut request = json!({ "executionArn": EXECUTION_ARN });

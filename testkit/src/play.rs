@@ -96,6 +96,10 @@ impl Player {
                 wait: self.wait(wait)?,
             },
             Action::Tick => CommandKind::Tick,
+            Action::Redrive => CommandKind::Redrive {
+                past: self.events.clone().into(),
+                client_token: None,
+            },
             Action::Stop(error, cause) => CommandKind::Stop {
                 error: error.clone(),
                 cause: cause.clone(),

@@ -12,6 +12,7 @@
 //! | `oversleep 30s` | the clock moves, and no timer fires |
 //! | `tick` | what is due fires now |
 //! | `stop [ERROR ["cause"]]` | somebody stops the execution |
+//! | `redrive` | somebody redrives the execution |
 //! | `ended WAIT: WORDS` | how the wait ended: `succeeded`, `failed`, `timed out`, `heartbeat timed out`, `aborted`, with `, superseded` if another attempt takes its place |
 //!
 //! `WAIT` is a state's name, in quotes if it has blanks: its wait that is open, or the last one.
@@ -43,6 +44,7 @@ pub enum Action {
     Oversleep(i64),
     Tick,
     Stop(Option<String>, Option<String>),
+    Redrive,
     Ended(WaitName, String),
 }
 
@@ -90,6 +92,7 @@ pub fn read(line: &str) -> Result<Step, String> {
         "advance" => Action::Advance(duration(rest)?),
         "oversleep" => Action::Oversleep(duration(rest)?),
         "tick" => Action::Tick,
+        "redrive" => Action::Redrive,
         "stop" => {
             let (error, cause) = failure(rest)?;
             Action::Stop(error, cause)
