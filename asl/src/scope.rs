@@ -9,6 +9,11 @@ use crate::timestamp::Timestamp;
 pub trait Context {
     /// The whole object.
     fn value(&self) -> &Value;
+
+    /// One of its members, if it has it. Whoever can make it without the others does.
+    fn member(&self, name: &str) -> Option<&Value> {
+        self.value().get(name)
+    }
 }
 
 /// Randomness for `States.UUID`, `States.MathRandom` and retry jitter; the caller owns the seed.
