@@ -83,7 +83,13 @@ impl<'a> Evaluator<'a> {
         input: &Val<'a>,
         env: &Env<'a>,
     ) -> Result<(Val<'a>, Vec<Val<'a>>), Failed> {
-        let function = self.eval(&call.procedure, input, env)?;
+        let mut function = self.eval(&call.procedure, input, env)?;
+        // A workflow variable may have the name of a function, and does not hide it.
+        if let (false, Kind::Variable(variable)) = (function.is_function(), &call.procedure.kind)
+            && let (false, Some(builtin)) = (variable.bound, variable.builtin)
+        {
+            function = Val::Builtin(builtin);
+        }
         if function.is_undefined()
             && let Some(name) = self.meant(&call.procedure)
         {
@@ -127,7 +133,10 @@ impl<'a> Evaluator<'a> {
         }
         let function = self.eval(&call.procedure, input, env)?;
         if function.is_function() {
-            return Ok(Val::Function(Rc::new(Function::Partial { function, given })));
+            return Ok(Val::Function(Rc::new(Function::Partial {
+                function,
+                given,
+            })));
         }
         Err(match self.meant(&call.procedure) {
             Some(name) if function.is_undefined() => error(
@@ -201,13 +210,16 @@ impl<'a> Evaluator<'a> {
                 let filled: Vec<Val<'a>> = filled.collect();
                 match function {
                     Val::Builtin(builtin) => (builtin.run)(self, &filled).map(Outcome::Value),
-                    other => self.apply(other.clone(), filled, context, name).map(Outcome::Value),
+                    other => self
+                        .apply(other.clone(), filled, context, name)
+                        .map(Outcome::Value),
                 }
             }
             Function::Chain(first, second) => {
                 arguments.truncate(1);
                 let value = self.apply(first.clone(), arguments, &Val::Null, name)?;
-                self.apply(second.clone(), vec![value], &Val::Null, name).map(Outcome::Value)
+                self.apply(second.clone(), vec![value], &Val::Null, name)
+                    .map(Outcome::Value)
             }
             Function::Next(matches) => self.next_match(matches.clone()).map(Outcome::Value),
         }
@@ -261,7 +273,9 @@ impl<'a> Evaluator<'a> {
                     true => Some(Frame::new(Vec::new(), env.clone())),
                     false => env.clone(),
                 };
-                let before = before.iter().try_for_each(|part| self.eval(part, input, &own).map(drop));
+                let before = before
+                    .iter()
+                    .try_for_each(|part| self.eval(part, input, &own).map(drop));
                 let outcome = before.and_then(|()| self.tail(last, input, &own));
                 self.close(own, block.binds);
                 outcome
@@ -301,14 +315,17 @@ impl<'a> Evaluator<'a> {
                 }
                 if after.is_object() {
                     let mut object = self.copy_of(&after);
-                    update.members().for_each(|(key, value)| object.set(key, value));
+                    update
+                        .members()
+                        .for_each(|(key, value)| object.set(key, value));
                     after = Val::object(object);
                 }
             }
             if let Some(delete) = &transform.delete {
                 let names = self.eval(delete, &after, env)?;
                 if !names.is_undefined() {
-                    let texts: Option<Vec<Key<'a>>> = names.items().map(|name| name.as_key()).collect();
+                    let texts: Option<Vec<Key<'a>>> =
+                        names.items().map(|name| name.as_key()).collect();
                     let Some(texts) = texts else {
                         let what = format!(
                             "The delete clause of the transform expression must evaluate to a string or array of strings: {}",
@@ -369,7 +386,8 @@ impl<'a> Evaluator<'a> {
             let mut copy: Option<Object<'a>> = None;
             for (key, member) in value.members() {
                 if let Some(replaced) = self.replaced(&member, replace)? {
-                    copy.get_or_insert_with(|| self.copy_of(value)).set(key, replaced);
+                    copy.get_or_insert_with(|| self.copy_of(value))
+                        .set(key, replaced);
                 }
             }
             self.leave();
@@ -401,7 +419,9 @@ impl<'a> Evaluator<'a> {
 
     fn copy_of(&self, value: &Val<'a>) -> Object<'a> {
         let mut object = Object::with_capacity(value.size() + 2);
-        value.members().for_each(|(key, member)| object.set(key, member));
+        value
+            .members()
+            .for_each(|(key, member)| object.set(key, member));
         object
     }
 }

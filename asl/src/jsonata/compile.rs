@@ -171,7 +171,9 @@ impl Node {
 
     fn take_seeking(&mut self) -> Vec<usize> {
         let seeking = self.marks.as_mut();
-        seeking.map(|marks| std::mem::take(&mut marks.seeking)).unwrap_or_default()
+        seeking
+            .map(|marks| std::mem::take(&mut marks.seeking))
+            .unwrap_or_default()
     }
 
     /// The last step of a path, or the node itself.
@@ -187,7 +189,10 @@ impl Node {
 pub(super) fn compile(ast: Ast) -> Result<Program, Failed> {
     let mut compiler = Compiler::default();
     let mut root = compiler.node(ast)?;
-    let seeking = root.marks.as_ref().is_some_and(|marks| !marks.seeking.is_empty());
+    let seeking = root
+        .marks
+        .as_ref()
+        .is_some_and(|marks| !marks.seeking.is_empty());
     if seeking || matches!(root.kind, Kind::Parent(_)) {
         return Err(no_parent());
     }
@@ -199,9 +204,13 @@ pub(super) fn compile(ast: Ast) -> Result<Program, Failed> {
         slots,
         ..
     } = compiler;
-    let free = read.difference(&bound).map(|name| names[*name as usize].clone());
+    let free = read
+        .difference(&bound)
+        .map(|name| names[*name as usize].clone());
     Ok(Program {
-        free: free.filter(|name| functions::find(name).is_none()).collect(),
+        free: free
+            .filter(|name| functions::find(name).is_none())
+            .collect(),
         root,
         names,
         ancestors: slots.into_iter().map(|slot| slot.label).collect(),
@@ -244,7 +253,9 @@ impl Compiler {
 
     fn pairs(&mut self, pairs: Vec<(Ast, Ast)>) -> Result<Vec<(Node, Node)>, Failed> {
         let pairs = pairs.into_iter();
-        pairs.map(|(name, value)| Ok((self.node(name)?, self.node(value)?))).collect()
+        pairs
+            .map(|(name, value)| Ok((self.node(name)?, self.node(value)?)))
+            .collect()
     }
 
     fn boxed(&mut self, ast: Box<Ast>) -> Result<Box<Node>, Failed> {
@@ -263,14 +274,25 @@ impl Compiler {
             Part::Predicate(left, condition) => self.predicate(*left, *condition)?,
             Part::Group(left, pairs) => {
                 let mut node = self.node(*left)?;
-                if node.marks.as_ref().is_some_and(|marks| marks.group.is_some()) {
-                    return Err(error("S0210", "Each step can only have one grouping expression"));
+                if node
+                    .marks
+                    .as_ref()
+                    .is_some_and(|marks| marks.group.is_some())
+                {
+                    return Err(error(
+                        "S0210",
+                        "Each step can only have one grouping expression",
+                    ));
                 }
                 node.marks().group = Some(self.pairs(pairs)?);
                 node
             }
             Part::Sort(left, terms) => self.sort(*left, terms)?,
-            Part::Focus(left, name) => self.focus(*left, &name)?,
+            Part::Focus(left, name) => {
+                let mut node = self.focus(*left, &name)?;
+                node.last_step().keep |= keep;
+                node
+            }
             Part::Index(left, name) => self.index(*left, &name)?,
             Part::Call(procedure, arguments) => {
                 let call = self.call(*procedure, arguments)?;
@@ -448,7 +470,9 @@ impl Compiler {
             _ => {
                 if let Some(marks) = &mut right.marks {
                     let predicates = std::mem::take(&mut marks.predicates);
-                    marks.stages.extend(predicates.into_iter().map(Stage::Filter));
+                    marks
+                        .stages
+                        .extend(predicates.into_iter().map(Stage::Filter));
                 }
                 path.steps.push(right);
             }
@@ -478,7 +502,11 @@ impl Compiler {
         let mut node = self.node(left)?;
         let in_path = matches!(node.kind, Kind::Path(_));
         let step = node.last_step();
-        if step.marks.as_ref().is_some_and(|marks| marks.group.is_some()) {
+        if step
+            .marks
+            .as_ref()
+            .is_some_and(|marks| marks.group.is_some())
+        {
             let what = "A predicate cannot follow a grouping expression in a step";
             return Err(error("S0209", what));
         }
@@ -550,7 +578,9 @@ impl Compiler {
         if !matches!(node.kind, Kind::Path(_)) {
             if let Some(marks) = &mut node.marks {
                 let predicates = std::mem::take(&mut marks.predicates);
-                marks.stages.extend(predicates.into_iter().map(Stage::Filter));
+                marks
+                    .stages
+                    .extend(predicates.into_iter().map(Stage::Filter));
             }
             node = Node::new(path(node));
         }
@@ -608,8 +638,11 @@ impl Compiler {
             return Ok(());
         };
         let last = path.steps.last_mut().expect("a path has steps");
-        let mut slots: Vec<usize> =
-            last.marks.as_ref().map(|marks| marks.seeking.clone()).unwrap_or_default();
+        let mut slots: Vec<usize> = last
+            .marks
+            .as_ref()
+            .map(|marks| marks.seeking.clone())
+            .unwrap_or_default();
         if let Kind::Parent(slot) = last.kind {
             slots.push(slot);
         }
@@ -638,7 +671,10 @@ impl Compiler {
     /// What is known only of the whole: which names come from outside.
     fn seal(&mut self, node: &mut Node) {
         if let Some(marks) = &mut node.marks {
-            marks.predicates.iter_mut().for_each(|inner| self.seal(inner));
+            marks
+                .predicates
+                .iter_mut()
+                .for_each(|inner| self.seal(inner));
             for stage in &mut marks.stages {
                 if let Stage::Filter(inner) = stage {
                     self.seal(inner);
@@ -700,7 +736,9 @@ fn fold_states(steps: &mut Vec<Node>) {
 }
 
 fn focus(step: &Node) -> bool {
-    step.marks.as_ref().is_some_and(|marks| marks.focus.is_some())
+    step.marks
+        .as_ref()
+        .is_some_and(|marks| marks.focus.is_some())
 }
 
 fn path(step: Node) -> Kind {
@@ -742,14 +780,22 @@ fn not_a_step(literal: &str) -> Failed {
 
 /// Marks the calls after which a function has nothing left to do.
 fn mark_tail(node: &mut Node) {
-    let plain = node.marks.as_ref().is_none_or(|marks| marks.predicates.is_empty());
+    let plain = node
+        .marks
+        .as_ref()
+        .is_none_or(|marks| marks.predicates.is_empty());
     match &mut node.kind {
         Kind::Call(call) if plain => call.tail = true,
         Kind::Condition(parts) => {
             mark_tail(&mut parts.1);
             parts.2.iter_mut().for_each(mark_tail);
         }
-        Kind::Block(block) => block.parts.iter_mut().last().into_iter().for_each(mark_tail),
+        Kind::Block(block) => block
+            .parts
+            .iter_mut()
+            .last()
+            .into_iter()
+            .for_each(mark_tail),
         _ => {}
     }
 }

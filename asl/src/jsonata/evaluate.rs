@@ -141,7 +141,11 @@ impl<'a> Evaluator<'a> {
     /// Remembers a frame that something still holds, if it could hold itself.
     pub(super) fn escape(&self, frame: Rc<Frame<'a>>) {
         if Rc::strong_count(&frame) > 1 {
-            let functions = frame.bindings.borrow().iter().any(|(_, value)| value.holds_functions());
+            let functions = frame
+                .bindings
+                .borrow()
+                .iter()
+                .any(|(_, value)| value.holds_functions());
             if functions {
                 self.escaped.borrow_mut().push(frame);
             }
@@ -155,7 +159,9 @@ impl<'a> Evaluator<'a> {
                 Kind::Text(text) => return Ok(Val::Str(text)),
                 Kind::Number(number) => return Ok(Val::Number(*number)),
                 Kind::Bool(flag) => return Ok(Val::Bool(*flag)),
-                Kind::Variable(variable) => return Ok(unwrapped(self.variable(variable, env), false)),
+                Kind::Variable(variable) => {
+                    return Ok(unwrapped(self.variable(variable, env), false));
+                }
                 Kind::Context => return Ok(unwrapped(self.context(input), false)),
                 Kind::Path(path) if path.single && !input.is_array() => {
                     if let Kind::Field(name) = &path.steps[0].kind {
@@ -197,7 +203,9 @@ impl<'a> Evaluator<'a> {
             Kind::Regex(pattern) => Ok(Val::Regex(pattern)),
             Kind::Wildcard => self.wildcard(input),
             Kind::Descendants => self.descendants(input),
-            Kind::Parent(slot) => Ok(self.bound(self.program.ancestors[*slot], env).unwrap_or(Val::Undefined)),
+            Kind::Parent(slot) => Ok(self
+                .bound(self.program.ancestors[*slot], env)
+                .unwrap_or(Val::Undefined)),
             Kind::Context => Ok(self.context(input)),
             Kind::Root => Ok(self.root.clone()),
             Kind::Variable(variable) => Ok(self.variable(variable, env)),
@@ -215,13 +223,11 @@ impl<'a> Evaluator<'a> {
                 env: env.clone(),
                 input: input.clone(),
             }))),
-            Kind::Condition(parts) => {
-                match (self.eval(&parts.0, input, env)?.truthy(), &parts.2) {
-                    (true, _) => self.eval(&parts.1, input, env),
-                    (false, Some(otherwise)) => self.eval(otherwise, input, env),
-                    (false, None) => Ok(Val::Undefined),
-                }
-            }
+            Kind::Condition(parts) => match (self.eval(&parts.0, input, env)?.truthy(), &parts.2) {
+                (true, _) => self.eval(&parts.1, input, env),
+                (false, Some(otherwise)) => self.eval(otherwise, input, env),
+                (false, None) => Ok(Val::Undefined),
+            },
             Kind::Elvis(sides) => {
                 let value = self.eval(&sides.0, input, env)?;
                 match value.truthy() {
@@ -510,7 +516,8 @@ impl<'a> Evaluator<'a> {
             None if name.is_undefined() => Ok(None),
             None => {
                 let found = shown(&name);
-                let what = format!("Key in object structure must evaluate to a string; got: {found}");
+                let what =
+                    format!("Key in object structure must evaluate to a string; got: {found}");
                 Err(error("T1003", what))
             }
         }
@@ -631,8 +638,12 @@ pub(super) fn out_of_range(number: f64) -> Failed {
 
 fn compare<'a>(operator: Binary, lhs: &Val<'a>, rhs: &Val<'a>) -> Answer<'a> {
     use std::cmp::Ordering;
-    let comparable =
-        |value: &Val<'_>| matches!(value, Val::Undefined | Val::Number(_) | Val::Str(_) | Val::Text(_));
+    let comparable = |value: &Val<'_>| {
+        matches!(
+            value,
+            Val::Undefined | Val::Number(_) | Val::Str(_) | Val::Text(_)
+        )
+    };
     let token = operator.text();
     if !comparable(lhs) || !comparable(rhs) {
         let what = format!(

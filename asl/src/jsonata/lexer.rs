@@ -3,15 +3,9 @@
 use super::error::{Failed, error};
 use super::regex::Pattern;
 
-/// A token, and where it starts.
+/// A token.
 #[derive(Debug, Clone)]
-pub(super) struct Token {
-    pub(super) kind: Kind,
-    pub(super) at: usize,
-}
-
-#[derive(Debug, Clone)]
-pub(super) enum Kind {
+pub(super) enum Token {
     Name(String),
     Variable(String),
     Text(String),
@@ -23,31 +17,31 @@ pub(super) enum Kind {
     End,
 }
 
-impl Kind {
+impl Token {
     /// As a message shows it.
     pub(super) fn shown(&self) -> String {
         match self {
-            Kind::Name(text) | Kind::Variable(text) | Kind::Text(text) => format!("{text:?}"),
-            Kind::Number(number) => number.to_string(),
-            Kind::Bool(flag) => flag.to_string(),
-            Kind::Null => "null".to_owned(),
-            Kind::Regex(_) => "{}".to_owned(),
-            Kind::Operator(operator) => format!("{operator:?}"),
-            Kind::End => "\"(end)\"".to_owned(),
+            Token::Name(text) | Token::Variable(text) | Token::Text(text) => format!("{text:?}"),
+            Token::Number(number) => number.to_string(),
+            Token::Bool(flag) => flag.to_string(),
+            Token::Null => "null".to_owned(),
+            Token::Regex(_) => "{}".to_owned(),
+            Token::Operator(operator) => format!("{operator:?}"),
+            Token::End => "\"(end)\"".to_owned(),
         }
     }
 
     /// As it is written.
     pub(super) fn text(&self) -> String {
         match self {
-            Kind::Name(text) | Kind::Variable(text) | Kind::Text(text) => text.clone(),
-            Kind::Operator(operator) => (*operator).to_owned(),
+            Token::Name(text) | Token::Variable(text) | Token::Text(text) => text.clone(),
+            Token::Operator(operator) => (*operator).to_owned(),
             other => other.shown(),
         }
     }
 
     pub(super) fn is(&self, operator: &str) -> bool {
-        matches!(self, Kind::Operator(found) if *found == operator)
+        matches!(self, Token::Operator(found) if *found == operator)
     }
 }
 
@@ -73,10 +67,6 @@ impl<'t> Lexer<'t> {
         &self.text[self.at..]
     }
 
-    fn token(&self, at: usize, kind: Kind) -> Token {
-        Token { kind, at }
-    }
-
     /// The next token. After an operand, a slash divides; elsewhere it begins a regular expression.
     pub(super) fn next(&mut self, after_operand: bool) -> Result<Token, Failed> {
         loop {
@@ -90,30 +80,27 @@ impl<'t> Lexer<'t> {
                 .ok_or_else(|| error("S0106", "Comment has no closing tag"))?;
             self.at += length + 4;
         }
-        let at = self.at;
         let rest = self.rest();
         let Some(first) = rest.chars().next() else {
-            return Ok(self.token(at, Kind::End));
+            return Ok(Token::End);
         };
         if first == '/' && !after_operand {
             self.at += 1;
-            let kind = Kind::Regex(self.regex()?);
-            return Ok(self.token(at, kind));
+            return self.regex().map(Token::Regex);
         }
         if let Some(operator) = OPERATORS.iter().find(|op| rest.starts_with(**op)) {
             self.at += operator.len();
-            return Ok(self.token(at, Kind::Operator(operator)));
+            return Ok(Token::Operator(operator));
         }
         if first == '"' || first == '\'' {
             self.at += 1;
-            let kind = Kind::Text(self.quoted(first)?);
-            return Ok(self.token(at, kind));
+            return self.quoted(first).map(Token::Text);
         }
         if let Some(length) = number_length(rest) {
             let digits = &rest[..length];
             self.at += length;
             return match digits.parse::<f64>() {
-                Ok(number) if number.is_finite() => Ok(self.token(at, Kind::Number(number))),
+                Ok(number) if number.is_finite() => Ok(Token::Number(number)),
                 _ => Err(error("S0102", format!("Number out of range: {digits:?}"))),
             };
         }
@@ -125,24 +112,23 @@ impl<'t> Lexer<'t> {
                 )
             })?;
             self.at += length + 2;
-            return Ok(self.token(at, Kind::Name(name[..length].to_owned())));
+            return Ok(Token::Name(name[..length].to_owned()));
         }
         let ends = |c: char| SPACES.contains(c) || is_operator(c);
         let name = &rest[..rest.find(ends).unwrap_or(rest.len())];
         self.at += name.len();
-        let kind = match name {
-            "or" => Kind::Operator("or"),
-            "in" => Kind::Operator("in"),
-            "and" => Kind::Operator("and"),
-            "true" => Kind::Bool(true),
-            "false" => Kind::Bool(false),
-            "null" => Kind::Null,
+        Ok(match name {
+            "or" => Token::Operator("or"),
+            "in" => Token::Operator("in"),
+            "and" => Token::Operator("and"),
+            "true" => Token::Bool(true),
+            "false" => Token::Bool(false),
+            "null" => Token::Null,
             _ => match name.strip_prefix('$') {
-                Some(name) => Kind::Variable(name.to_owned()),
-                None => Kind::Name(name.to_owned()),
+                Some(name) => Token::Variable(name.to_owned()),
+                None => Token::Name(name.to_owned()),
             },
-        };
-        Ok(self.token(at, kind))
+        })
     }
 
     fn quoted(&mut self, quote: char) -> Result<String, Failed> {
@@ -175,7 +161,8 @@ impl<'t> Lexer<'t> {
                             .filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))
                             .and_then(|digits| u16::from_str_radix(digits, 16).ok())
                             .ok_or_else(|| {
-                                let what = "The escape sequence \\u must be followed by 4 hex digits";
+                                let what =
+                                    "The escape sequence \\u must be followed by 4 hex digits";
                                 error("S0104", what)
                             })?;
                         characters.nth(3);
@@ -198,9 +185,8 @@ impl<'t> Lexer<'t> {
             }
             match unit {
                 Some(code) if (0xd800..0xdc00).contains(&code) => high = Some(code),
-                Some(code) => {
-                    text.push(char::from_u32(u32::from(code)).unwrap_or(char::REPLACEMENT_CHARACTER))
-                }
+                Some(code) => text
+                    .push(char::from_u32(u32::from(code)).unwrap_or(char::REPLACEMENT_CHARACTER)),
                 None => text.push(meant),
             }
         }

@@ -156,7 +156,10 @@ impl Expression {
                 // An error of the language has a code; AWS puts a colon before one of its own.
                 let mark = if why.is_limit() { ':' } else { '.' };
                 let why = why.text();
-                Err(self.failure(scope, format!("threw an error during evaluation{mark} {why}")))
+                Err(self.failure(
+                    scope,
+                    format!("threw an error during evaluation{mark} {why}"),
+                ))
             }
         }
     }

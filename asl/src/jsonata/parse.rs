@@ -3,7 +3,7 @@
 //! What the tree means is worked out in [`super::compile`].
 
 use super::error::{Failed, error};
-use super::lexer::{Kind, Lexer, Token};
+use super::lexer::{Lexer, Token};
 use super::regex::Pattern;
 use super::signature::Signature;
 
@@ -115,8 +115,8 @@ const NESTING_MAX: usize = 200;
 const CHAIN_MAX: usize = 800;
 
 /// How strongly an operator binds what is left of it.
-fn power(kind: &Kind) -> u32 {
-    let Kind::Operator(operator) = kind else {
+fn power(token: &Token) -> u32 {
+    let Token::Operator(operator) = token else {
         return 0;
     };
     match *operator {
@@ -142,19 +142,15 @@ struct Parser<'t> {
 
 /// The tree of `text`.
 pub(super) fn parse(text: &str) -> Result<Ast, Failed> {
-    let end = Token {
-        kind: Kind::End,
-        at: 0,
-    };
     let mut parser = Parser {
         lexer: Lexer::new(text),
-        token: end,
+        token: Token::End,
         nesting: 0,
     };
     parser.advance(false)?;
     let tree = parser.expression(0)?;
-    match &parser.token.kind {
-        Kind::End => Ok(tree),
+    match &parser.token {
+        Token::End => Ok(tree),
         other => Err(error("S0201", format!("Syntax error: {}", other.shown()))),
     }
 }
@@ -167,19 +163,25 @@ impl Parser<'_> {
     /// Goes to the next token, and gives this one.
     fn advance(&mut self, after_operand: bool) -> Result<Token, Failed> {
         let next = self.lexer.next(after_operand)?;
-        if let Kind::Operator(unknown @ ("!" | "~")) = next.kind {
+        if let Token::Operator(unknown @ ("!" | "~")) = next {
             return Err(error("S0204", format!("Unknown operator: {unknown:?}")));
         }
         Ok(std::mem::replace(&mut self.token, next))
     }
 
     fn expect(&mut self, operator: &str, after_operand: bool) -> Result<(), Failed> {
-        if self.token.kind.is(operator) {
+        if self.token.is(operator) {
             return self.advance(after_operand).map(drop);
         }
-        Err(match &self.token.kind {
-            Kind::End => error("S0203", format!("Expected {operator:?} before end of expression")),
-            other => error("S0202", format!("Expected {operator:?}, got {}", other.shown())),
+        Err(match &self.token {
+            Token::End => error(
+                "S0203",
+                format!("Expected {operator:?} before end of expression"),
+            ),
+            other => error(
+                "S0202",
+                format!("Expected {operator:?}, got {}", other.shown()),
+            ),
         })
     }
 
@@ -191,9 +193,9 @@ impl Parser<'_> {
         let token = self.advance(true)?;
         let mut left = self.prefix(token)?;
         let mut chain = 0;
-        while binding < power(&self.token.kind) {
+        while binding < power(&self.token) {
             let token = self.advance(false)?;
-            let Kind::Operator(operator) = token.kind else {
+            let Token::Operator(operator) = token else {
                 unreachable!("only operators bind");
             };
             left = self.infix(operator, left)?;
@@ -211,16 +213,16 @@ impl Parser<'_> {
     }
 
     fn prefix(&mut self, token: Token) -> Result<Ast, Failed> {
-        Ok(ast(match token.kind {
-            Kind::Name(name) => Part::Name(name),
-            Kind::Variable(name) => Part::Variable(name),
-            Kind::Text(text) => Part::Text(text),
-            Kind::Number(number) => Part::Number(number),
-            Kind::Bool(flag) => Part::Bool(flag),
-            Kind::Null => Part::Null,
-            Kind::Regex(pattern) => Part::Regex(pattern),
-            Kind::End => Part::End,
-            Kind::Operator(operator) => match operator {
+        Ok(ast(match token {
+            Token::Name(name) => Part::Name(name),
+            Token::Variable(name) => Part::Variable(name),
+            Token::Text(text) => Part::Text(text),
+            Token::Number(number) => Part::Number(number),
+            Token::Bool(flag) => Part::Bool(flag),
+            Token::Null => Part::Null,
+            Token::Regex(pattern) => Part::Regex(pattern),
+            Token::End => Part::End,
+            Token::Operator(operator) => match operator {
                 "and" | "or" | "in" => Part::Name(operator.to_owned()),
                 "-" => Part::Negate(self.boxed(70)?),
                 "*" => Part::Wildcard,
@@ -252,7 +254,7 @@ impl Parser<'_> {
             "?" => {
                 let then = self.boxed(0)?;
                 let mut otherwise = None;
-                if self.token.kind.is(":") {
+                if self.token.is(":") {
                     self.advance(false)?;
                     otherwise = Some(self.boxed(0)?);
                 }
@@ -269,7 +271,7 @@ impl Parser<'_> {
             },
             other => {
                 let binary = Binary::of(other).expect("every operator that binds is known");
-                let binding = power(&Kind::Operator(other));
+                let binding = power(&Token::Operator(other));
                 Part::Binary(binary, lhs, self.boxed(binding)?)
             }
         }))
@@ -280,8 +282,9 @@ impl Parser<'_> {
         match self.expression(80)?.part {
             Part::Variable(name) => Ok(name),
             _ => {
-                let what =
-                    format!("The right side of {operator:?} must be a variable name (start with $)");
+                let what = format!(
+                    "The right side of {operator:?} must be a variable name (start with $)"
+                );
                 Err(error("S0214", what))
             }
         }
@@ -289,9 +292,9 @@ impl Parser<'_> {
 
     fn block(&mut self) -> Result<Part, Failed> {
         let mut parts = Vec::new();
-        while !self.token.kind.is(")") {
+        while !self.token.is(")") {
             parts.push(self.expression(0)?);
-            if !self.token.kind.is(";") {
+            if !self.token.is(";") {
                 break;
             }
             self.advance(false)?;
@@ -302,16 +305,16 @@ impl Parser<'_> {
 
     fn array(&mut self) -> Result<Part, Failed> {
         let mut items = Vec::new();
-        if !self.token.kind.is("]") {
+        if !self.token.is("]") {
             loop {
                 let mut item = self.expression(0)?;
-                if self.token.kind.is("..") {
+                if self.token.is("..") {
                     self.advance(false)?;
                     let last = self.boxed(0)?;
                     item = ast(Part::Binary(Binary::Range, Box::new(item), last));
                 }
                 items.push(item);
-                if !self.token.kind.is(",") {
+                if !self.token.is(",") {
                     break;
                 }
                 self.advance(false)?;
@@ -323,12 +326,12 @@ impl Parser<'_> {
 
     fn pairs(&mut self) -> Result<Vec<(Ast, Ast)>, Failed> {
         let mut pairs = Vec::new();
-        if !self.token.kind.is("}") {
+        if !self.token.is("}") {
             loop {
                 let name = self.expression(0)?;
                 self.expect(":", false)?;
                 pairs.push((name, self.expression(0)?));
-                if !self.token.kind.is(",") {
+                if !self.token.is(",") {
                     break;
                 }
                 self.advance(false)?;
@@ -343,7 +346,7 @@ impl Parser<'_> {
         self.expect("|", false)?;
         let update = self.boxed(0)?;
         let mut delete = None;
-        if self.token.kind.is(",") {
+        if self.token.is(",") {
             self.advance(false)?;
             delete = Some(self.boxed(0)?);
         }
@@ -353,7 +356,7 @@ impl Parser<'_> {
 
     /// `a[b]`, or `a[]`.
     fn predicate(&mut self, mut left: Box<Ast>) -> Result<Ast, Failed> {
-        if !self.token.kind.is("]") {
+        if !self.token.is("]") {
             let condition = self.boxed(0)?;
             self.expect("]", true)?;
             return Ok(ast(Part::Predicate(left, condition)));
@@ -373,12 +376,12 @@ impl Parser<'_> {
         self.expect("(", false)?;
         let mut terms = Vec::new();
         loop {
-            let descending = self.token.kind.is(">");
-            if descending || self.token.kind.is("<") {
+            let descending = self.token.is(">");
+            if descending || self.token.is("<") {
                 self.advance(false)?;
             }
             terms.push((self.expression(0)?, descending));
-            if !self.token.kind.is(",") {
+            if !self.token.is(",") {
                 break;
             }
             self.advance(false)?;
@@ -390,16 +393,16 @@ impl Parser<'_> {
     fn call(&mut self, procedure: Box<Ast>) -> Result<Part, Failed> {
         let mut arguments = Vec::new();
         let mut partial = false;
-        if !self.token.kind.is(")") {
+        if !self.token.is(")") {
             loop {
-                if self.token.kind.is("?") {
+                if self.token.is("?") {
                     partial = true;
                     self.advance(false)?;
                     arguments.push(ast(Part::Placeholder));
                 } else {
                     arguments.push(self.expression(0)?);
                 }
-                if !self.token.kind.is(",") {
+                if !self.token.is(",") {
                     break;
                 }
                 self.advance(false)?;
@@ -426,17 +429,17 @@ impl Parser<'_> {
             parameters.push(name);
         }
         let mut signature = None;
-        if self.token.kind.is("<") {
+        if self.token.is("<") {
             let mut text = String::from("<");
             let mut depth = 1;
-            while depth > 0 && !self.token.kind.is("{") && !matches!(self.token.kind, Kind::End) {
+            while depth > 0 && !self.token.is("{") && !matches!(self.token, Token::End) {
                 self.advance(false)?;
-                match self.token.kind {
-                    Kind::Operator(">") => depth -= 1,
-                    Kind::Operator("<") => depth += 1,
+                match self.token {
+                    Token::Operator(">") => depth -= 1,
+                    Token::Operator("<") => depth += 1,
                     _ => {}
                 }
-                text.push_str(&self.token.kind.text());
+                text.push_str(&self.token.text());
             }
             self.expect(">", false)?;
             signature = Some(Signature::parse(&text)?);

@@ -25,7 +25,8 @@ impl<'a> Tuple<'a> {
             item,
             bindings: self.bindings.clone(),
         };
-        more.iter().for_each(|(name, value)| tuple.bind(*name, value.clone()));
+        more.iter()
+            .for_each(|(name, value)| tuple.bind(*name, value.clone()));
         tuple
     }
 
@@ -95,13 +96,7 @@ impl<'a> Evaluator<'a> {
     }
 
     /// What a step finds for the items of `current`.
-    fn step(
-        &self,
-        step: &'a Node,
-        current: &Val<'a>,
-        last: bool,
-        env: &Env<'a>,
-    ) -> Answer<'a> {
+    fn step(&self, step: &'a Node, current: &Val<'a>, last: bool, env: &Env<'a>) -> Answer<'a> {
         if let Kind::Sort(_) = step.kind {
             let mut sorted = self.eval(step, current, env)?;
             for stage in step.stages() {
@@ -185,6 +180,9 @@ impl<'a> Evaluator<'a> {
             other => other,
         };
         let mut found = Found::default();
+        if input.is_array() {
+            flatten(input, &mut found)?;
+        }
         for (_, value) in input.members() {
             flatten(&value, &mut found)?;
         }
@@ -197,7 +195,9 @@ impl<'a> Evaluator<'a> {
                 return value.items().try_for_each(|item| descend(&item, found));
             }
             found.push(value.clone())?;
-            value.members().try_for_each(|(_, member)| descend(&member, found))
+            value
+                .members()
+                .try_for_each(|(_, member)| descend(&member, found))
         }
         let mut found = Found::default();
         if !input.is_undefined() {
@@ -290,7 +290,9 @@ impl<'a> Evaluator<'a> {
             match self.eval(step, &tuple.item, &tuple.env(env))? {
                 Val::Undefined => {}
                 Val::Tuples(inner) => {
-                    let joined = inner.iter().map(|one| tuple.with(one.item.clone(), &one.bindings));
+                    let joined = inner
+                        .iter()
+                        .map(|one| tuple.with(one.item.clone(), &one.bindings));
                     found.extend(joined);
                 }
                 value => {
@@ -372,8 +374,15 @@ impl<'a> Evaluator<'a> {
             return Ok(input.clone());
         }
         let items: Vec<Val<'a>> = input.items().collect();
-        let order = self.order(terms, items.len(), |at, term| self.eval(term, &items[at], env))?;
-        Ok(Val::array(order.into_iter().map(|at| items[at as usize].clone()).collect()))
+        let order = self.order(terms, items.len(), |at, term| {
+            self.eval(term, &items[at], env)
+        })?;
+        Ok(Val::array(
+            order
+                .into_iter()
+                .map(|at| items[at as usize].clone())
+                .collect(),
+        ))
     }
 
     fn sort_tuples(
@@ -388,7 +397,10 @@ impl<'a> Evaluator<'a> {
         let order = self.order(terms, tuples.len(), |at, term| {
             self.eval(term, &tuples[at].item, &tuples[at].env(env))
         })?;
-        Ok(order.into_iter().map(|at| tuples[at as usize].clone()).collect())
+        Ok(order
+            .into_iter()
+            .map(|at| tuples[at as usize].clone())
+            .collect())
     }
 
     /// The order in which `count` items come by `terms`. Each term is evaluated once for each item.
@@ -410,7 +422,9 @@ impl<'a> Evaluator<'a> {
             for ((a, b), (_, descending)) in pairs {
                 match compare_keys(a, b)? {
                     Ordering::Equal => {}
-                    order if a.is_undefined() || b.is_undefined() || !descending => return Ok(order),
+                    order if a.is_undefined() || b.is_undefined() || !descending => {
+                        return Ok(order);
+                    }
                     order => return Ok(order.reverse()),
                 }
             }
@@ -452,7 +466,8 @@ fn compare_keys<'a>(a: &Val<'a>, b: &Val<'a>) -> Result<Ordering, Failed> {
     }
     let sortable = |key: &Val<'_>| matches!(key, Val::Number(_)) || key.as_str().is_some();
     if !sortable(a) || !sortable(b) {
-        let what = "The expressions within an order-by clause must evaluate to numeric or string values";
+        let what =
+            "The expressions within an order-by clause must evaluate to numeric or string values";
         return Err(error("T2008", what));
     }
     let what = format!(
@@ -544,8 +559,11 @@ fn number(tuples: &mut [Tuple<'_>], name: Name) {
 fn join<'t, 'a: 't>(mut tuples: impl Iterator<Item = &'t Tuple<'a>>) -> Tuple<'a> {
     let first = tuples.next().expect("a group has items");
     let mut items = vec![first.item.clone()];
-    let mut bindings: Vec<(Name, Vec<Val<'a>>)> =
-        first.bindings.iter().map(|(name, value)| (*name, vec![value.clone()])).collect();
+    let mut bindings: Vec<(Name, Vec<Val<'a>>)> = first
+        .bindings
+        .iter()
+        .map(|(name, value)| (*name, vec![value.clone()]))
+        .collect();
     let mut several = false;
     for tuple in tuples {
         if !several {
@@ -568,6 +586,9 @@ fn join<'t, 'a: 't>(mut tuples: impl Iterator<Item = &'t Tuple<'a>>) -> Tuple<'a
     };
     Tuple {
         item: unwrapped(list(items), false),
-        bindings: bindings.into_iter().map(|(name, values)| (name, list(values))).collect(),
+        bindings: bindings
+            .into_iter()
+            .map(|(name, values)| (name, list(values)))
+            .collect(),
     }
 }

@@ -58,7 +58,8 @@ impl Signature {
                             at = end;
                         }
                         ('<', _) => {
-                            let what = "Type parameters can only be applied to functions and arrays";
+                            let what =
+                                "Type parameters can only be applied to functions and arrays";
                             return Err(error("S0401", what));
                         }
                         _ => {}
@@ -171,8 +172,9 @@ impl Parameter {
                     'o' => "objects",
                     _ => "strings",
                 };
-                let what =
-                    format!("Argument {at} of function \"{function}\" must be an array of \"{kind}\"");
+                let what = format!(
+                    "Argument {at} of function \"{function}\" must be an array of \"{kind}\""
+                );
                 return Err(error("T0412", what));
             }
         }

@@ -91,7 +91,9 @@ fn collect(tree: &Ast, found: &mut Vec<Reference>) {
         Part::Condition(condition, then, otherwise) => {
             collect(condition, found);
             collect(then, found);
-            otherwise.iter().for_each(|otherwise| collect(otherwise, found));
+            otherwise
+                .iter()
+                .for_each(|otherwise| collect(otherwise, found));
         }
         Part::Variable(_)
         | Part::Transform(..)

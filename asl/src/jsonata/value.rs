@@ -184,7 +184,10 @@ impl<'a> Object<'a> {
     fn position(&self, name: &str) -> Option<usize> {
         match &self.index {
             Some(index) => index.get(name).map(|at| *at as usize),
-            None => self.members.iter().position(|(key, _)| key.as_str() == name),
+            None => self
+                .members
+                .iter()
+                .position(|(key, _)| key.as_str() == name),
         }
     }
 
@@ -217,7 +220,11 @@ impl<'a> Object<'a> {
     /// The same without some of its members.
     pub(super) fn without(&self, dropped: impl Fn(&str) -> bool) -> Object<'a> {
         let mut rest = Object::with_capacity(self.members.len());
-        for (key, value) in self.members.iter().filter(|(key, _)| !dropped(key.as_str())) {
+        for (key, value) in self
+            .members
+            .iter()
+            .filter(|(key, _)| !dropped(key.as_str()))
+        {
             rest.set(key.clone(), value.clone());
         }
         rest
@@ -273,15 +280,6 @@ impl<'a> Val<'a> {
 
     pub(super) fn object(object: Object<'a>) -> Val<'a> {
         Val::Object(Rc::new(object))
-    }
-
-    /// What a path or a function found: nothing, the one, or a list.
-    pub(super) fn sequence(mut items: Vec<Val<'a>>) -> Val<'a> {
-        match items.len() {
-            0 => Val::Undefined,
-            1 => items.pop().expect("there is one"),
-            _ => Val::list(items, Mark::Sequence),
-        }
     }
 
     /// How many levels of what was made it has.
@@ -420,7 +418,10 @@ impl<'a> Val<'a> {
 #[inline]
 fn member<'a>(members: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     match members.len() <= INDEX_MIN {
-        true => members.iter().find(|(key, _)| *key == name).map(|(_, value)| value),
+        true => members
+            .iter()
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| value),
         false => members.get(name),
     }
 }
@@ -465,7 +466,9 @@ impl<'a> Iterator for Members<'_, 'a> {
 
     fn next(&mut self) -> Option<(Key<'a>, Val<'a>)> {
         match self {
-            Members::Map(members) => members.next().map(|(key, value)| (Key::Str(key), Val::of(value))),
+            Members::Map(members) => members
+                .next()
+                .map(|(key, value)| (Key::Str(key), Val::of(value))),
             Members::Object(members) => members.next().cloned(),
             Members::None => None,
         }

@@ -56,7 +56,9 @@ pub(super) fn partition<'a>(_: &Evaluator<'a>, arguments: &[Val<'a>]) -> Answer<
     if items.is_empty() {
         return Ok(Val::Undefined);
     }
-    let pieces = items.chunks(size as usize).map(|piece| Val::array(piece.to_vec()));
+    let pieces = items
+        .chunks(size as usize)
+        .map(|piece| Val::array(piece.to_vec()));
     Ok(Val::array(pieces.collect()))
 }
 

@@ -15,11 +15,27 @@ const DAY: i64 = 86_400_000;
 const MILLIS_MAX: f64 = 8.64e15;
 
 const DAYS: [&str; 7] = [
-    "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday",
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+    "Sunday",
 ];
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September",
-    "October", "November", "December",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 ];
 
 /// The days from 1970 to a day. Months count from 0 and may be more than a year has, as days may be
@@ -167,7 +183,10 @@ enum Names {
 
 fn picture(text: &str) -> Result<Vec<Part>, Failed> {
     if text.len() > PICTURE_MAX {
-        return Err(error("", format!("A picture has at most {PICTURE_MAX} characters")));
+        return Err(error(
+            "",
+            format!("A picture has at most {PICTURE_MAX} characters"),
+        ));
     }
     let mut parts = Vec::new();
     let mut literal = String::new();
@@ -236,18 +255,22 @@ fn marker(text: &str) -> Result<Marker, Failed> {
         first = &presentation[..presentation.len() - 1];
         second = Some(last);
     }
+    let default = match component {
+        'F' | 'P' | 'C' | 'E' => "n",
+        'm' | 's' => "01",
+        'Z' | 'z' => "01:01",
+        known if counts(known) => "1",
+        unknown => {
+            let shown = unknown.to_string();
+            let what = format!(
+                "Unknown component specifier {:?} in date/time picture string",
+                shown.trim()
+            );
+            return Err(error("D3132", what));
+        }
+    };
     if first.is_empty() {
-        first = match component {
-            'F' | 'P' | 'C' | 'E' => "n",
-            'm' | 's' => "01",
-            'Z' | 'z' => "01:01",
-            other if counts(other) => "1",
-            other => {
-                let shown = format!("{:?}", if other == ' ' { String::new() } else { other.to_string() });
-                let what = format!("Unknown component specifier {shown} in date/time picture string");
-                return Err(error("D3132", what));
-            }
-        };
+        first = default;
     }
     let names = match (first.starts_with('n'), first.starts_with('N')) {
         (true, _) => Some(Names::Lower),
@@ -266,7 +289,9 @@ fn marker(text: &str) -> Result<Marker, Failed> {
     if matches!(component, 'Z' | 'z') {
         marker.format = Some(Format::parse(first)?);
     } else if names.is_none() && counts(component) {
-        let modifier = second.map(|second| format!(";{second}")).unwrap_or_default();
+        let modifier = second
+            .map(|second| format!(";{second}"))
+            .unwrap_or_default();
         let mut format = Format::parse(&format!("{first}{modifier}"))?;
         if let Some(digits) = format.digits() {
             digits.mandatory = digits.mandatory.max(min.unwrap_or(0));
@@ -329,7 +354,10 @@ impl Marker {
                 if let Some(digits) = self.year_digits.filter(|digits| *digits < 18) {
                     value %= 10_i64.pow(digits as u32);
                 }
-                let format = self.format.as_ref().expect("what has no names has a format");
+                let format = self
+                    .format
+                    .as_ref()
+                    .expect("what has no names has a format");
                 format.write(value as f64)
             }
         }
@@ -356,7 +384,8 @@ impl Marker {
                 written
             }
             _ => {
-                let what = "The timezone integer format specifier cannot have more than four digits";
+                let what =
+                    "The timezone integer format specifier cannot have more than four digits";
                 return Err(error("D3134", what));
             }
         };
@@ -390,7 +419,10 @@ impl Marker {
                 }
                 length += 1 + hours;
                 if let Some(separator) = self.separator() {
-                    let rest = text[length..].strip_prefix(separator).map(digits).unwrap_or(0);
+                    let rest = text[length..]
+                        .strip_prefix(separator)
+                        .map(digits)
+                        .unwrap_or(0);
                     if rest == 0 {
                         return Ok(0);
                     }
@@ -442,7 +474,10 @@ impl Marker {
                             Some(width) if width > 0 => name[..name.len().min(width)] == *text,
                             _ => *name == text,
                         };
-                        names.iter().position(|name| cut(&name)).map(|at| at as f64 + 1.0)
+                        names
+                            .iter()
+                            .position(|name| cut(&name))
+                            .map(|at| at as f64 + 1.0)
                     };
                     match component {
                         'P' => match text {
@@ -464,9 +499,17 @@ fn write(millis: f64, text: Option<&str>, timezone: Option<&str>) -> Result<Stri
         return Err(super::super::error::argument(1, "fromMillis"));
     }
     let offset = timezone.map_or(0, |text| {
-        let sign = if text.trim_start().starts_with('-') { -1 } else { 1 };
+        let sign = if text.trim_start().starts_with('-') {
+            -1
+        } else {
+            1
+        };
         let digits = text.trim_start().trim_start_matches(['+', '-']);
-        let length = digits.bytes().take(6).take_while(u8::is_ascii_digit).count();
+        let length = digits
+            .bytes()
+            .take(6)
+            .take_while(u8::is_ascii_digit)
+            .count();
         sign * digits[..length].parse::<i64>().unwrap_or(0)
     });
     let (hours, minutes) = (offset.div_euclid(100), offset % 100);
@@ -553,7 +596,9 @@ pub(super) fn to_millis<'a>(e: &Evaluator<'a>, arguments: &[Val<'a>]) -> Answer<
 fn read_iso(text: &str) -> Option<i64> {
     fn number<'t>(text: &mut &'t str, before: &str, digits: usize) -> Option<i64> {
         let rest = text.strip_prefix(before)?;
-        let number = rest.get(..digits).filter(|n| n.bytes().all(|b| b.is_ascii_digit()))?;
+        let number = rest
+            .get(..digits)
+            .filter(|n| n.bytes().all(|b| b.is_ascii_digit()))?;
         *text = &rest[digits..];
         number.parse().ok()
     }
@@ -563,7 +608,11 @@ fn read_iso(text: &str) -> Option<i64> {
     let day = number(rest, "-", 2).unwrap_or(1);
     let mut millis = 0;
     if rest.starts_with('T') {
-        let (hour, minute, second) = (number(rest, "T", 2)?, number(rest, ":", 2)?, number(rest, ":", 2)?);
+        let (hour, minute, second) = (
+            number(rest, "T", 2)?,
+            number(rest, ":", 2)?,
+            number(rest, ":", 2)?,
+        );
         if hour > 24 || minute > 59 || second > 59 {
             return None;
         }
@@ -667,12 +716,15 @@ fn fit(
 
 fn moment(mut found: BTreeMap<char, f64>, now: i64) -> Result<f64, Failed> {
     let incomplete = || {
-        let what = "The date/time picture string is missing specifiers required to parse the timestamp";
+        let what =
+            "The date/time picture string is missing specifiers required to parse the timestamp";
         error("D3136", what)
     };
     let mask = |letters: &str| {
         let bit = |mask: u32, letter: char| {
-            let given = found.get(&letter).is_some_and(|value| *value != 0.0 && !value.is_nan());
+            let given = found
+                .get(&letter)
+                .is_some_and(|value| *value != 0.0 && !value.is_nan());
             mask << 1 | u32::from(given)
         };
         letters.chars().fold(0, bit)
@@ -731,7 +783,9 @@ fn moment(mut found: BTreeMap<char, f64>, now: i64) -> Result<f64, Failed> {
         found.insert('H', hour);
     }
     let time = ((of(&found, 'H') * 60.0 + of(&found, 'm')) * 60.0 + of(&found, 's')) * 1000.0;
-    let offset = [of(&found, 'Z'), of(&found, 'z')].into_iter().find(|offset| *offset != 0.0);
+    let offset = [of(&found, 'Z'), of(&found, 'z')]
+        .into_iter()
+        .find(|offset| *offset != 0.0);
     let date = (days(year, month, day) * DAY) as f64;
     Ok(date + time + of(&found, 'f').trunc() - offset.unwrap_or(0.0) * 60_000.0)
 }

@@ -48,7 +48,14 @@ impl Signs {
 
     fn is_active(&self, c: char) -> bool {
         self.is_digit(c)
-            || [self.decimal, self.exponent, self.grouping, self.digit, self.pattern].contains(&c)
+            || [
+                self.decimal,
+                self.exponent,
+                self.grouping,
+                self.digit,
+                self.pattern,
+            ]
+            .contains(&c)
     }
 
     /// The digits of a plain number in this family.
@@ -78,7 +85,10 @@ impl Parts {
         let all: Vec<char> = picture.chars().collect();
         let counts = |c: &char| signs.is_active(*c) && *c != signs.exponent;
         let start = all.iter().position(counts).unwrap_or(0);
-        let end = all.iter().rposition(counts).map_or(all.len(), |last| last + 1);
+        let end = all
+            .iter()
+            .rposition(counts)
+            .map_or(all.len(), |last| last + 1);
         let active = all[start..end.max(start)].to_vec();
         let exponent_at = all.iter().skip(start).position(|c| *c == signs.exponent);
         let exponent_at = exponent_at.map(|at| at + start).filter(|at| *at <= end);
@@ -215,7 +225,10 @@ impl Layout {
         let digit = |c: &&char| signs.is_digit(**c);
         let place = |c: &&char| signs.is_digit(**c) || **c == signs.digit;
         let separators = |part: &[char]| -> Vec<usize> {
-            let places = part.iter().enumerate().filter(|(_, c)| **c == signs.grouping);
+            let places = part
+                .iter()
+                .enumerate()
+                .filter(|(_, c)| **c == signs.grouping);
             places.map(|(at, _)| at).collect()
         };
         let groups: Vec<usize> = separators(&parts.integer)
@@ -267,7 +280,10 @@ pub(super) fn format_number<'a>(_: &Evaluator<'a>, arguments: &[Val<'a>]) -> Ans
     }
     let picture = at(arguments, 1).as_str().unwrap_or("");
     if picture.len() > PICTURE_MAX {
-        return Err(error("", format!("A picture has at most {PICTURE_MAX} characters")));
+        return Err(error(
+            "",
+            format!("A picture has at most {PICTURE_MAX} characters"),
+        ));
     }
     let signs = Signs::of(at(arguments, 2));
     let pictures: Vec<&str> = picture.split(signs.pattern).collect();
@@ -275,7 +291,10 @@ pub(super) fn format_number<'a>(_: &Evaluator<'a>, arguments: &[Val<'a>]) -> Ans
         let what = "The picture string must only contain a maximum of two sub-pictures";
         return Err(error("D3080", what));
     }
-    let mut parts: Vec<Parts> = pictures.iter().map(|picture| Parts::of(picture, &signs)).collect();
+    let mut parts: Vec<Parts> = pictures
+        .iter()
+        .map(|picture| Parts::of(picture, &signs))
+        .collect();
     parts.iter().try_for_each(|parts| parts.check(&signs))?;
     let own = parts.len() > 1;
     let part = match number >= 0.0 || !own {

@@ -8,8 +8,6 @@ use super::{at, number_at};
 
 /// How long a picture may be.
 pub(super) const PICTURE_MAX: usize = 1_000;
-/// The largest number that is written out: words of more have no use, and no end.
-const NUMBER_MAX: f64 = 1e30;
 
 /// What a picture says.
 #[derive(Debug, Clone)]
@@ -52,9 +50,9 @@ enum Case {
 
 /// The zeros of Unicode's decimal digits.
 const ZEROS: [u32; 37] = [
-    0x30, 0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66, 0xde6,
-    0xe50, 0xed0, 0xf20, 0x1040, 0x1090, 0x17e0, 0x1810, 0x1946, 0x19d0, 0x1a80, 0x1a90, 0x1b50,
-    0x1bb0, 0x1c40, 0x1c50, 0xa620, 0xa8d0, 0xa900, 0xa9d0, 0xa9f0, 0xaa50, 0xabf0, 0xff10,
+    0x30, 0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66,
+    0xde6, 0xe50, 0xed0, 0xf20, 0x1040, 0x1090, 0x17e0, 0x1810, 0x1946, 0x19d0, 0x1a80, 0x1a90,
+    0x1b50, 0x1bb0, 0x1c40, 0x1c50, 0xa620, 0xa8d0, 0xa900, 0xa9d0, 0xa9f0, 0xaa50, 0xabf0, 0xff10,
 ];
 
 impl Format {
@@ -91,7 +89,8 @@ impl Format {
 
     /// Writes a whole number.
     pub(super) fn write(&self, number: f64) -> Result<String, Failed> {
-        if !(number.abs() < NUMBER_MAX) {
+        // What is not finite has no end.
+        if !number.is_finite() {
             return Err(argument(1, "formatInteger"));
         }
         let value = number.abs();
@@ -126,7 +125,8 @@ impl Format {
                     Case::Upper => f64::from(b'A') - 1.0,
                     _ => f64::from(b'a') - 1.0,
                 };
-                let digit = |sum: f64, letter: char| sum * 26.0 + f64::from(u32::from(letter)) - zero;
+                let digit =
+                    |sum: f64, letter: char| sum * 26.0 + f64::from(u32::from(letter)) - zero;
                 text.chars().fold(0.0, digit)
             }
             Primary::Roman => read_roman(&text.to_uppercase()),
@@ -186,7 +186,9 @@ fn decimal(picture: &str) -> Result<Primary, Failed> {
     let mut separators = Vec::new();
     for character in picture.chars().rev() {
         let code = u32::from(character);
-        let group = ZEROS.iter().find(|zero| (**zero..**zero + 10).contains(&code));
+        let group = ZEROS
+            .iter()
+            .find(|zero| (**zero..**zero + 10).contains(&code));
         match group {
             Some(group) => {
                 mandatory += 1;
@@ -220,7 +222,11 @@ fn regular(separators: &[(usize, char)]) -> Option<usize> {
         return None;
     }
     let distance = separators.iter().map(|(place, _)| *place).fold(0, gcd);
-    let repeats = |index: usize| separators.iter().any(|(place, _)| *place == index * distance);
+    let repeats = |index: usize| {
+        separators
+            .iter()
+            .any(|(place, _)| *place == index * distance)
+    };
     (distance > 0 && (1..=separators.len()).all(repeats)).then_some(distance)
 }
 
@@ -352,20 +358,55 @@ fn read_roman(text: &str) -> f64 {
 }
 
 const FEW: [&str; 20] = [
-    "Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven",
-    "Twelve", "Thirteen", "Fourteen", "Fifteen", "Sixteen", "Seventeen", "Eighteen", "Nineteen",
+    "Zero",
+    "One",
+    "Two",
+    "Three",
+    "Four",
+    "Five",
+    "Six",
+    "Seven",
+    "Eight",
+    "Nine",
+    "Ten",
+    "Eleven",
+    "Twelve",
+    "Thirteen",
+    "Fourteen",
+    "Fifteen",
+    "Sixteen",
+    "Seventeen",
+    "Eighteen",
+    "Nineteen",
 ];
 const ORDINALS: [&str; 20] = [
-    "Zeroth", "First", "Second", "Third", "Fourth", "Fifth", "Sixth", "Seventh", "Eighth", "Ninth",
-    "Tenth", "Eleventh", "Twelfth", "Thirteenth", "Fourteenth", "Fifteenth", "Sixteenth",
-    "Seventeenth", "Eighteenth", "Nineteenth",
+    "Zeroth",
+    "First",
+    "Second",
+    "Third",
+    "Fourth",
+    "Fifth",
+    "Sixth",
+    "Seventh",
+    "Eighth",
+    "Ninth",
+    "Tenth",
+    "Eleventh",
+    "Twelfth",
+    "Thirteenth",
+    "Fourteenth",
+    "Fifteenth",
+    "Sixteenth",
+    "Seventeenth",
+    "Eighteenth",
+    "Nineteenth",
 ];
 const DECADES: [&str; 9] = [
     "Twenty", "Thirty", "Forty", "Fifty", "Sixty", "Seventy", "Eighty", "Ninety", "Hundred",
 ];
 const MAGNITUDES: [&str; 4] = ["Thousand", "Million", "Billion", "Trillion"];
 
-/// At most as deep as a number of [`NUMBER_MAX`] has words.
+/// Each level divides by a trillion or more, so a number has few.
 fn words(value: f64, after: bool, ordinal: bool) -> String {
     let th = |rest: f64, text: String| match (rest > 0.0, ordinal) {
         (true, _) => text + &words(rest, true, ordinal),
@@ -394,7 +435,11 @@ fn words(value: f64, after: bool, ordinal: bool) -> String {
     let magnitude = ((value.log10() / 3.0).floor() as usize).clamp(1, MAGNITUDES.len());
     let factor = 1000_f64.powi(magnitude as i32);
     let many = (value / factor).floor();
-    let text = format!("{comma}{} {}", words(many, false, false), MAGNITUDES[magnitude - 1]);
+    let text = format!(
+        "{comma}{} {}",
+        words(many, false, false),
+        MAGNITUDES[magnitude - 1]
+    );
     th(value - many * factor, text)
 }
 
@@ -428,7 +473,9 @@ fn word_length(text: &str) -> Option<usize> {
     if matches!(first, '-' | ',' | ' ') {
         return Some(1);
     }
-    let length = text.find(|c: char| !c.is_ascii_lowercase()).unwrap_or(text.len());
+    let length = text
+        .find(|c: char| !c.is_ascii_lowercase())
+        .unwrap_or(text.len());
     let known = |length: &usize| text[..*length] == *"and" || worth(&text[..*length]).is_some();
     (1..=length.min(16)).rev().find(known)
 }

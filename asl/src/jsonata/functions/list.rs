@@ -40,7 +40,9 @@ pub(super) fn filter<'a>(e: &Evaluator<'a>, arguments: &[Val<'a>]) -> Answer<'a>
     let mut found = Found::default();
     for (at, item) in items.items().enumerate() {
         let place = || Val::Number(at as f64);
-        if e.visit(function, arity, item.clone(), place, items)?.truthy() {
+        if e.visit(function, arity, item.clone(), place, items)?
+            .truthy()
+        {
             found.push(item)?;
         }
     }
@@ -57,15 +59,16 @@ pub(super) fn single<'a>(e: &Evaluator<'a>, arguments: &[Val<'a>]) -> Answer<'a>
     for (at, item) in items.items().enumerate() {
         let place = || Val::Number(at as f64);
         let fits = function.is_undefined()
-            || e.visit(function, arity, item.clone(), place, items)?.truthy();
+            || e.visit(function, arity, item.clone(), place, items)?
+                .truthy();
         if fits && found.replace(item).is_some() {
-            let what =
-                "The $single() function expected exactly 1 matching result.  Instead it matched more.";
+            let what = "The $single() function expected exactly 1 matching result.  Instead it matched more.";
             return Err(error("D3138", what));
         }
     }
     found.ok_or_else(|| {
-        let what = "The $single() function expected exactly 1 matching result.  Instead it matched 0.";
+        let what =
+            "The $single() function expected exactly 1 matching result.  Instead it matched 0.";
         error("D3139", what)
     })
 }
@@ -104,7 +107,9 @@ pub(super) fn zip<'a>(_: &Evaluator<'a>, arguments: &[Val<'a>]) -> Answer<'a> {
     let length = lengths.min().unwrap_or(0);
     let mut rows = Found::default();
     for at in 0..length {
-        rows.push(Val::array(arguments.iter().map(|list| list.item(at)).collect()))?;
+        rows.push(Val::array(
+            arguments.iter().map(|list| list.item(at)).collect(),
+        ))?;
     }
     Ok(Val::array(rows.0))
 }
@@ -190,7 +195,11 @@ fn hash(value: &Val<'_>, hasher: &mut DefaultHasher) {
                 hash(&value, &mut inner);
                 inner.finish()
             };
-            value.members().map(member).fold(0_u64, u64::wrapping_add).hash(hasher);
+            value
+                .members()
+                .map(member)
+                .fold(0_u64, u64::wrapping_add)
+                .hash(hasher);
         }
         _ => 2_u8.hash(hasher),
     }
@@ -214,7 +223,11 @@ pub(super) fn sort<'a>(e: &Evaluator<'a>, arguments: &[Val<'a>]) -> Answer<'a> {
         _ => None,
     };
     if items.iter().all(|item| number(item).is_some()) {
-        items.sort_by(|a, b| number(a).unwrap_or(0.0).total_cmp(&number(b).unwrap_or(0.0)));
+        items.sort_by(|a, b| {
+            number(a)
+                .unwrap_or(0.0)
+                .total_cmp(&number(b).unwrap_or(0.0))
+        });
     } else if items.iter().all(|item| item.as_str().is_some()) {
         items.sort_by(|a, b| text::order(a.as_str().unwrap_or(""), b.as_str().unwrap_or("")));
     } else {
@@ -230,7 +243,10 @@ pub(super) fn sort<'a>(e: &Evaluator<'a>, arguments: &[Val<'a>]) -> Answer<'a> {
 type After<'f, T> = &'f mut dyn FnMut(&T, &T) -> Result<bool, Failed>;
 
 /// A stable sort that takes any comparison, however it contradicts itself, and stops if it fails.
-pub(in super::super) fn merge_sort<T: Clone>(items: &[T], after: After<'_, T>) -> Result<Vec<T>, Failed> {
+pub(in super::super) fn merge_sort<T: Clone>(
+    items: &[T],
+    after: After<'_, T>,
+) -> Result<Vec<T>, Failed> {
     if items.len() <= 1 {
         return Ok(items.to_vec());
     }

@@ -72,14 +72,17 @@ fn shift(number: f64, places: i32) -> f64 {
     let text = format!("{number:e}");
     let (digits, exponent) = text.split_once('e').expect("so it is written");
     let exponent: i32 = exponent.parse().expect("so it is written");
-    format!("{digits}e{}", exponent + places).parse().unwrap_or(number)
+    format!("{digits}e{}", exponent + places)
+        .parse()
+        .unwrap_or(number)
 }
 
 pub(super) fn sqrt<'a>(_: &Evaluator<'a>, arguments: &[Val<'a>]) -> Answer<'a> {
     match number_at(arguments, 0) {
         Some(number) if number < 0.0 => {
             let number = number_text(number);
-            let what = format!("The sqrt function cannot be applied to a negative number: {number}");
+            let what =
+                format!("The sqrt function cannot be applied to a negative number: {number}");
             Err(error("D3060", what))
         }
         number => answer(number.map(f64::sqrt)),
@@ -112,8 +115,9 @@ pub(super) fn format_base<'a>(_: &Evaluator<'a>, arguments: &[Val<'a>]) -> Answe
     let radix = rounded(number_at(arguments, 1).unwrap_or(10.0), 0.0);
     if !(2.0..=36.0).contains(&radix) {
         let radix = number_text(radix);
-        let what =
-            format!("The radix of the formatBase function must be between 2 and 36.  It was given {radix}");
+        let what = format!(
+            "The radix of the formatBase function must be between 2 and 36.  It was given {radix}"
+        );
         return Err(error("D3100", what));
     }
     let number = rounded(number, 0.0);
@@ -149,7 +153,9 @@ pub(super) fn number<'a>(_: &Evaluator<'a>, arguments: &[Val<'a>]) -> Answer<'a>
 
 fn parsed(text: &str) -> Option<f64> {
     let radix = |prefixes: [&str; 2], radix: u32| {
-        let digits = prefixes.iter().find_map(|prefix| text.strip_prefix(prefix))?;
+        let digits = prefixes
+            .iter()
+            .find_map(|prefix| text.strip_prefix(prefix))?;
         let value = |value: Option<f64>, digit: char| {
             Some(value? * f64::from(radix) + f64::from(digit.to_digit(radix)?))
         };
@@ -169,7 +175,9 @@ fn parsed(text: &str) -> Option<f64> {
         let exponent_fits = exponent
             .is_none_or(|exponent| digits(exponent.strip_prefix(['+', '-']).unwrap_or(exponent)));
         let fits = digits(whole) && fraction.is_none_or(digits) && exponent_fits;
-        fits.then(|| text.parse::<f64>().ok()).flatten().filter(|n| n.is_finite())
+        fits.then(|| text.parse::<f64>().ok())
+            .flatten()
+            .filter(|n| n.is_finite())
     };
     decimal()
         .or_else(|| radix(["0x", "0X"], 16))

@@ -128,7 +128,9 @@ pub(super) fn sift<'a>(e: &Evaluator<'a>, arguments: &[Val<'a>]) -> Answer<'a> {
     let mut kept = Object::with_capacity(object.size());
     for (key, value) in object.members() {
         let place = || Val::from_key(&key);
-        if e.visit(function, arity, value.clone(), place, object)?.truthy() {
+        if e.visit(function, arity, value.clone(), place, object)?
+            .truthy()
+        {
             kept.set(key, value);
         }
     }
@@ -145,7 +147,10 @@ pub(super) fn clone<'a>(_: &Evaluator<'a>, arguments: &[Val<'a>]) -> Answer<'a> 
 
 pub(super) fn error_<'a>(_: &Evaluator<'a>, arguments: &[Val<'a>]) -> Answer<'a> {
     let given = at(arguments, 0).as_str().filter(|text| !text.is_empty());
-    Err(error("D3137", given.unwrap_or("$error() function evaluated")))
+    Err(error(
+        "D3137",
+        given.unwrap_or("$error() function evaluated"),
+    ))
 }
 
 pub(super) fn assert<'a>(_: &Evaluator<'a>, arguments: &[Val<'a>]) -> Answer<'a> {
@@ -153,5 +158,8 @@ pub(super) fn assert<'a>(_: &Evaluator<'a>, arguments: &[Val<'a>]) -> Answer<'a>
         return Ok(Val::Undefined);
     }
     let given = at(arguments, 1).as_str().filter(|text| !text.is_empty());
-    Err(error("D3141", given.unwrap_or("$assert() statement failed")))
+    Err(error(
+        "D3141",
+        given.unwrap_or("$assert() statement failed"),
+    ))
 }

@@ -13,7 +13,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use super::super::TEXT_BYTES_MAX;
 use super::super::call::Function;
 use super::super::error::{Failed, error, memory};
-use super::super::evaluate::{Answer, Evaluator, shown};
+use super::super::evaluate::{Answer, Evaluator, out_of_range, shown};
 use super::super::regex::Pattern;
 use super::super::value::{Found, Key, Mark, Object, Val};
 use super::{at, number_at};
@@ -76,14 +76,18 @@ fn write_number(number: f64, text: &mut String) {
 }
 
 /// A number in JSON: what JavaScript writes of its first 15 digits.
-fn write_json_number(number: f64, text: &mut String) {
-    if !number.is_finite() {
-        return text.push_str("null");
+fn write_json_number(number: f64, text: &mut String) -> Result<(), Failed> {
+    if number.is_infinite() {
+        return Err(out_of_range(number));
     }
-    if number.fract() == 0.0 {
-        return write_number(number, text);
+    if number.is_nan() {
+        text.push_str("null");
+    } else if number.fract() == 0.0 {
+        write_number(number, text);
+    } else {
+        write_number(format!("{number:.14e}").parse().unwrap_or(number), text);
     }
-    write_number(format!("{number:.14e}").parse().unwrap_or(number), text);
+    Ok(())
 }
 
 /// The JSON text of a value.
@@ -105,7 +109,7 @@ fn write_json(value: &Val<'_>, indent: Option<usize>, out: &mut String) -> Resul
     match value {
         Val::Undefined | Val::Null => out.push_str("null"),
         Val::Bool(flag) => out.push_str(if *flag { "true" } else { "false" }),
-        Val::Number(number) => write_json_number(*number, out),
+        Val::Number(number) => write_json_number(*number, out)?,
         Val::Str(_) | Val::Text(_) => write_json_text(value.as_str().unwrap_or(""), out)?,
         Val::Array(_) | Val::List(_) => {
             out.push('[');
@@ -186,7 +190,7 @@ pub(in super::super) fn concatenate<'a>(left: &Val<'a>, right: &Val<'a>) -> Answ
     let write = |value: &Val<'a>, out: &mut String| {
         match value {
             Val::Undefined => {}
-            Val::Number(number) if number.is_finite() => write_json_number(*number, out),
+            Val::Number(number) if number.is_finite() => write_json_number(*number, out)?,
             other => match other.as_str() {
                 Some(text) => out.push_str(text),
                 None => out.push_str(&written(other, false)?),
@@ -216,7 +220,9 @@ fn offset(text: &str, count: usize) -> usize {
     if text.is_ascii() {
         return count.min(text.len());
     }
-    text.char_indices().nth(count).map_or(text.len(), |(at, _)| at)
+    text.char_indices()
+        .nth(count)
+        .map_or(text.len(), |(at, _)| at)
 }
 
 pub(super) fn substring<'a>(_: &Evaluator<'a>, arguments: &[Val<'a>]) -> Answer<'a> {
@@ -243,7 +249,11 @@ pub(super) fn substring<'a>(_: &Evaluator<'a>, arguments: &[Val<'a>]) -> Answer<
     // As an index from the end, if it is negative.
     let index = |number: f64| {
         let number = whole(number);
-        let number = if number < 0.0 { number + length } else { number };
+        let number = if number < 0.0 {
+            number + length
+        } else {
+            number
+        };
         number.clamp(0.0, length) as usize
     };
     let (start, end) = (index(start), index(end));
@@ -302,7 +312,10 @@ pub(super) fn trim<'a>(_: &Evaluator<'a>, arguments: &[Val<'a>]) -> Answer<'a> {
         return Ok(Val::Undefined);
     };
     let mut trimmed = String::with_capacity(text.len());
-    for word in text.split([' ', '\t', '\n', '\r']).filter(|word| !word.is_empty()) {
+    for word in text
+        .split([' ', '\t', '\n', '\r'])
+        .filter(|word| !word.is_empty())
+    {
         if !trimmed.is_empty() {
             trimmed.push(' ');
         }
@@ -398,7 +411,10 @@ impl<'a> Matches<'a> {
             (whole.start(), whole.end(), groups)
         };
         if self.count > 0 && start == end {
-            return Err(error("D1004", "Regular expression matches zero length string"));
+            return Err(error(
+                "D1004",
+                "Regular expression matches zero length string",
+            ));
         }
         self.count += 1;
         self.at = end;
@@ -420,7 +436,10 @@ impl<'a> Evaluator<'a> {
         let text = matches.text.as_str().unwrap_or("");
         let mut object = Object::with_capacity(5);
         object.set(Key::Str("match"), part(&matches.text, hit.start, hit.end));
-        object.set(Key::Str("start"), Val::Number(units(text, hit.start) as f64));
+        object.set(
+            Key::Str("start"),
+            Val::Number(units(text, hit.start) as f64),
+        );
         object.set(Key::Str("end"), Val::Number(units(text, hit.end) as f64));
         object.set(Key::Str("groups"), Val::array(hit.groups));
         let next = Val::Function(Rc::new(Function::Next(matches)));
@@ -429,7 +448,12 @@ impl<'a> Evaluator<'a> {
     }
 
     /// The matches of `matcher` in `value`, up to `limit`.
-    fn hits(&self, value: &Val<'a>, matcher: &Val<'a>, limit: Option<f64>) -> Result<Vec<Hit<'a>>, Failed> {
+    fn hits(
+        &self,
+        value: &Val<'a>,
+        matcher: &Val<'a>,
+        limit: Option<f64>,
+    ) -> Result<Vec<Hit<'a>>, Failed> {
         let limit = limit.unwrap_or(f64::INFINITY);
         let mut hits = Vec::new();
         if limit <= 0.0 {
@@ -467,7 +491,10 @@ impl<'a> Evaluator<'a> {
             hits.push(Hit {
                 start,
                 end,
-                groups: groups.items().filter(|group| !group.is_undefined()).collect(),
+                groups: groups
+                    .items()
+                    .filter(|group| !group.is_undefined())
+                    .collect(),
                 matched: Some(matched),
             });
             found = self.apply(next, Vec::new(), &Val::Null, "")?;
@@ -497,7 +524,12 @@ fn bytes(text: &str, at: f64) -> usize {
     text.len()
 }
 
-fn limit(arguments: &[Val<'_>], at: usize, code: &'static str, what: &str) -> Result<Option<f64>, Failed> {
+fn limit(
+    arguments: &[Val<'_>],
+    at: usize,
+    code: &'static str,
+    what: &str,
+) -> Result<Option<f64>, Failed> {
     match number_at(arguments, at) {
         Some(limit) if limit < 0.0 => Err(error(code, what)),
         limit => Ok(limit),
@@ -518,7 +550,9 @@ pub(super) fn match_<'a>(e: &Evaluator<'a>, arguments: &[Val<'a>]) -> Answer<'a>
             true => hit.start,
             false => units(text, hit.start),
         };
-        let matched = hit.matched.unwrap_or_else(|| part(value, hit.start, hit.end));
+        let matched = hit
+            .matched
+            .unwrap_or_else(|| part(value, hit.start, hit.end));
         let mut object = Object::with_capacity(3);
         object.set(Key::Str("match"), matched);
         object.set(Key::Str("index"), Val::Number(index as f64));
@@ -573,14 +607,20 @@ pub(super) fn replace<'a>(e: &Evaluator<'a>, arguments: &[Val<'a>]) -> Answer<'a
     }
     for hit in e.hits(value, pattern, limit)? {
         replaced.push_str(text.get(from..hit.start).unwrap_or(""));
-        let matched = hit.matched.clone().unwrap_or_else(|| part(value, hit.start, hit.end));
+        let matched = hit
+            .matched
+            .clone()
+            .unwrap_or_else(|| part(value, hit.start, hit.end));
         let length = matched.as_str().map_or(0, str::len);
         match replacement.as_str() {
             Some(template) => substitute(template, &matched, &hit.groups, &mut replaced)?,
             None => {
                 let mut object = Object::with_capacity(4);
                 object.set(Key::Str("match"), matched);
-                object.set(Key::Str("start"), Val::Number(units(text, hit.start) as f64));
+                object.set(
+                    Key::Str("start"),
+                    Val::Number(units(text, hit.start) as f64),
+                );
                 object.set(Key::Str("end"), Val::Number(units(text, hit.end) as f64));
                 object.set(Key::Str("groups"), Val::array(hit.groups));
                 let given = vec![Val::object(object)];
@@ -603,7 +643,12 @@ pub(super) fn replace<'a>(e: &Evaluator<'a>, arguments: &[Val<'a>]) -> Answer<'a
 }
 
 /// Writes `template` with `$0` for the match, `$1` for its first group, and so on.
-fn substitute(template: &str, matched: &Val<'_>, groups: &[Val<'_>], out: &mut String) -> Result<(), Failed> {
+fn substitute(
+    template: &str,
+    matched: &Val<'_>,
+    groups: &[Val<'_>],
+    out: &mut String,
+) -> Result<(), Failed> {
     let mut rest = template;
     while let Some(dollar) = rest.find('$') {
         out.push_str(&rest[..dollar]);
@@ -621,7 +666,11 @@ fn substitute(template: &str, matched: &Val<'_>, groups: &[Val<'_>], out: &mut S
         }
         // No more digits than the number of the last group has.
         let most = groups.len().max(1).ilog10() as usize + 1;
-        let digits = rest.bytes().take(most).take_while(u8::is_ascii_digit).count();
+        let digits = rest
+            .bytes()
+            .take(most)
+            .take_while(u8::is_ascii_digit)
+            .count();
         let parse = |digits: usize| rest[..digits].parse::<usize>().ok();
         let mut group = parse(digits);
         if most > 1 && group.is_some_and(|group| group > groups.len()) {
@@ -710,7 +759,9 @@ pub(super) fn base64encode<'a>(_: &Evaluator<'a>, arguments: &[Val<'a>]) -> Answ
         return Ok(Val::Undefined);
     };
     room(text.len() * 2)?;
-    Ok(Val::text(base64::engine::general_purpose::STANDARD.encode(text)))
+    Ok(Val::text(
+        base64::engine::general_purpose::STANDARD.encode(text),
+    ))
 }
 
 pub(super) fn base64decode<'a>(_: &Evaluator<'a>, arguments: &[Val<'a>]) -> Answer<'a> {
@@ -785,7 +836,9 @@ fn decode<'a>(arguments: &[Val<'a>], kept: &str, function: &str) -> Answer<'a> {
             decoded.push(*first);
             continue;
         }
-        let digits = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        let digits = after
+            .get(..2)
+            .and_then(|digits| std::str::from_utf8(digits).ok());
         let digits = digits.filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
         let digits = digits.ok_or_else(malformed)?;
         let byte = u8::from_str_radix(digits, 16).map_err(|_| malformed())?;
@@ -798,7 +851,9 @@ fn decode<'a>(arguments: &[Val<'a>], kept: &str, function: &str) -> Answer<'a> {
         }
         rest = &after[2..];
     }
-    String::from_utf8(decoded).map(Val::text).map_err(|_| malformed())
+    String::from_utf8(decoded)
+        .map(Val::text)
+        .map_err(|_| malformed())
 }
 
 pub(super) fn decode_url_component<'a>(_: &Evaluator<'a>, arguments: &[Val<'a>]) -> Answer<'a> {
