@@ -9,6 +9,8 @@ pub enum Severity {
     Error,
     /// The definition runs, and probably not as meant.
     Warning,
+    /// Worth a thought. The API, which has no such thing, does not report it.
+    Note,
 }
 
 /// One thing found in a definition.
@@ -16,7 +18,8 @@ pub enum Severity {
 pub struct Diagnostic {
     /// Whether the definition is refused for it.
     pub severity: Severity,
-    /// AWS's code, for example `SCHEMA_VALIDATION_FAILED` or `MISSING_TRANSITION_TARGET`.
+    /// AWS's code, for example `SCHEMA_VALIDATION_FAILED` or `MISSING_TRANSITION_TARGET`; warnings of
+    /// ours have one that begins with `REJOIN_`.
     pub code: &'static str,
     /// What is wrong, in AWS's words where a recording or the documentation has them.
     pub message: String,

@@ -13,9 +13,11 @@
 //! - [`intrinsic`]: the `States.*` functions.
 //! - [`jsonata`]: the other query language, behind one door.
 //! - [`choice`]: the comparison operators of a Choice rule.
+//! - [`amount`]: a number that is given or looked up.
 //! - [`data`]: a JSON document shared between events, states and requests.
 //! - [`timestamp`]: instants in milliseconds, in ASL's text form.
 
+pub mod amount;
 pub mod choice;
 pub mod data;
 pub mod diagnostic;
@@ -31,6 +33,7 @@ pub mod scope;
 pub mod template;
 pub mod timestamp;
 
+pub use amount::Amount;
 pub use data::Data;
 pub use diagnostic::{Diagnostic, Severity};
 pub use failure::Failure;

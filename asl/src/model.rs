@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::amount::Amount;
 use crate::choice::Rule;
 use crate::jsonata::Expression;
 use crate::path::{Path, ReferencePath};
@@ -291,17 +292,21 @@ pub struct Parallel {
     pub next: Next,
 }
 
-/// A Map state, inline.
+/// A Map state.
 #[derive(Debug)]
 pub struct Map {
     /// `ItemProcessor.StartAt` (or that of the older `Iterator`).
     pub start_at: StateId,
-    /// `ItemsPath` or `Items`.
+    /// `ItemsPath` or `Items`; a distributed Map with an [`ItemReader`] looks at neither.
     pub items: Items,
     /// `ItemSelector` (or the older `Parameters`).
     pub item_selector: Option<Template>,
     /// `MaxConcurrency`; 0 is no limit of the user's own.
-    pub max_concurrency: Concurrency,
+    pub max_concurrency: Amount<u64>,
+    /// How many failed items are no failure of the state. An inline Map may say it too.
+    pub tolerance: Tolerance,
+    /// What only `Mode` `DISTRIBUTED` has; nothing for an inline Map.
+    pub distributed: Option<Box<Distributed>>,
     /// `ResultSelector` and `ResultPath`.
     pub result: ResultFlow,
     /// `Retry` and `Catch`.
@@ -321,15 +326,144 @@ pub enum Items {
     Template(Template),
 }
 
-/// `MaxConcurrency` or `MaxConcurrencyPath`.
+/// `ToleratedFailureCount` and `ToleratedFailurePercentage`. A Map fails when more items have failed
+/// than either allows; without either, no item may fail.
+#[derive(Debug, Default)]
+pub struct Tolerance {
+    /// `ToleratedFailureCount`, at least 0.
+    pub count: Option<Amount<u64>>,
+    /// `ToleratedFailurePercentage`, from 0 to 100.
+    pub percentage: Option<Amount<f64>>,
+}
+
+/// What a Map state has in `Mode` `DISTRIBUTED`: its items become executions of their own.
 #[derive(Debug)]
-pub enum Concurrency {
-    /// Given; 0 is no limit.
-    Fixed(u32),
-    /// Looked up.
-    Path(Path),
-    /// `MaxConcurrency` as an expression.
-    Jsonata(Expression),
+pub struct Distributed {
+    /// `ExecutionType` is `EXPRESS` (else `STANDARD`).
+    pub express: bool,
+    /// `Label`, which the names of its Map Runs begin with.
+    pub label: Option<Arc<str>>,
+    /// `ItemReader`.
+    pub reader: Option<ItemReader>,
+    /// `ItemBatcher`.
+    pub batcher: Option<ItemBatcher>,
+    /// `ResultWriter`.
+    pub writer: Option<ResultWriter>,
+}
+
+/// `ItemReader`: items that are not in the state's input.
+#[derive(Debug)]
+pub struct ItemReader {
+    /// `Resource`.
+    pub source: ItemSource,
+    /// `Parameters`, or `Arguments` (JSONata): the API call that gets the items.
+    pub arguments: Option<Template>,
+    /// `ReaderConfig`.
+    pub config: ReaderConfig,
+}
+
+/// `Resource` of an `ItemReader`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ItemSource {
+    /// `arn:aws:states:::s3:getObject`: the items are in an object.
+    GetObject,
+    /// `arn:aws:states:::s3:listObjectsV2`: the items are the objects of a bucket.
+    ListObjects,
+}
+
+/// `ReaderConfig`.
+#[derive(Debug, Default)]
+pub struct ReaderConfig {
+    /// `InputType`; absent where it is told by other fields.
+    pub input: Option<InputType>,
+    /// `MaxItems` or `MaxItemsPath`; 0 is all of them.
+    pub max_items: Option<Amount<u64>>,
+    /// `ItemsPointer`, a JSON pointer to the items in a JSON object.
+    pub items_pointer: Option<Arc<str>>,
+    /// `CSVHeaderLocation` and `CSVHeaders`.
+    pub headers: CsvHeaders,
+    /// `CSVDelimiter`, a comma where it is absent.
+    pub delimiter: CsvDelimiter,
+    /// `ManifestType`.
+    pub manifest: Option<ManifestType>,
+    /// `Transformation` is `LOAD_AND_FLATTEN`: the items are in the objects that are listed.
+    pub load_and_flatten: bool,
+}
+
+/// `InputType`: what an object holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum InputType {
+    Csv,
+    Json,
+    JsonLines,
+    /// A list of objects; which kind of list says [`ManifestType`].
+    Manifest,
+}
+
+/// What names the columns of CSV text.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum CsvHeaders {
+    /// `FIRST_ROW`.
+    #[default]
+    FirstRow,
+    /// `GIVEN`: `CSVHeaders`.
+    Given(Vec<Arc<str>>),
+}
+
+/// `CSVDelimiter`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum CsvDelimiter {
+    #[default]
+    Comma,
+    Pipe,
+    Semicolon,
+    Space,
+    Tab,
+}
+
+/// `ManifestType`: who wrote a manifest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ManifestType {
+    /// `ATHENA_DATA`: one object's URI a line; the items are in these objects.
+    AthenaData,
+    /// `S3_INVENTORY`: the items are the rows of an inventory.
+    S3Inventory,
+}
+
+/// `ItemBatcher`: several items for one child execution.
+#[derive(Debug)]
+pub struct ItemBatcher {
+    /// `MaxItemsPerBatch`.
+    pub max_items: Option<Amount<u64>>,
+    /// `MaxInputBytesPerBatch`.
+    pub max_bytes: Option<Amount<u64>>,
+    /// `BatchInput`, which every batch has besides its items.
+    pub input: Option<Template>,
+}
+
+/// `ResultWriter`.
+#[derive(Debug)]
+pub struct ResultWriter {
+    /// `Parameters`, or `Arguments` (JSONata), of `arn:aws:states:::s3:putObject`. Without it the
+    /// results are not exported but only given another form.
+    pub destination: Option<Template>,
+    /// `WriterConfig.Transformation`.
+    pub transformation: Transformation,
+    /// `WriterConfig.OutputType` is `JSONL` (else `JSON`).
+    pub json_lines: bool,
+}
+
+/// `Transformation` of a `WriterConfig`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transformation {
+    /// Each child's description, with its output in it. What is exported has this form by default.
+    None,
+    /// Each child's output. What is not exported has this form by default.
+    Compact,
+    /// The same, and an output that is an array adds its elements.
+    Flatten,
 }
 
 /// What to do about a failure: first Retry, then Catch.

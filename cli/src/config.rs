@@ -7,6 +7,7 @@ use serde::Deserialize;
 use server::clock::Clock;
 use server::functions::FunctionConfig;
 use server::gateway::RouteConfig;
+use server::quotas::Quotas;
 use server::services::Environment;
 use server::topics::{SubscriberConfig, TopicConfig};
 
@@ -16,6 +17,8 @@ use server::topics::{SubscriberConfig, TopicConfig};
 pub struct Config {
     /// `[server]`.
     pub server: ServerConfig,
+    /// `[quotas]`.
+    pub quotas: Quotas,
     /// `[functions.NAME]`.
     pub functions: BTreeMap<String, FunctionConfig>,
     /// `[topics.NAME]`.
@@ -123,6 +126,13 @@ impl Config {
             {
                 *program = folder.join(&*program).to_string_lossy().into_owned();
             }
+        }
+        let verifies = self
+            .routes
+            .iter_mut()
+            .filter_map(|route| route.verify.as_mut());
+        for secret in verifies.flat_map(|verify| &mut verify.secrets) {
+            secret.relative_to(folder);
         }
         for subscriber in self
             .topics

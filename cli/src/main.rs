@@ -5,13 +5,19 @@
 //! - [`connection`], [`table`]: a bare HTTP client and a plain table, for `bench` and `demo`.
 //! - [`demo`]: the loan processor and all that can go wrong with its callback.
 //! - [`serve`]: a server until it is told to stop.
+//! - [`source`]: a definition's file, JSON or YAML, and where in it everything stands.
+//! - [`validate`]: whether definitions are right.
+//! - [`colour`]: colours where a terminal shows them.
 
 mod bench;
+mod colour;
 mod config;
 mod connection;
 mod demo;
 mod serve;
+mod source;
 mod table;
+mod validate;
 
 use std::process::ExitCode;
 
@@ -41,6 +47,8 @@ enum Command {
     /// The demo's request function: what the demo starts this program as
     #[command(hide = true)]
     Function,
+    /// Check definitions, in JSON or YAML, before anything runs them
+    Validate(validate::Validate),
     /// Measure callback round trips, parked executions and restarts on this machine
     Bench(bench::Bench),
 }
@@ -51,6 +59,7 @@ fn main() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Demo(demo) => demo.run(),
         Command::Function => demo::run_function(),
+        Command::Validate(validate) => validate.run(),
         Command::Bench(bench) => bench.run(),
     };
     match outcome {

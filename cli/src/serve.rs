@@ -96,6 +96,7 @@ impl Serve {
                 .server
                 .retention_days
                 .unwrap_or(RETENTION_DAYS_DEFAULT),
+            quotas: config.quotas,
             functions: config.functions,
             topics: config.topics,
             routes: config.routes,

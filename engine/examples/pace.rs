@@ -75,6 +75,7 @@ fn identity(input: &str) -> Identity {
         started_at: Timestamp(0),
         version: None,
         alias: None,
+        map_run: None,
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::event::{Event, EventKind, FrameId, Output, is_activity};
 use crate::execution::{Closing, Execution, Status};
-use crate::frame::{Children, Frame, OpenTask, Phase, Place};
+use crate::frame::{Children, Frame, OpenMapRun, OpenTask, Phase, Place};
 use crate::wait::after_seconds;
 
 impl Execution {
@@ -94,6 +94,23 @@ impl Execution {
             EventKind::TaskFailed { .. }
             | EventKind::TaskTimedOut { .. }
             | EventKind::WaitAborted { .. } => self.close_wait(id),
+            EventKind::DistributedMapStarted { .. } => {}
+            EventKind::MapRunStarted { wait, run } => {
+                self.now.next_wait = wait.0 + 1;
+                self.now.waits.insert(*wait, id);
+                self.now.undelivered += 1;
+                let open = OpenMapRun {
+                    wait: *wait,
+                    opened_at: event.at,
+                    run: run.clone(),
+                };
+                self.set_phase(id, Phase::MapRun(open));
+            }
+            EventKind::MapRunSucceeded { output, .. } => {
+                self.close_wait(id);
+                self.frame_mut(id).result = Some(output.clone());
+            }
+            EventKind::MapRunFailed { .. } => self.close_wait(id),
             EventKind::RetryScheduled { retrier, until } => {
                 let frame = self.frame_mut(id);
                 let used = &mut frame.retries;
@@ -270,7 +287,14 @@ impl Execution {
         self.set_phase(id, Phase::Task(task));
     }
 
+    /// A Map Run's wait is watched until it is over, and its phase goes on until its state is left.
     fn close_wait(&mut self, id: FrameId) {
+        if let Phase::MapRun(open) = &self.frame_mut(id).phase {
+            let wait = open.wait;
+            self.now.undelivered -= 1;
+            self.now.waits.remove(&wait);
+            return;
+        }
         let task = self.take_task(id);
         self.now.undelivered -= u32::from(self.is_ours(id, &task));
         self.now.waits.remove(&task.wait);

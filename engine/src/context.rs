@@ -10,6 +10,7 @@ use crate::event::{FrameId, StateType};
 use crate::execution::Execution;
 use crate::frame::Phase;
 use crate::identity::{ExecutionKey, WaitId};
+use crate::map_run::Item;
 use crate::token::{Token, TokenKey};
 
 /// What `$$` means in one state of one frame.
@@ -18,6 +19,8 @@ pub(crate) struct ContextObject<'a> {
     pub(crate) frame: FrameId,
     /// The item that an `ItemSelector` is asked about; otherwise it is that of the iteration around.
     pub(crate) item: Option<u32>,
+    /// An item that the execution does not keep.
+    pub(crate) given_item: Option<&'a Item<'a>>,
     pub(crate) tokens: &'a TokenKey,
     pub(crate) made: OnceCell<Value>,
 }
@@ -105,6 +108,9 @@ impl ContextObject<'_> {
 
     /// The item of the innermost iteration around the frame.
     fn item(&self) -> Option<(u32, &Value)> {
+        if let Some(given) = self.given_item {
+            return Some((given.index, given.value));
+        }
         let frames = &self.execution.now.frames;
         let mut child = self.item;
         let mut at = Some(self.frame);

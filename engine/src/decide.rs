@@ -15,6 +15,7 @@
 //! Two kinds of stop travel as errors, so that a state's code reads straight on: [`Stop::Failed`],
 //! a failure of the state; [`Stop::Over`], the execution has ended and there is nothing left to do.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -27,8 +28,10 @@ use crate::execution::{Execution, Status};
 use crate::flow::{Flaw, Left};
 use crate::frame::{Frame, Phase, Place};
 use crate::identity::{Identity, WaitId};
-use crate::limits::HISTORY_EVENTS_MAX;
+use crate::limits::Quotas;
+use crate::map_run;
 use crate::random::SplitMix;
+use crate::slice::{self, Slice};
 use crate::states;
 use crate::token::TokenKey;
 
@@ -70,7 +73,15 @@ pub(crate) struct Decider<'a> {
     pub(crate) at: Timestamp,
     pub(crate) random: SplitMix,
     pub(crate) tokens: &'a TokenKey,
+    /// How far to go; all the way without one.
+    pub(crate) slice: Option<Slice<'a>>,
+    /// Whether an expression took longer than the slice has patience for: nothing of this counts then.
+    pub(crate) gave_up: Cell<bool>,
     events: Vec<Event>,
+    /// How many bytes the documents of `events` have.
+    bytes: usize,
+    /// Whether a state has run. A slice is one state at least, or it would lead nowhere.
+    has_run: bool,
     /// Frames whose state is to run.
     ready: VecDeque<FrameId>,
 }
@@ -84,25 +95,43 @@ impl<'a> Decider<'a> {
     ) -> Decider<'a> {
         let machine = execution.machine.clone();
         let random = SplitMix::new(seed);
+        let ready = std::mem::take(&mut execution.ready);
         Decider {
             execution,
             machine,
             at,
             random,
             tokens,
+            slice: None,
+            gave_up: Cell::new(false),
             events: Vec::new(),
-            ready: VecDeque::new(),
+            bytes: 0,
+            has_run: false,
+            ready,
         }
+    }
+
+    /// The limits that hold now.
+    pub(crate) fn quotas(&self) -> &Quotas {
+        &self.execution.surroundings.quotas
     }
 
     /// What happened.
     pub(crate) fn finish(self) -> Vec<Event> {
+        self.execution.ready = self.ready;
         self.events
+    }
+
+    /// What happened in a slice; nothing if it was given up.
+    pub(crate) fn finish_slice(self) -> Option<Vec<Event>> {
+        let gave_up = self.gave_up.get();
+        let events = self.finish();
+        (!gave_up).then_some(events)
     }
 
     /// The start of the execution.
     pub(crate) fn begin(&mut self, identity: Arc<Identity>) {
-        let start_at = self.machine.start_at;
+        let start_at = map_run::start_of(&self.machine, &identity);
         let begun = self
             .emit(FrameId::ROOT, EventKind::ExecutionStarted { identity })
             .and_then(|()| self.enter(FrameId::ROOT, start_at));
@@ -118,7 +147,7 @@ impl<'a> Decider<'a> {
                 self.run_after(ended);
             }
             CommandKind::Submitted { wait, output } => {
-                let frame = self.open(wait)?;
+                let frame = self.open_task(wait)?;
                 // A request that went out again after a restart may be answered twice.
                 if !self.is_delivered(frame) {
                     let told = self.emit(frame, EventKind::TaskSubmitted { wait, output });
@@ -126,7 +155,7 @@ impl<'a> Decider<'a> {
                 }
             }
             CommandKind::PickedUp { wait, worker } => {
-                let frame = self.open(wait)?;
+                let frame = self.open_task(wait)?;
                 if self.is_delivered(frame) {
                     return Err(Refusal::AlreadyPickedUp);
                 }
@@ -134,7 +163,7 @@ impl<'a> Decider<'a> {
                 self.run_after(told);
             }
             CommandKind::Heartbeat { wait } => {
-                let frame = self.open(wait)?;
+                let frame = self.open_task(wait)?;
                 // Without HeartbeatSeconds there is nothing to remember.
                 if self.heartbeat_matters(frame) {
                     let told = self.emit(frame, EventKind::TaskHeartbeat { wait });
@@ -142,6 +171,7 @@ impl<'a> Decider<'a> {
                 }
             }
             CommandKind::Tick => self.tick(),
+            CommandKind::GoOn => self.run_after(Ok(())),
             CommandKind::Stop { error, cause } => {
                 if self.execution.status() != Status::Running {
                     return Err(Refusal::NotRunning);
@@ -158,12 +188,10 @@ impl<'a> Decider<'a> {
         if wait.0 == 0 || wait.0 >= now.next_wait {
             return Err(Refusal::NoSuchWait);
         }
-        let Some((frame, (_, task))) = now.waits.get(&wait).zip(self.execution.open_task(wait))
-        else {
+        let Some(frame) = now.waits.get(&wait) else {
             return Err(Refusal::WaitEnded);
         };
-        let due = task.deadline().map(|(at, _)| at);
-        if [due, now.deadline]
+        if [self.frame(*frame).timer(), now.deadline]
             .into_iter()
             .flatten()
             .any(|deadline| deadline <= self.at)
@@ -171,6 +199,15 @@ impl<'a> Decider<'a> {
             return Err(Refusal::WaitEnded);
         }
         Ok(*frame)
+    }
+
+    /// The same for what only a task is told: a Map Run has nothing but an end.
+    fn open_task(&self, wait: WaitId) -> Result<FrameId, Refusal> {
+        let frame = self.open(wait)?;
+        match &self.frame(frame).phase {
+            Phase::Task(_) => Ok(frame),
+            _ => Err(Refusal::NoSuchWait),
+        }
     }
 
     fn is_delivered(&self, frame: FrameId) -> bool {
@@ -182,6 +219,15 @@ impl<'a> Decider<'a> {
     }
 
     fn complete(&mut self, frame: FrameId, wait: WaitId, outcome: Outcome) -> Result<(), Over> {
+        if matches!(self.frame(frame).phase, Phase::MapRun(_)) {
+            return match outcome {
+                Outcome::Success(output) => {
+                    let ended = states::distributed::succeed(self, frame, wait, output);
+                    self.settle(frame, ended)
+                }
+                Outcome::Failure(failure) => states::distributed::fail(self, frame, wait, failure),
+            };
+        }
         match outcome {
             Outcome::Success(output) => {
                 let ended = states::task::succeed(self, frame, wait, output);
@@ -205,12 +251,16 @@ impl<'a> Decider<'a> {
     /// # Errors
     /// If this was, or would have been, the last event of the execution.
     pub(crate) fn emit(&mut self, frame: FrameId, kind: EventKind) -> Result<(), Over> {
+        if self.gave_up.get() {
+            return Err(Over);
+        }
         let state_type = self.state_type(frame);
         let after = self.execution.now.history_events + kind.history_events(state_type);
         // The last place is kept for the end; success may take it, and anything else is failure.
-        let full = after >= HISTORY_EVENTS_MAX && !matches!(kind, EventKind::ExecutionSucceeded);
+        let full =
+            after >= self.quotas().history_events && !matches!(kind, EventKind::ExecutionSucceeded);
         if full && kind.history_events(state_type) > 0 {
-            return self.end_badly(frame, Failure::runtime(HISTORY_FULL));
+            return self.end_badly(frame, history_full(self.quotas()));
         }
         self.record(frame, kind);
         Ok(())
@@ -222,6 +272,7 @@ impl<'a> Decider<'a> {
             frame,
             kind,
         };
+        self.bytes += event.kind.payload_bytes();
         self.execution.apply(&event);
         self.events.push(event);
     }
@@ -257,12 +308,32 @@ impl<'a> Decider<'a> {
     fn run(&mut self) -> Result<(), Over> {
         while let Some(frame) = self.ready.pop_front() {
             // A frame may have been given up since: a sibling failed.
-            if self.execution.now.frames.contains_key(&frame) {
-                let ran = states::run(self, frame);
-                self.settle(frame, ran)?;
+            if !self.execution.now.frames.contains_key(&frame) {
+                continue;
             }
+            if self.has_run && self.is_enough() {
+                self.ready.push_front(frame);
+                return Ok(());
+            }
+            self.has_run = true;
+            let ran = states::run(self, frame);
+            self.settle(frame, ran)?;
         }
         Ok(())
+    }
+
+    /// Whether the slice ends here.
+    fn is_enough(&self) -> bool {
+        self.slice.is_some_and(|slice| {
+            self.events.len() >= slice::EVENTS_MAX
+                || self.bytes >= slice::BYTES_MAX
+                || (slice.enough)()
+        })
+    }
+
+    /// Whether the slice has left something to do.
+    pub(crate) fn is_unfinished(&self) -> bool {
+        !self.ready.is_empty()
     }
 
     /// What comes of a state's step: a failure goes through the state's Retry and Catch.
@@ -365,7 +436,13 @@ impl<'a> Decider<'a> {
 }
 
 /// AWS's words.
-const HISTORY_FULL: &str = "The execution reached the maximum number of history events (25000).";
+/// The end of an execution whose history has as many events as it may have.
+fn history_full(quotas: &Quotas) -> Failure {
+    let maximum = quotas.history_events;
+    Failure::runtime(format!(
+        "The execution reached the maximum number of history events ({maximum})."
+    ))
+}
 
 /// A failure that the definition is to blame for ends the execution even where `States.Runtime` is
 /// named by a Catch (recorded: `test_catch_states_runtime`). So does an output that is too large; a

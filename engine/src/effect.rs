@@ -11,6 +11,8 @@ use crate::identity::WaitId;
 pub enum Effect {
     /// Hand a task to its resource.
     Dispatch(Dispatch),
+    /// Run the children of a distributed Map state ([`crate::Execution::map_run`]).
+    StartMapRun(WaitId),
     /// A wait is over, whatever ended it: give up an invocation in flight, take an activity task
     /// off its queue, release its references.
     WaitEnded(WaitId),

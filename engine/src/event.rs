@@ -18,6 +18,7 @@ use asl::{Data, Failure, StateKind, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::identity::{Identity, WaitId};
+use crate::map_run::MapRun;
 
 /// One durable fact.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -199,6 +200,32 @@ pub enum EventKind {
         /// In which field, if it was one.
         location: Option<String>,
     },
+    /// A distributed Map state has its items, or will have them read.
+    DistributedMapStarted {
+        /// How many; none are known before they are read.
+        length: u32,
+    },
+    /// A distributed Map state asked for its Map Run.
+    MapRunStarted {
+        /// Under which number.
+        wait: WaitId,
+        /// What is to be done.
+        run: Arc<MapRun>,
+    },
+    /// The Map Run ended well.
+    MapRunSucceeded {
+        /// Which wait.
+        wait: WaitId,
+        /// The results, or where they are.
+        output: Data,
+    },
+    /// The Map Run ended badly.
+    MapRunFailed {
+        /// Which wait.
+        wait: WaitId,
+        /// How.
+        failure: Failure,
+    },
 }
 
 /// A state's output, stored only where it is new.
@@ -313,7 +340,36 @@ impl EventKind {
             | EventKind::ExecutionFailed { .. }
             | EventKind::ExecutionTimedOut
             | EventKind::ExecutionAborted { .. }
-            | EventKind::EvaluationFailed { .. } => 1,
+            | EventKind::EvaluationFailed { .. }
+            | EventKind::DistributedMapStarted { .. }
+            | EventKind::MapRunStarted { .. }
+            | EventKind::MapRunSucceeded { .. }
+            | EventKind::MapRunFailed { .. } => 1,
+        }
+    }
+}
+
+impl EventKind {
+    /// How many bytes of documents are stored with it.
+    pub(crate) fn payload_bytes(&self) -> usize {
+        let bytes = |data: &Data| data.text().len();
+        let given = |data: &Option<Data>| data.as_ref().map_or(0, bytes);
+        match self {
+            EventKind::StateExited { output, assigned } => {
+                let output = match output {
+                    Output::Document(data) => bytes(data),
+                    Output::Input | Output::Result | Output::Children => 0,
+                };
+                output + given(assigned)
+            }
+            EventKind::TaskScheduled { parameters, .. } => given(parameters),
+            EventKind::ParallelStarted { input, .. }
+            | EventKind::IterationStarted { input, .. }
+            | EventKind::MapStarted { items: input, .. } => given(input),
+            EventKind::TaskSubmitted { output, .. } | EventKind::TaskSucceeded { output, .. } => {
+                bytes(output)
+            }
+            _ => 0,
         }
     }
 }

@@ -7,7 +7,7 @@
 //! This file is the door: what `decide` does stands in [`crate::decide`] and, state type by state
 //! type, in [`crate::states`]; what events do to the value stands in [`crate::apply`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use asl::{Data, Failure, StateKind, StateMachine, Timestamp};
@@ -20,6 +20,8 @@ use crate::effect::{Dispatch, Effect};
 use crate::event::{Event, EventKind, FrameId};
 use crate::frame::{Frame, OpenTask, Phase};
 use crate::identity::{Identity, WaitId};
+use crate::limits::Quotas;
+use crate::slice::Slice;
 use crate::token::TokenKey;
 use crate::wait::after_seconds;
 pub use crate::wait::{EndedWait, OpenWait, wait_end};
@@ -59,6 +61,16 @@ pub struct Closing {
     pub failure: Option<Failure>,
 }
 
+/// What decisions depend on beside the execution and the command.
+#[derive(Debug, Clone, Default)]
+pub struct Surroundings {
+    /// Which of the machine's activities are not there (any longer): a task for one of them fails the
+    /// execution at once, as on AWS, and is never scheduled.
+    pub deleted_activities: Vec<Arc<str>>,
+    /// The limits that hold now.
+    pub quotas: Quotas,
+}
+
 /// An execution at one moment.
 #[derive(Debug, Clone)]
 pub struct Execution {
@@ -66,8 +78,11 @@ pub struct Execution {
     pub(crate) now: Snapshot,
     /// Every frame's timer, earliest first; derived from the frames.
     pub(crate) timers: BTreeSet<(Timestamp, FrameId)>,
-    /// What the caller says is not there ([`Execution::set_deleted_activities`]).
-    pub(crate) deleted_activities: Vec<Arc<str>>,
+    /// What the caller says of the server around it ([`Execution::set_surroundings`]).
+    pub(crate) surroundings: Surroundings,
+    /// The frames whose state is to run, if the last slice left any ([`crate::slice`]). No part of a
+    /// snapshot: they are those that wait for nothing.
+    pub(crate) ready: VecDeque<FrameId>,
     /// What `$$` means instead of what the execution knows ([`crate::trial`]).
     pub(crate) given_context: Option<Value>,
 }
@@ -107,32 +122,55 @@ impl Execution {
         seed: u64,
         tokens: &TokenKey,
     ) -> (Execution, Vec<Event>) {
-        Execution::begin_without(machine, identity, seed, tokens, Vec::new())
+        Execution::begin_in(machine, identity, seed, tokens, Surroundings::default())
     }
 
-    /// [`Execution::begin`] where activities that the machine names have been deleted
-    /// ([`Execution::set_deleted_activities`]).
-    pub fn begin_without(
+    /// [`Execution::begin`] in surroundings of its own.
+    pub fn begin_in(
         machine: Arc<StateMachine>,
         identity: Identity,
         seed: u64,
         tokens: &TokenKey,
-        deleted_activities: Vec<Arc<str>>,
+        surroundings: Surroundings,
     ) -> (Execution, Vec<Event>) {
-        let identity = Arc::new(identity);
-        let mut execution = Execution::blank(machine, identity.clone());
-        execution.deleted_activities = deleted_activities;
-        let mut decider = Decider::new(&mut execution, identity.started_at, seed, tokens);
-        decider.begin(identity);
-        let events = decider.finish();
-        (execution, events)
+        Execution::begin_with(machine, identity, seed, tokens, surroundings, None)
+            .expect("only a slice is given up")
     }
 
-    /// Tells the next decisions which of the machine's activities are not there (any longer): a task
-    /// for one of them fails the execution at once, as on AWS, and is never scheduled. What was
-    /// decided stands, so this is no part of a snapshot.
-    pub fn set_deleted_activities(&mut self, arns: Vec<Arc<str>>) {
-        self.deleted_activities = arns;
+    /// [`Execution::begin_in`], for one slice; nothing if that was given up.
+    pub fn begin_within(
+        machine: Arc<StateMachine>,
+        identity: Identity,
+        seed: u64,
+        tokens: &TokenKey,
+        surroundings: Surroundings,
+        slice: Slice<'_>,
+    ) -> Option<(Execution, Vec<Event>)> {
+        Execution::begin_with(machine, identity, seed, tokens, surroundings, Some(slice))
+    }
+
+    fn begin_with(
+        machine: Arc<StateMachine>,
+        identity: Identity,
+        seed: u64,
+        tokens: &TokenKey,
+        surroundings: Surroundings,
+        slice: Option<Slice<'_>>,
+    ) -> Option<(Execution, Vec<Event>)> {
+        let identity = Arc::new(identity);
+        let mut execution = Execution::blank(machine, identity.clone());
+        execution.surroundings = surroundings;
+        let mut decider = Decider::new(&mut execution, identity.started_at, seed, tokens);
+        decider.slice = slice;
+        decider.begin(identity);
+        let events = decider.finish_slice()?;
+        Some((execution, events))
+    }
+
+    /// Tells the next decisions what is around the execution. What was decided stands, so this is no part
+    /// of a snapshot.
+    pub fn set_surroundings(&mut self, surroundings: Surroundings) {
+        self.surroundings = surroundings;
     }
 
     /// What the execution was started with, from its first stored event: enough to find the
@@ -169,7 +207,8 @@ impl Execution {
             machine,
             now: snapshot,
             timers: BTreeSet::new(),
-            deleted_activities: Vec::new(),
+            surroundings: Surroundings::default(),
+            ready: VecDeque::new(),
             given_context: None,
         };
         for (id, frame) in &mut execution.now.frames {
@@ -200,8 +239,41 @@ impl Execution {
     /// A [`Refusal`]; the execution is then unchanged.
     pub fn decide(&mut self, command: Command, tokens: &TokenKey) -> Result<Vec<Event>, Refusal> {
         let mut decider = Decider::new(self, command.at, command.seed, tokens);
-        decider.command(command.kind)?;
-        Ok(decider.finish())
+        let refused = decider.command(command.kind);
+        let events = decider.finish();
+        refused?;
+        Ok(events)
+    }
+
+    /// [`Execution::decide`], for one slice. Nothing if it was given up: the execution is then not to be
+    /// used any more.
+    ///
+    /// # Errors
+    /// A [`Refusal`]; the execution is then unchanged.
+    pub fn decide_within(
+        &mut self,
+        command: Command,
+        tokens: &TokenKey,
+        slice: Slice<'_>,
+    ) -> Result<Option<Vec<Event>>, Refusal> {
+        let mut decider = Decider::new(self, command.at, command.seed, tokens);
+        decider.slice = Some(slice);
+        let refused = decider.command(command.kind);
+        let events = decider.finish_slice();
+        refused?;
+        Ok(events)
+    }
+
+    /// Whether a slice has left something to do, for [`crate::CommandKind::GoOn`].
+    pub fn is_unfinished(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    /// Finds what the last slice left to do, for an execution that was read from its store.
+    pub fn look_for_unfinished(&mut self) {
+        let frames = self.now.frames.iter();
+        let idle = frames.filter(|(_, frame)| frame.state.is_some() && frame.phase == Phase::Idle);
+        self.ready = idle.map(|(id, _)| *id).collect();
     }
 
     /// The definition that it runs.
@@ -244,10 +316,14 @@ impl Execution {
         for event in events {
             match &event.kind {
                 // A task that was given up by a later event of the same command is nobody's business.
-                EventKind::TaskScheduled { wait, .. } => effects.extend(self.dispatch(*wait)),
+                EventKind::TaskScheduled { wait, .. } | EventKind::MapRunStarted { wait, .. } => {
+                    effects.extend(self.dispatch(*wait));
+                }
                 EventKind::TaskSucceeded { wait, .. }
                 | EventKind::TaskFailed { wait, .. }
                 | EventKind::TaskTimedOut { wait, .. }
+                | EventKind::MapRunSucceeded { wait, .. }
+                | EventKind::MapRunFailed { wait, .. }
                 | EventKind::WaitAborted { wait } => effects.push(Effect::WaitEnded(*wait)),
                 EventKind::ExecutionSucceeded
                 | EventKind::ExecutionFailed { .. }
@@ -261,15 +337,16 @@ impl Execution {
 
     /// The dispatches that have no answer yet: after a restart they go out again, with the same
     /// idempotency key. An activity task that a worker holds, and a `.waitForTaskToken` task whose
-    /// request was taken, are not among them; a `.sync` task is, for somebody has to watch for its end.
+    /// request was taken, are not among them; a `.sync` task is, and a Map Run, for somebody has to watch
+    /// for their ends.
     pub fn undelivered(&self) -> Vec<Effect> {
         if !self.has_undelivered() {
             return Vec::new();
         }
         let open = self.now.waits.iter();
-        open.filter(|(wait, frame)| {
-            self.open_task(**wait)
-                .is_some_and(|(_, task)| self.is_ours(**frame, task))
+        open.filter(|(wait, frame)| match self.open_task(**wait) {
+            Some((_, task)) => self.is_ours(**frame, task),
+            None => true,
         })
         .filter_map(|(wait, _)| self.dispatch(*wait))
         .collect()
@@ -282,6 +359,14 @@ impl Execution {
 
     /// The wait, if it is open: its state, when it began, its deadline.
     pub fn open_wait(&self, wait: WaitId) -> Option<OpenWait> {
+        if let Some(run) = self.map_run(wait) {
+            return Some(OpenWait {
+                state_name: run.state_name.clone(),
+                opened_at: run.opened_at,
+                timeout_at: None,
+                heartbeat_at: None,
+            });
+        }
         let (frame, task) = self.open_task(wait)?;
         Some(OpenWait {
             state_name: frame.place().name.clone(),
@@ -304,6 +389,9 @@ impl Execution {
 
     /// What the task of an open wait says about its resource and parameters.
     fn dispatch(&self, wait: WaitId) -> Option<Effect> {
+        if self.open_map_run(wait).is_some() {
+            return Some(Effect::StartMapRun(wait));
+        }
         let (frame, task) = self.open_task(wait)?;
         let place = frame.place();
         let StateKind::Task(definition) = &self.machine.state(place.id).kind else {
@@ -328,8 +416,10 @@ impl Execution {
 
     pub(crate) fn blank(machine: Arc<StateMachine>, identity: Arc<Identity>) -> Execution {
         let root = Frame::new(None, 0, identity.input.clone());
-        let deadline = machine
-            .timeout_seconds
+        // `TimeoutSeconds` is the machine's, and a child runs a part of it.
+        let timeout_seconds = machine.timeout_seconds;
+        let deadline = timeout_seconds
+            .filter(|_| identity.map_run.is_none())
             .map(|seconds| after_seconds(identity.started_at, seconds));
         let now = Snapshot {
             identity,
@@ -347,7 +437,8 @@ impl Execution {
             machine,
             now,
             timers: BTreeSet::new(),
-            deleted_activities: Vec::new(),
+            surroundings: Surroundings::default(),
+            ready: VecDeque::new(),
             given_context: None,
         }
     }

@@ -15,7 +15,7 @@ use crate::context::ContextObject;
 use crate::decide::Decider;
 use crate::event::{FrameId, Output};
 use crate::execution::Execution;
-use crate::limits::{PAYLOAD_BYTES_MAX, VARIABLES_BYTES_MAX};
+use crate::map_run::Item;
 
 /// A failure of a state, and the field of the state that it was in, if it was a JSONata expression's.
 #[derive(Debug)]
@@ -38,6 +38,8 @@ impl From<Failure> for Flaw {
 pub(crate) struct Seen<'a> {
     /// The item that an `ItemSelector` is asked about.
     pub(crate) item: Option<u32>,
+    /// The same, of an item that the execution does not keep.
+    pub(crate) given_item: Option<&'a Item<'a>>,
     /// `$states.result`.
     pub(crate) result: Option<&'a Value>,
     /// `$states.errorOutput`.
@@ -151,11 +153,15 @@ impl Decider<'_> {
             execution: self.execution,
             frame,
             item: seen.item,
+            given_item: seen.given_item,
             tokens: self.tokens,
             made: OnceCell::new(),
         };
-        let session = Session::default();
-        expression(Scope {
+        let session = match self.slice.and_then(|slice| slice.patience) {
+            Some(patience) => Session::impatient(patience),
+            None => Session::default(),
+        };
+        let made = expression(Scope {
             input,
             context: &context,
             random: &self.random,
@@ -167,8 +173,11 @@ impl Decider<'_> {
             result: seen.result,
             error_output: seen.error_output,
             session: &session,
-        })
-        .map_err(|failure| Flaw {
+        });
+        if session.gave_up() {
+            self.gave_up.set(true);
+        }
+        made.map_err(|failure| Flaw {
             failure: self.at_state(frame, failure),
             location: session.take_failed_at().map(String::from),
         })
@@ -292,7 +301,8 @@ impl Decider<'_> {
         let kept = frames.flat_map(|frame| frame.variables.values());
         let kept: usize = kept.map(|value| value.text().len()).sum();
         let size = data.text().len();
-        if size > PAYLOAD_BYTES_MAX || kept + size > VARIABLES_BYTES_MAX {
+        let quotas = self.quotas();
+        if size > quotas.payload_bytes || kept + size > quotas.variables_bytes {
             return Err(data_limit_exceeded(&self.place(frame).name).into());
         }
         Ok(assigned)
@@ -380,7 +390,7 @@ impl Decider<'_> {
             Source::New => Output::Document(made.data.clone()),
         };
         self.check_depth(frame, &made.data)?;
-        if made.data.text().len() > PAYLOAD_BYTES_MAX {
+        if made.data.text().len() > self.quotas().payload_bytes {
             return Err(data_limit_exceeded(&self.place(frame).name).into());
         }
         Ok(output)
@@ -399,7 +409,7 @@ impl Decider<'_> {
     }
 }
 
-/// The failure of whatever gave more than [`PAYLOAD_BYTES_MAX`]: a state, a service, a function.
+/// The failure of whatever gave more than [`crate::Quotas::payload_bytes`]: a state, a service, a function.
 pub(crate) fn data_limit_exceeded(who: &str) -> Failure {
     Failure::new(
         "States.DataLimitExceeded",

@@ -7,6 +7,7 @@
 //! | `Task` | an answer, `TimeoutSeconds`, `HeartbeatSeconds` | TaskSucceeded, TaskFailed, TaskTimedOut, WaitAborted |
 //! | `Backoff` | the time of the next attempt | TaskScheduled, ParallelStarted, MapStarted |
 //! | `Children` | the frames of its branches or iterations | ChildrenSucceeded, a child's failure |
+//! | `MapRun` | the end of its Map Run | MapRunSucceeded, MapRunFailed, WaitAborted |
 //!
 //! Frames are part of a snapshot, so their fields keep to the rules of [`crate::event`].
 
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{FrameId, StateType};
 use crate::identity::WaitId;
+use crate::map_run::MapRun;
 
 /// One thread of states.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -72,10 +74,24 @@ fn unresolved() -> StateId {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Phase {
     Idle,
-    Waiting { until: Timestamp },
+    Waiting {
+        until: Timestamp,
+    },
     Task(OpenTask),
-    Backoff { until: Timestamp },
+    Backoff {
+        until: Timestamp,
+    },
     Children(Children),
+    /// Until the state is left or tried again; its wait is over before that.
+    MapRun(OpenMapRun),
+}
+
+/// A Map Run, asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct OpenMapRun {
+    pub(crate) wait: WaitId,
+    pub(crate) opened_at: Timestamp,
+    pub(crate) run: Arc<MapRun>,
 }
 
 /// An open wait.
@@ -153,7 +169,7 @@ impl Frame {
         match &self.phase {
             Phase::Waiting { until } | Phase::Backoff { until } => Some(*until),
             Phase::Task(task) => task.deadline().map(|(at, _)| at),
-            Phase::Idle | Phase::Children(_) => None,
+            Phase::Idle | Phase::Children(_) | Phase::MapRun(_) => None,
         }
     }
 

@@ -9,7 +9,8 @@
 //! - Within a frame each event follows the one before. A branch's first follows ParallelStateStarted;
 //!   an iteration's MapIterationStarted follows MapStateStarted, or the last event of the iteration
 //!   that made room for it.
-//! - MapStateSucceeded and MapStateExited both follow the last MapIterationSucceeded;
+//! - MapStateSucceeded follows MapRunSucceeded, and MapStateExited follows MapRunStarted.
+//! - In an inline Map, MapStateSucceeded and MapStateExited both follow the last MapIterationSucceeded;
 //!   ParallelStateSucceeded and ParallelStateExited the last event of the last branch.
 //! - Where a branch or an iteration fails, everything that comes of it (its own end, the ends of its
 //!   siblings, the next attempt or the state's failure) follows the event that failed.
@@ -107,6 +108,8 @@ struct Thread {
     entered: (u64, u64),
     /// What the next iteration follows: the event that made room for it.
     room: u64,
+    /// The success of the state's Map Run.
+    map_run: Option<u64>,
     items: Option<Data>,
     outputs: Vec<Option<Data>>,
 }
@@ -295,7 +298,8 @@ impl Projection {
             }
             EventKind::ChildrenSucceeded => {
                 let (_, state_type) = self.state(id);
-                let previous = self.thread(id).last;
+                let thread = self.thread(id);
+                let previous = thread.map_run.take().unwrap_or(thread.last);
                 self.write(
                     at,
                     previous,
@@ -324,6 +328,26 @@ impl Projection {
                 };
                 let failed = self.write(at, previous, "EvaluationFailed", Some(details));
                 self.thread(id).last = failed;
+            }
+            EventKind::DistributedMapStarted { length } => {
+                let details = object(&[("length", Some((*length).into()))]);
+                self.chain(id, at, "MapStateStarted", Some(details));
+            }
+            EventKind::MapRunStarted { run, .. } => {
+                let details = object(&[("mapRunArn", Some((*run.arn).into()))]);
+                self.chain(id, at, "MapRunStarted", Some(details));
+            }
+            // MapStateSucceeded follows it, and MapStateExited what was before it, as AWS was recorded
+            // to do since 2024.
+            EventKind::MapRunSucceeded { output, .. } => {
+                let thread = self.thread(id);
+                let started = thread.last;
+                thread.result = Some(output.clone());
+                let succeeded = self.write(at, started, "MapRunSucceeded", None);
+                self.thread(id).map_run = Some(succeeded);
+            }
+            EventKind::MapRunFailed { failure, .. } => {
+                self.chain(id, at, "MapRunFailed", Some(failure_details(failure)));
             }
             EventKind::ExecutionSucceeded => {
                 let output = self.data(id);

@@ -53,9 +53,32 @@ pub struct Identity {
     /// The name of the alias that it was started through.
     #[serde(default)]
     pub alias: Option<Arc<str>>,
+    /// What a child workflow execution is a part of; it runs the processor of one Map state, and not
+    /// the machine from its start.
+    #[serde(default)]
+    pub map_run: Option<MapRunChild>,
+}
+
+/// Which part of a Map Run an execution is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MapRunChild {
+    /// The Map Run.
+    pub arn: Arc<str>,
+    /// The Map state whose `ItemProcessor` it runs.
+    pub state: Arc<str>,
+    /// Which child, from 0: the order of the items or batches.
+    pub index: u32,
+    /// How many items it was given.
+    pub items: u32,
 }
 
 impl Identity {
+    /// The ARN of the machine that is defined: that of a child names its Map state's label as well.
+    pub fn defined_machine_arn(&self) -> &str {
+        let labelled = self.state_machine_arn.split_once('/');
+        labelled.map_or(&self.state_machine_arn, |(arn, _)| arn)
+    }
+
     /// The ARN of the version that the execution was started on.
     pub fn version_arn(&self) -> Option<String> {
         let version = self.version?;

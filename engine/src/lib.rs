@@ -8,10 +8,12 @@
 //! - [`command`]: all that can be asked of an execution.
 //! - [`event`]: all that can happen to one; these are stored, and are never decided again.
 //! - [`execution`]: the value itself, `decide` and `apply`.
+//! - [`slice`]: how far one command goes.
 //! - [`effect`]: what has to leave the process once events are durable.
 //! - [`token`]: task tokens.
 //! - [`history`]: the AWS history, a projection of the events.
 //! - [`trial`]: one state on its own.
+//! - [`map_run`]: what a distributed Map state asks for.
 //! - [`limits`]: AWS's limits, which hold here too.
 //!
 //! Behind the door: `decide` drives, `states` has a file for each state type, `recovery` is Retry and
@@ -29,8 +31,10 @@ mod frame;
 pub mod history;
 pub mod identity;
 pub mod limits;
+pub mod map_run;
 mod random;
 mod recovery;
+pub mod slice;
 mod states;
 mod timers;
 pub mod token;
@@ -40,7 +44,12 @@ mod wait;
 pub use command::{Command, CommandKind, Outcome, Refusal, WaitEnd};
 pub use effect::{Dispatch, Effect};
 pub use event::{Event, EventKind, FrameId};
-pub use execution::{Closing, EndedWait, Execution, OpenWait, Snapshot, Status, wait_end};
+pub use execution::{
+    Closing, EndedWait, Execution, OpenWait, Snapshot, Status, Surroundings, wait_end,
+};
 pub use history::HistoryEvent;
-pub use identity::{ExecutionKey, Identity, WaitId};
+pub use identity::{ExecutionKey, Identity, MapRunChild, WaitId};
+pub use limits::Quotas;
+pub use map_run::{Item, MapRun};
+pub use slice::Slice;
 pub use token::{Token, TokenKey};

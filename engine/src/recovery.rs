@@ -97,7 +97,11 @@ impl Decider<'_> {
             let holds_children = matches!(kind, StateKind::Map(_) | StateKind::Parallel(_));
             let evaluated =
                 holds_children && raised.failure.error.as_deref() == Some(QUERY_EVALUATION_ERROR);
-            if evaluated || matches!(self.frame(frame).phase, Phase::Children(_)) {
+            let begun = matches!(
+                self.frame(frame).phase,
+                Phase::Children(_) | Phase::MapRun(_)
+            );
+            if evaluated || begun {
                 self.emit(frame, EventKind::ChildrenFailed)?;
             }
             if let Some(catcher) = recovery
@@ -224,6 +228,10 @@ impl Decider<'_> {
     fn open_wait_of(&self, frame: FrameId) -> Option<WaitId> {
         match &self.frame(frame).phase {
             Phase::Task(task) => Some(task.wait),
+            Phase::MapRun(open) => {
+                let wait = open.wait;
+                self.execution.now.waits.contains_key(&wait).then_some(wait)
+            }
             _ => None,
         }
     }

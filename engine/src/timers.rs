@@ -15,7 +15,9 @@ use crate::states;
 impl Decider<'_> {
     /// The clock has moved.
     pub(crate) fn tick(&mut self) {
-        while self.execution.status() == Status::Running {
+        // What a slice has left comes first: its frames may have timers that have fired already.
+        self.run_after(Ok(()));
+        while self.execution.status() == Status::Running && !self.is_unfinished() {
             let frame = self.execution.timers.first().copied();
             let deadline = self.execution.now.deadline;
             let due = [frame.map(|(at, _)| at), deadline]
@@ -55,7 +57,7 @@ impl Decider<'_> {
                 self.emit(frame, EventKind::TaskTimedOut { wait, heartbeat })?;
                 self.recover(frame, Raised::timed_out(heartbeat))
             }
-            Phase::Idle | Phase::Children(_) => {
+            Phase::Idle | Phase::Children(_) | Phase::MapRun(_) => {
                 unreachable!("only what waits for a time has a timer")
             }
         }

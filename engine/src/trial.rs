@@ -12,8 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use asl::{
-    Concurrency, Data, Failure, QueryLanguage, ReferencePath, ResultFlow, StateId, StateKind,
-    StateMachine,
+    Data, Failure, QueryLanguage, ReferencePath, ResultFlow, StateId, StateKind, StateMachine,
 };
 use serde_json::Value;
 
@@ -102,7 +101,7 @@ pub struct Seen {
     /// `ItemSelector`, for all items.
     pub after_item_selector: Option<Data>,
     /// `MaxConcurrency`.
-    pub max_concurrency: Option<u32>,
+    pub max_concurrency: Option<u64>,
     /// The raw result.
     pub result: Option<Data>,
     /// `ResultSelector`.
@@ -248,7 +247,7 @@ impl Decider<'_> {
             // A trial does not take the time.
             Phase::Waiting { .. } => return Ok(states::wait::done(self, frame)),
             Phase::Task(task) => Some(task.wait),
-            Phase::Children(_) => None,
+            Phase::Children(_) | Phase::MapRun(_) => None,
         };
         let (result, flow, next) = match (mock?, &state.kind) {
             (Outcome::Failure(failure), _) => {
@@ -308,10 +307,8 @@ impl Decider<'_> {
                     return Ok(());
                 };
                 seen.after_items_path = children.items.clone();
-                seen.max_concurrency = Some(match map.max_concurrency {
-                    Concurrency::Fixed(given) => given,
-                    Concurrency::Path(_) | Concurrency::Jsonata(_) => children.concurrency,
-                });
+                let given = map.max_concurrency.given().copied();
+                seen.max_concurrency = Some(given.unwrap_or(children.concurrency.into()));
                 let length = children.outputs.len() as u32;
                 if let Some(selector) = &map.item_selector {
                     let select = |index| self.render(frame, selector, &input, Some(index));
@@ -365,10 +362,8 @@ impl Decider<'_> {
             StateKind::Map(map) => {
                 states::run(self, frame)?;
                 if let Phase::Children(children) = &self.frame(frame).phase {
-                    seen.max_concurrency = Some(match map.max_concurrency {
-                        Concurrency::Fixed(given) => given,
-                        Concurrency::Path(_) | Concurrency::Jsonata(_) => children.concurrency,
-                    });
+                    let given = map.max_concurrency.given().copied();
+                    seen.max_concurrency = Some(given.unwrap_or(children.concurrency.into()));
                 }
             }
             _ => {}
@@ -442,6 +437,7 @@ mod tests {
                 started_at: Timestamp(1_000),
                 version: None,
                 alias: None,
+                map_run: None,
             },
             context: json!({"Given": "context"}),
             variables: BTreeMap::from([("v".to_owned(), Data::from(json!(1)))]),

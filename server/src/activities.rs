@@ -45,6 +45,30 @@ pub struct ActivityTask {
     pub input: String,
 }
 
+/// How long a worker waits, and with how many others.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// In real time.
+    pub wait: Duration,
+    /// How many workers may wait for one activity.
+    pub most: usize,
+}
+
+/// Why there is neither a task nor none.
+#[derive(Debug)]
+pub enum NotFetched {
+    /// As many workers as may wait do.
+    TooManyPollers,
+    /// The store failed; text for the log.
+    Server(String),
+}
+
+/// What a worker finds at an activity's queue.
+enum Next {
+    Task((ExecutionKey, WaitId)),
+    Place(oneshot::Receiver<Offer>),
+}
+
 impl ActivityQueues {
     /// Names the runner, which pick-ups go to.
     pub fn connect(&self, runner: Runner) {
@@ -74,19 +98,19 @@ impl ActivityQueues {
     /// had, and goes on for a worker that has to wait.
     ///
     /// # Errors
-    /// The store's, as text for the log.
+    /// [`NotFetched`].
     pub async fn fetch(
         &self,
         activity_arn: &str,
         worker: Option<String>,
-        patience: Duration,
+        Patience { wait, most }: Patience,
         mut busy: Busy,
-    ) -> Result<Option<ActivityTask>, String> {
-        let deadline = tokio::time::Instant::now() + patience;
+    ) -> Result<Option<ActivityTask>, NotFetched> {
+        let deadline = tokio::time::Instant::now() + wait;
         loop {
-            let (execution, wait) = match self.next(activity_arn) {
-                Ok(task) => task,
-                Err(offer) => {
+            let (execution, wait) = match self.next(activity_arn, most)? {
+                Next::Task(task) => task,
+                Next::Place(offer) => {
                     drop(busy);
                     match tokio::time::timeout_at(deadline, Hand(self, activity_arn, offer)).await {
                         Ok(Some((execution, wait, handed_over))) => {
@@ -97,22 +121,30 @@ impl ActivityQueues {
                     }
                 }
             };
-            if let Some(task) = self.pick_up(execution, wait, worker.clone()).await? {
+            if let Some(task) = self
+                .pick_up(execution, wait, worker.clone())
+                .await
+                .map_err(NotFetched::Server)?
+            {
                 return Ok(Some(task));
             }
         }
     }
 
-    /// The task at the head of the queue, or a place among the waiting workers.
-    fn next(&self, activity_arn: &str) -> Result<(ExecutionKey, WaitId), oneshot::Receiver<Offer>> {
+    /// The task at the head of the queue, or a place among the waiting workers, of whom there may be `most`.
+    fn next(&self, activity_arn: &str, most: usize) -> Result<Next, NotFetched> {
         let mut queues = self.0.queues.lock();
         let queue = queue(&mut queues, activity_arn);
-        queue.tasks.pop_front().ok_or_else(|| {
-            let (worker, offer) = oneshot::channel();
-            queue.workers.retain(|worker| !worker.is_closed());
-            queue.workers.push_back(worker);
-            offer
-        })
+        if let Some(task) = queue.tasks.pop_front() {
+            return Ok(Next::Task(task));
+        }
+        queue.workers.retain(|worker| !worker.is_closed());
+        if queue.workers.len() >= most {
+            return Err(NotFetched::TooManyPollers);
+        }
+        let (worker, offer) = oneshot::channel();
+        queue.workers.push_back(worker);
+        Ok(Next::Place(offer))
     }
 
     /// Records that a worker has the task; `None` if the task is over or with another worker.

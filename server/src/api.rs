@@ -9,15 +9,15 @@
 //! - [`validation`]: the constraints of the service model. [`arn`]: ARNs. [`page`]: `nextToken`.
 //! - [`definition`]: what is said of a definition. [`jackson`]: what is said of a text that is not JSON.
 //! - [`versions`], [`routing`]: versions and aliases. [`test_context`], [`mock_shape`]: what is given to
-//!   `TestState`. [`configuration`], [`tagged`], [`task`], [`ids`].
+//!   `TestState`. [`configuration`], [`keys`], [`tagged`], [`task`], [`ids`].
 //!
 //! Credentials are not looked at.
 
 use hyper::StatusCode;
-use serde::Serialize;
+use serde_json::json;
 
 use crate::app::App;
-use crate::http::{Call, Reply};
+use crate::http::{Call, Reply, Unreadable};
 
 pub mod error;
 
@@ -26,8 +26,10 @@ mod configuration;
 mod definition;
 mod ids;
 pub(crate) mod jackson;
+mod keys;
 mod mock_shape;
 mod page;
+mod recorded_label;
 mod request;
 mod routing;
 mod tagged;
@@ -45,6 +47,7 @@ mod delete_state_machine_alias;
 mod delete_state_machine_version;
 mod describe_activity;
 mod describe_execution;
+mod describe_map_run;
 mod describe_state_machine;
 mod describe_state_machine_alias;
 mod describe_state_machine_for_execution;
@@ -52,6 +55,7 @@ mod get_activity_task;
 mod get_execution_history;
 mod list_activities;
 mod list_executions;
+mod list_map_runs;
 mod list_state_machine_aliases;
 mod list_state_machine_versions;
 mod list_state_machines;
@@ -66,6 +70,7 @@ mod stop_execution;
 mod tag_resource;
 mod test_state;
 mod untag_resource;
+mod update_map_run;
 mod update_state_machine;
 mod update_state_machine_alias;
 mod validate_state_machine_definition;
@@ -80,6 +85,9 @@ const TARGET_PREFIX: &str = "AWSStepFunctions.";
 pub async fn handle(app: &App, call: Call) -> Reply {
     let target = call.header("x-amz-target").unwrap_or_default().to_owned();
     let answer = match target.strip_prefix(TARGET_PREFIX) {
+        _ if !is_json(&call) => Err(ApiError::unknown_operation(format!(
+            "The header Content-Type is to be {CONTENT_TYPE}"
+        ))),
         // The one operation that waits for something, so it lets virtual time go on.
         Some("GetActivityTask") => get_activity_task::answer(app, &call.body, call.busy).await,
         Some(operation) => perform(app, operation, &call.body).await,
@@ -91,6 +99,28 @@ pub async fn handle(app: &App, call: Call) -> Reply {
     reply(&target, answer)
 }
 
+/// Whether a request says that it is of this protocol, or does not say anything.
+fn is_json(call: &Call) -> bool {
+    call.header("content-type").is_none_or(|given| {
+        let essence = given.split(';').next().unwrap_or_default().trim();
+        essence.eq_ignore_ascii_case(CONTENT_TYPE)
+            || essence.eq_ignore_ascii_case("application/json")
+    })
+}
+
+/// Answers a call whose body could not be read.
+pub fn unreadable(why: Unreadable) -> Reply {
+    let kind = match why {
+        Unreadable::TooLarge(_) => "RequestEntityTooLargeException",
+        _ => "SerializationException",
+    };
+    let error = ApiError {
+        status: why.status(),
+        ..ApiError::new(kind, why.to_string())
+    };
+    reply("/", Err(error))
+}
+
 /// Performs an operation, for a client or for a task of this server.
 pub(crate) async fn perform(app: &App, operation: &str, body: &[u8]) -> Answer {
     match operation {
@@ -100,6 +130,7 @@ pub(crate) async fn perform(app: &App, operation: &str, body: &[u8]) -> Answer {
         "DeleteStateMachine" => delete_state_machine::answer(app, body).await,
         "DescribeActivity" => describe_activity::answer(app, body).await,
         "DescribeExecution" => describe_execution::answer(app, body).await,
+        "DescribeMapRun" => describe_map_run::answer(app, body).await,
         "DescribeStateMachine" => describe_state_machine::answer(app, body).await,
         "DescribeStateMachineForExecution" => {
             describe_state_machine_for_execution::answer(app, body).await
@@ -107,6 +138,7 @@ pub(crate) async fn perform(app: &App, operation: &str, body: &[u8]) -> Answer {
         "GetExecutionHistory" => get_execution_history::answer(app, body).await,
         "ListActivities" => list_activities::answer(app, body).await,
         "ListExecutions" => list_executions::answer(app, body).await,
+        "ListMapRuns" => list_map_runs::answer(app, body).await,
         "ListStateMachines" => list_state_machines::answer(app, body).await,
         "ListTagsForResource" => list_tags_for_resource::answer(app, body).await,
         "SendTaskFailure" => send_task_failure::answer(app, body).await,
@@ -117,8 +149,11 @@ pub(crate) async fn perform(app: &App, operation: &str, body: &[u8]) -> Answer {
         "StopExecution" => stop_execution::answer(app, body).await,
         "TagResource" => tag_resource::answer(app, body).await,
         "UntagResource" => untag_resource::answer(app, body).await,
+        "UpdateMapRun" => update_map_run::answer(app, body).await,
         "UpdateStateMachine" => update_state_machine::answer(app, body).await,
-        "ValidateStateMachineDefinition" => validate_state_machine_definition::answer(body).await,
+        "ValidateStateMachineDefinition" => {
+            validate_state_machine_definition::answer(app, body).await
+        }
         "CreateStateMachineAlias" => create_state_machine_alias::answer(app, body).await,
         "DeleteStateMachineAlias" => delete_state_machine_alias::answer(app, body).await,
         "DeleteStateMachineVersion" => delete_state_machine_version::answer(app, body).await,
@@ -134,14 +169,6 @@ pub(crate) async fn perform(app: &App, operation: &str, body: &[u8]) -> Answer {
     }
 }
 
-/// An error's body.
-#[derive(Serialize)]
-struct ErrorBody<'a> {
-    #[serde(rename = "__type")]
-    kind: &'a str,
-    message: &'a str,
-}
-
 fn reply(target: &str, answer: Answer) -> Reply {
     let request_id = ids::uuid().to_string();
     let (status, body) = match answer {
@@ -150,12 +177,11 @@ fn reply(target: &str, answer: Answer) -> Reply {
             if let Some(what) = &error.log {
                 eprintln!("rejoin: {target} (request {request_id}): {what}");
             }
-            let body = ErrorBody {
-                kind: error.kind,
-                message: &error.message,
-            };
-            let body = serde_json::to_vec(&body).expect("two texts can be written as JSON");
-            (error.status, body)
+            let mut body = json!({ "__type": error.kind, "message": error.message });
+            if let Some((name, text)) = error.detail {
+                body[name] = text.into();
+            }
+            (error.status, body.to_string().into_bytes())
         }
     };
     Reply {

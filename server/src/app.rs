@@ -16,6 +16,8 @@ use crate::dispatch::{Dispatcher, Resources};
 use crate::functions::{FunctionConfig, Functions};
 use crate::gateway::{Gateway, RouteConfig};
 use crate::machines::Machines;
+use crate::map_runs::MapRuns;
+use crate::quotas::Quotas;
 use crate::runner::Runner;
 use crate::scheduler::{self, Retention};
 use crate::services::{Environment, Services};
@@ -29,6 +31,8 @@ pub struct App(Arc<Parts>);
 pub struct Parts {
     /// Which region and account the server's ARNs name.
     pub place: Place,
+    /// How much of everything there may be.
+    pub quotas: Quotas,
     /// What time it is.
     pub clock: Clock,
     /// What is durable.
@@ -41,6 +45,8 @@ pub struct Parts {
     pub runner: Runner,
     /// Tasks to their resources.
     pub dispatcher: Dispatcher,
+    /// Map Runs.
+    pub map_runs: MapRuns,
     /// Activities.
     pub activity_documents: Activities,
     /// Activity tasks.
@@ -51,6 +57,8 @@ pub struct Parts {
     pub topics: Topics,
     /// Callbacks.
     pub gateway: Gateway,
+    /// Calls to other services.
+    pub services: Services,
 }
 
 /// The region and account of the server's ARNs.
@@ -72,6 +80,8 @@ pub struct Settings {
     pub directory: Option<PathBuf>,
     /// For how many days ended executions are kept; AWS keeps them for 90.
     pub retention_days: u32,
+    /// `[quotas]`.
+    pub quotas: Quotas,
     /// `[functions]`.
     pub functions: BTreeMap<String, FunctionConfig>,
     /// `[topics]`.
@@ -95,12 +105,14 @@ impl App {
             clock,
             directory,
             retention_days,
+            quotas,
             functions,
             topics,
             routes,
             address,
             environment,
         } = settings;
+        quotas.check()?;
         let (store, opening) = Store::open(Options { directory }).map_err(|e| e.to_string())?;
         clock.attach(Arc::new(store.clone()));
         let client = Client::new();
@@ -113,6 +125,7 @@ impl App {
             tokens,
             machines.clone(),
             activity_documents.clone(),
+            quotas.engine(),
             random_seed(),
         );
         let functions = functions
@@ -150,31 +163,37 @@ impl App {
             functions.clone(),
             topics.clone(),
         );
+        let map_runs = MapRuns::default();
         let dispatcher = Dispatcher::new(Resources {
             runner: runner.clone(),
             clock: clock.clone(),
             activities: activities.clone(),
             services: services.clone(),
             gateway: gateway.clone(),
+            map_runs: map_runs.clone(),
             retention: retention.clone(),
         });
         runner.connect(&dispatcher);
         let parts = Parts {
             place,
+            quotas,
             clock,
             store,
             client,
             machines,
             runner,
             dispatcher,
+            map_runs,
             activity_documents,
             activities,
             functions,
             topics,
             gateway,
+            services: services.clone(),
         };
         let app = App(Arc::new(parts));
         services.connect(app.downgrade());
+        app.map_runs.connect(app.downgrade());
         // Before anybody else has a say: what is dispatched from now on must not be taken for
         // something that a former run left.
         app.runner.resume().await;

@@ -7,13 +7,14 @@
 use std::sync::{Arc, Weak};
 
 use asl::{Data, Failure, Pattern, Resource};
-use engine::{CommandKind, Dispatch, ExecutionKey, Identity, Outcome, WaitId};
+use engine::{CommandKind, Dispatch, ExecutionKey, Identity, Outcome, Status, WaitId};
 use hashbrown::HashMap;
 use parking_lot::Mutex;
 
 use crate::activities::ActivityQueues;
 use crate::clock::{Busy, Clock};
 use crate::gateway::Gateway;
+use crate::map_runs::MapRuns;
 use crate::runner::{NotDone, Runner};
 use crate::scheduler::Retention;
 use crate::services::{Caller, Services, unsupported};
@@ -51,6 +52,8 @@ pub struct Resources {
     pub services: Services,
     /// Told of waits for a token.
     pub gateway: Gateway,
+    /// Distributed Map states, and told of their children's ends.
+    pub map_runs: MapRuns,
     /// Told of ends.
     pub retention: Retention,
 }
@@ -81,7 +84,7 @@ impl Dispatcher {
             resources.gateway.wait_opened(
                 key,
                 dispatch.wait,
-                &identity.state_machine_arn,
+                identity.defined_machine_arn(),
                 &dispatch.state_name,
             );
         }
@@ -93,8 +96,17 @@ impl Dispatcher {
         tokio::spawn(async move { this.call(key, &caller, dispatch, busy).await });
     }
 
+    /// Runs the children of a distributed Map state; returns at once.
+    pub fn start_map_run(&self, key: ExecutionKey, wait: WaitId) {
+        let resources = &self.0.resources;
+        resources.map_runs.start(key, wait, resources.clock.busy());
+    }
+
     /// A wait is over.
     pub fn wait_ended(&self, key: ExecutionKey, wait: WaitId) {
+        let resources = &self.0.resources;
+        let busy = resources.clock.busy();
+        resources.map_runs.wait_ended(key, wait, busy);
         self.0.resources.gateway.wait_ended(key, wait);
         self.give_up(key, wait);
     }
@@ -115,8 +127,11 @@ impl Dispatcher {
     }
 
     /// An execution is over.
-    pub fn execution_ended(&self) {
-        self.0.resources.retention.sweep_sometimes();
+    pub fn execution_ended(&self, identity: &Identity, status: Status) {
+        let resources = &self.0.resources;
+        let busy = resources.clock.busy();
+        resources.map_runs.execution_ended(identity, status, busy);
+        resources.retention.sweep_sometimes();
     }
 
     /// Calls the resource and brings its answer back.

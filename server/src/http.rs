@@ -1,28 +1,36 @@
 //! HTTP, learned at the door: a request that was read whole, and an answer.
+//!
+//! HTTP/1.1 and HTTP/2 (with prior knowledge) on the same port, told apart by how a connection begins.
+//! Bodies may be compressed with gzip; what reads them sees them unpacked.
 
 use std::convert::Infallible;
+use std::io::Read;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
+use flate2::read::MultiGzDecoder;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::app::App;
 use crate::clock::Busy;
 use crate::routes;
 
-/// Larger requests are refused unread. The largest that is meant to be: a `CreateStateMachine` with a
-/// definition of 1 MiB, escaped; a function's answer has a limit of its own.
-const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
-
 /// A connection that has not sent a whole request head in this time is closed.
 const HEAD_PATIENCE: Duration = Duration::from_secs(60);
+
+/// How many requests may be open on one HTTP/2 connection. A worker's long polls stay open for a minute
+/// each, so there are more than the usual hundred.
+const STREAMS_MAX: u32 = 2000;
 
 /// A request, its body read.
 #[derive(Debug)]
@@ -129,42 +137,50 @@ pub async fn serve(app: App, listener: TcpListener) {
 
 async fn connection(app: App, stream: TcpStream, peer: SocketAddr) {
     let _ = stream.set_nodelay(true);
+    let spoke = Arc::new(AtomicBool::new(false));
+    let heard = spoke.clone();
     let service = service_fn(move |request| {
+        heard.store(true, Ordering::Relaxed);
         let app = app.clone();
         async move { Ok::<_, Infallible>(answer(app, request, peer).await) }
     });
-    // An error here is a client that went away or does not speak HTTP; there is nobody to tell.
-    let _ = hyper::server::conn::http1::Builder::new()
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_PATIENCE)
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
+        .header_read_timeout(HEAD_PATIENCE);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS_MAX);
+    let serving = builder.serve_connection(TokioIo::new(stream), service);
+    let mut serving = std::pin::pin!(serving);
+    // An error here is a client that went away or does not speak HTTP; there is nobody to tell. Until a
+    // connection has said which HTTP it speaks, hyper's own patience does not run yet.
+    let first = tokio::time::timeout(HEAD_PATIENCE, serving.as_mut()).await;
+    if first.is_err() && spoke.load(Ordering::Relaxed) {
+        let _ = serving.await;
+    }
 }
 
 async fn answer(app: App, request: Request<Incoming>, peer: SocketAddr) -> Response<Full<Bytes>> {
     let busy = app.clock.busy();
     let (head, body) = request.into_parts();
-    let reply = match Limited::new(body, BODY_BYTES_MAX).collect().await {
+    let path = head.uri.path().to_owned();
+    let reply = match read(&head.headers, body, app.quotas.body_bytes()).await {
         Ok(body) => {
             let call = Call {
                 method: head.method,
-                path: head.uri.path().to_owned(),
+                path,
                 query: head.uri.query().unwrap_or_default().to_owned(),
                 headers: head.headers,
-                body: body.to_bytes(),
+                body,
                 peer,
                 busy,
             };
             routes::answer(app, call).await
         }
-        Err(_) => Reply::refusal(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "BodyTooLarge",
-            format!(
-                "the request's body could not be read, or has more than {BODY_BYTES_MAX} bytes"
-            ),
-            "send less",
-        ),
+        Err(unreadable) => routes::unreadable(&path, unreadable),
     };
     let mut response = Response::new(Full::new(reply.body));
     *response.status_mut() = reply.status;
@@ -177,4 +193,108 @@ async fn answer(app: App, request: Request<Incoming>, peer: SocketAddr) -> Respo
         }
     }
     response
+}
+
+/// Why a request's body is not to be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unreadable {
+    /// It has, or unpacks to, more bytes than this.
+    TooLarge(usize),
+    /// It is said to be gzip and is not.
+    NotGzip,
+    /// Its `Content-Encoding` is none that is known here.
+    Encoding,
+    /// The client went away in the middle of it.
+    Cut,
+}
+
+impl Unreadable {
+    /// The status that says so.
+    pub fn status(self) -> StatusCode {
+        match self {
+            Unreadable::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Unreadable::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Unreadable::NotGzip | Unreadable::Cut => StatusCode::BAD_REQUEST,
+        }
+    }
+}
+
+impl std::fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Unreadable::TooLarge(most) => write!(
+                f,
+                "the request's body has, or unpacks to, more than {most} bytes"
+            ),
+            Unreadable::NotGzip => {
+                f.write_str("the request says Content-Encoding: gzip, and its body is not gzip")
+            }
+            Unreadable::Encoding => {
+                f.write_str("the request's Content-Encoding is not gzip or identity")
+            }
+            Unreadable::Cut => f.write_str("the request's body ended too early"),
+        }
+    }
+}
+
+/// The whole body, unpacked.
+async fn read(headers: &HeaderMap, body: Incoming, most: usize) -> Result<Bytes, Unreadable> {
+    let sent = match Limited::new(body, most).collect().await {
+        Ok(sent) => sent.to_bytes(),
+        Err(error) if error.is::<LengthLimitError>() => {
+            return Err(Unreadable::TooLarge(most));
+        }
+        Err(_) => return Err(Unreadable::Cut),
+    };
+    match headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes) {
+        None | Some(b"") => Ok(sent),
+        Some(name) if name.eq_ignore_ascii_case(b"identity") => Ok(sent),
+        Some(name) if name.eq_ignore_ascii_case(b"gzip") => unpack(&sent, most),
+        Some(_) => Err(Unreadable::Encoding),
+    }
+}
+
+/// What was compressed. Some bytes may unpack to a thousand times as many, so no more is unpacked than may
+/// be sent plain.
+fn unpack(packed: &[u8], most: usize) -> Result<Bytes, Unreadable> {
+    let mut plain = Vec::with_capacity(packed.len().saturating_mul(4).min(most));
+    MultiGzDecoder::new(packed)
+        .take(most as u64 + 1)
+        .read_to_end(&mut plain)
+        .map_err(|_| Unreadable::NotGzip)?;
+    match plain.len() > most {
+        true => Err(Unreadable::TooLarge(most)),
+        false => Ok(plain.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    fn packed(plain: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(plain).expect("memory takes all");
+        encoder.finish().expect("memory takes all")
+    }
+
+    #[test]
+    fn gzip_is_unpacked_as_far_as_a_body_may_go() {
+        let most = 1_000_000;
+        assert_eq!(unpack(&packed(b"{}"), most).as_deref(), Ok(&b"{}"[..]));
+        let largest = packed(&vec![b' '; most]);
+        assert_eq!(unpack(&largest, most).map(|plain| plain.len()), Ok(most));
+        let bomb = packed(&vec![0; 10 * most]);
+        assert!(bomb.len() < most, "it fits when packed");
+        assert_eq!(unpack(&bomb, most), Err(Unreadable::TooLarge(most)));
+        let mut cut = packed(b"a longer text than that");
+        cut.truncate(cut.len() - 9);
+        assert_eq!(unpack(&cut, most), Err(Unreadable::NotGzip));
+        assert_eq!(unpack(b"{}", most), Err(Unreadable::NotGzip));
+    }
 }

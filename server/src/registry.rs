@@ -113,6 +113,11 @@ impl<T: Serialize + DeserializeOwned> Registry<T> {
         Ok(Ok(next))
     }
 
+    /// How many documents there are.
+    pub fn count(&self) -> usize {
+        self.0.store.count(self.0.table)
+    }
+
     /// The documents whose keys begin with `prefix` and come after `after`, at most `limit`, by key.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use hyper::{Method, StatusCode};
 use serde_json::json;
 
 use crate::app::App;
-use crate::http::{Call, Reply};
+use crate::http::{Call, Reply, Unreadable};
 use crate::{api, executions, time_control};
 
 /// Answers a request.
@@ -42,6 +42,15 @@ pub async fn answer(app: App, call: Call) -> Reply {
         format!("nothing answers {} {} here", call.method, call.path),
         "the Step Functions API is POST /; GET /health says whether the server is up; callback paths are in the configuration",
     )
+}
+
+/// Answers a request whose body could not be read, in the words of whoever answers at its path.
+pub fn unreadable(path: &str, why: Unreadable) -> Reply {
+    if path == "/" {
+        return api::unreadable(why);
+    }
+    let hint = "send less, plain or as gzip";
+    Reply::refusal(why.status(), "BodyNotReadable", why.to_string(), hint)
 }
 
 /// A server whose disk has failed still reads, and can do nothing else until it is started again.

@@ -2,9 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-/// As many tags as AWS lets a resource have.
-pub const TAGS_MAX: usize = 50;
-
 /// A tag.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tag {

@@ -13,11 +13,6 @@ use crate::machines::{
     EncryptionConfiguration, LoggingConfiguration, Machine, TracingConfiguration,
 };
 
-/// As many versions as AWS lets a machine have.
-pub const VERSIONS_MAX: usize = 1000;
-/// As many aliases as AWS lets a machine have.
-pub const ALIASES_MAX: usize = 100;
-
 /// A machine as it was when somebody published it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Version {
@@ -218,6 +213,7 @@ mod tests {
             versions: Vec::new(),
             last_version: 0,
             aliases: Vec::new(),
+            deleting: false,
         }
     }
 

@@ -6,9 +6,11 @@ use std::net::SocketAddr;
 use asl::Timestamp;
 use hyper::{HeaderMap, Method, StatusCode};
 use serde_json::{Value, json};
+use server::activities::Patience;
 use server::app::{App, Place, Settings};
 use server::clock::Clock;
 use server::http::Call;
+use server::quotas::Quotas;
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/r";
 const HERE: &str = "arn:aws:states:us-east-1:123456789012";
@@ -20,7 +22,23 @@ async fn server() -> App {
 }
 
 async fn server_in(directory: Option<std::path::PathBuf>) -> App {
+    let (app, _) = App::open(settings(directory))
+        .await
+        .expect("the store opens");
+    app
+}
+
+async fn server_with(quotas: Quotas) -> App {
     let settings = Settings {
+        quotas,
+        ..settings(None)
+    };
+    let (app, _) = App::open(settings).await.expect("the store opens");
+    app
+}
+
+fn settings(directory: Option<std::path::PathBuf>) -> Settings {
+    Settings {
         place: Place {
             region: "us-east-1".to_owned(),
             account: "123456789012".to_owned(),
@@ -28,14 +46,13 @@ async fn server_in(directory: Option<std::path::PathBuf>) -> App {
         clock: Clock::standing_at(Timestamp(1_700_000_000_123)),
         directory,
         retention_days: 90,
+        quotas: Default::default(),
         functions: BTreeMap::new(),
         topics: BTreeMap::new(),
         routes: Vec::new(),
         address: SocketAddr::from(([127, 0, 0, 1], 1)),
         environment: Default::default(),
-    };
-    let (app, _) = App::open(settings).await.expect("the store opens");
-    app
+    }
 }
 
 /// What an operation answers, whether it is a result or an error.
@@ -549,12 +566,6 @@ async fn refusals_are_in_the_words_of_aws() {
             "InvalidToken",
             "Invalid Token: 'Invalid token'",
         ),
-        (
-            "RedriveExecution",
-            json!({}),
-            "UnknownOperationException",
-            "The operation RedriveExecution is not supported by this version of Rejoin",
-        ),
     ] {
         let expected = (kind.to_owned(), message.to_owned());
         assert_eq!(
@@ -620,7 +631,7 @@ async fn refusals_are_in_the_words_of_aws() {
     assert_eq!(status, StatusCode::BAD_REQUEST);
     assert_eq!(answer["__type"], "SerializationException");
     let (status, answer) = raw(&app, "Something.Else", "{}").await;
-    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert_eq!(status, StatusCode::NOT_FOUND);
     assert_eq!(answer["__type"], "UnknownOperationException");
 }
 
@@ -889,12 +900,15 @@ async fn a_pick_up_that_fills_the_history_gives_no_task() {
     let execution = start(&app, &arn, json!({"n": 0})).await;
     assert_eq!(describe(&app, &execution).await["status"], "RUNNING");
 
-    let patience = std::time::Duration::ZERO;
-    let fetched = app
-        .activities
-        .fetch(&activity, None, patience, app.clock.busy())
-        .await;
-    assert!(fetched.expect("the store is sound").is_none());
+    let patience = Patience {
+        wait: std::time::Duration::from_secs(60),
+        most: 1000,
+    };
+    let busy = app.clock.busy();
+    tokio::select! {
+        fetched = app.activities.fetch(&activity, None, patience, busy) => panic!("{fetched:?}"),
+        ended = app.runner.until_ended(engine::ExecutionKey::of(&execution)) => drop(ended),
+    }
     assert_eq!(describe(&app, &execution).await["status"], "FAILED");
 }
 
@@ -1106,4 +1120,135 @@ async fn an_execution_that_is_stopped_as_it_starts_another_stops_that_too() {
     tokio::time::timeout(limit, stopped)
         .await
         .expect("it is stopped");
+}
+
+#[tokio::test]
+async fn an_operator_sets_how_much_there_may_be() {
+    let quotas = Quotas {
+        payload_bytes: 1024,
+        definition_bytes: 1024,
+        state_machines: 1,
+        activities: 1,
+        open_executions: 1,
+        activity_pollers: 1,
+        versions: 1,
+        aliases: 1,
+        tags: 1,
+        ..Quotas::default()
+    };
+    let app = server_with(quotas).await;
+    let work = activity(&app, "a").await;
+    let arn = machine(&app, "m", &working(&work, json!({}))).await;
+    start(&app, &arn, json!({})).await;
+    ask(
+        &app,
+        "PublishStateMachineVersion",
+        json!({"stateMachineArn": arn}),
+    )
+    .await;
+    let routes = json!([{"stateMachineVersionArn": format!("{arn}:1"), "weight": 100}]);
+    let alias = |name: &str| json!({"name": name, "routingConfiguration": routes});
+    ask(&app, "CreateStateMachineAlias", alias("a1")).await;
+    let role = "arn:aws:iam::123456789012:role/other";
+    ask(
+        &app,
+        "UpdateStateMachine",
+        json!({"stateMachineArn": arn, "roleArn": role}),
+    )
+    .await;
+    let tags = json!([{"key": "a", "value": ""}, {"key": "b", "value": ""}]);
+    let long = format!("\"{}\"", "x".repeat(1024));
+    #[rustfmt::skip]
+    let rows = [
+        ("CreateActivity", json!({"name": "b"}), "ActivityLimitExceeded"),
+        ("CreateStateMachine", json!({"name": "n", "definition": PASS, "roleArn": ROLE}), "StateMachineLimitExceeded"),
+        ("CreateStateMachine", json!({"name": "n", "definition": long, "roleArn": ROLE}), "ValidationException"),
+        ("StartExecution", json!({"stateMachineArn": arn}), "ExecutionLimitExceeded"),
+        ("StartExecution", json!({"stateMachineArn": arn, "input": long}), "ValidationException"),
+        ("PublishStateMachineVersion", json!({"stateMachineArn": arn}), "ServiceQuotaExceededException"),
+        ("CreateStateMachineAlias", alias("a2"), "ServiceQuotaExceededException"),
+        ("TagResource", json!({"resourceArn": arn, "tags": tags}), "TooManyTags"),
+        ("TagResource", json!({"resourceArn": work, "tags": tags}), "TooManyTags"),
+    ];
+    for (operation, body, kind) in rows {
+        let (found, message) = refused(&app, operation, body).await;
+        assert_eq!(found, kind, "{operation}: {message}");
+    }
+    // What is there is found although no more may be made.
+    activity(&app, "a").await;
+    task(&app, &work).await;
+    let poll = json!({"activityArn": work});
+    let waiting = tokio::spawn({
+        let (app, poll) = (app.clone(), poll.clone());
+        async move { ask(&app, "GetActivityTask", poll).await }
+    });
+    tokio::task::yield_now().await;
+    let (kind, message) = refused(&app, "GetActivityTask", poll).await;
+    assert_eq!(kind, "ActivityWorkerLimitExceeded", "{message}");
+    waiting.abort();
+}
+
+#[tokio::test]
+async fn nonsense_is_no_quota() {
+    let settings = Settings {
+        quotas: Quotas {
+            payload_bytes: 0,
+            ..Quotas::default()
+        },
+        ..settings(None)
+    };
+    let refusal = App::open(settings).await.err().expect("it is refused");
+    assert!(
+        refusal.starts_with("payload_bytes in [quotas] is 0"),
+        "{refusal}"
+    );
+}
+
+#[tokio::test]
+async fn a_machine_with_open_executions_is_deleting_until_they_have_ended() {
+    let app = server().await;
+    let work = activity(&app, "a").await;
+    let definition = working(&work, json!({}));
+    let arn = machine(&app, "m", &definition).await;
+    start(&app, &arn, json!({})).await;
+    let named = json!({"stateMachineArn": arn});
+    ask(&app, "DeleteStateMachine", named.clone()).await;
+    let described = ask(&app, "DescribeStateMachine", named.clone()).await;
+    assert_eq!(described["status"], "DELETING");
+    let create = json!({"name": "m", "definition": definition, "roleArn": ROLE});
+    let update = json!({"stateMachineArn": arn, "definition": PASS});
+    for (operation, body) in [
+        ("StartExecution", named.clone()),
+        ("PublishStateMachineVersion", named.clone()),
+        ("ListStateMachineAliases", named.clone()),
+        ("CreateStateMachine", create.clone()),
+        ("UpdateStateMachine", update),
+    ] {
+        let (kind, message) = refused(&app, operation, body).await;
+        assert_eq!(kind, "StateMachineDeleting", "{operation}: {message}");
+    }
+    let listed = ask(&app, "ListStateMachines", json!({})).await;
+    assert_eq!(listed["stateMachines"].as_array().map(Vec::len), Some(1));
+
+    let (token, _) = task(&app, &work).await;
+    ask(
+        &app,
+        "SendTaskSuccess",
+        json!({"taskToken": token, "output": "1"}),
+    )
+    .await;
+    let listed = ask(&app, "ListStateMachines", json!({})).await;
+    assert_eq!(listed["stateMachines"], json!([]));
+    let (kind, _) = refused(&app, "DescribeStateMachine", named).await;
+    assert_eq!(kind, "StateMachineDoesNotExist");
+    ask(&app, "CreateStateMachine", create).await;
+}
+
+#[tokio::test]
+async fn a_tracing_configuration_says_on_or_off() {
+    let app = server().await;
+    let body =
+        json!({"name": "m", "definition": PASS, "roleArn": ROLE, "tracingConfiguration": {}});
+    let (kind, _) = refused(&app, "CreateStateMachine", body).await;
+    assert_eq!(kind, "InvalidTracingConfiguration");
 }

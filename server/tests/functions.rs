@@ -568,6 +568,7 @@ async fn a_payload_that_is_a_text_is_taken_for_json_text() {
         clock: Clock::real(),
         directory: None,
         retention_days: 90,
+        quotas: Default::default(),
         environment: Default::default(),
         functions: BTreeMap::from([("f".to_owned(), url(format!("http://{address}/")))]),
         topics: BTreeMap::new(),
@@ -598,6 +599,7 @@ async fn a_payload_that_is_a_text_is_taken_for_json_text() {
             started_at: NOW,
             version: None,
             alias: None,
+            map_run: None,
         };
         app.runner.start(machine.clone(), identity).await.unwrap();
         if let Some(sent) = sent {

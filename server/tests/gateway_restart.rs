@@ -34,6 +34,7 @@ impl Server {
             clock: Clock::standing_at(START),
             directory: Some(directory.clone()),
             retention_days: 90,
+            quotas: Default::default(),
             functions: Default::default(),
             topics: Default::default(),
             routes: vec![serde_json::from_value(route).expect("a route")],

@@ -135,6 +135,7 @@ impl Stage {
             clock,
             directory: self.directory.clone(),
             retention_days: 90,
+            quotas: Default::default(),
             environment: Default::default(),
             functions: [(
                 FUNCTION.to_owned(),

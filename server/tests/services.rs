@@ -30,6 +30,7 @@ impl Server {
             clock: Clock::standing_at(NOW),
             directory,
             retention_days: 90,
+            quotas: Default::default(),
             functions: Default::default(),
             topics: Default::default(),
             routes: Vec::new(),

@@ -22,6 +22,7 @@ async fn server(clock: Clock) -> App {
         clock,
         directory: None,
         retention_days: 90,
+        quotas: Default::default(),
         environment: Default::default(),
         functions: Default::default(),
         topics: Default::default(),

@@ -79,6 +79,10 @@ pub enum Table {
     Topic = 6,
     /// Messages published, by topic and id (which sorts by time).
     Message = 7,
+    /// Map Runs, by ARN.
+    MapRun = 8,
+    /// Signed ids of callbacks that were taken, by route and id.
+    Receipt = 9,
 }
 
 /// A document to be written or removed.

@@ -451,6 +451,16 @@ impl Store {
         self.0.shared.cleaning.problem()
     }
 
+    /// How many documents a table has.
+    pub fn count(&self, table: Table) -> usize {
+        self.0.shared.index.read().count(table)
+    }
+
+    /// How many executions have not ended.
+    pub fn open_executions(&self) -> u64 {
+        self.0.shared.index.read().open()
+    }
+
     /// Figures for operators.
     pub fn figures(&self) -> Figures {
         let shared = &self.0.shared;

@@ -463,7 +463,7 @@ pub(crate) fn status_of(number: u8) -> Result<Status, String> {
 }
 
 /// All tables, by their numbers.
-pub(crate) const TABLES: [Table; 8] = [
+pub(crate) const TABLES: [Table; 10] = [
     Table::Meta,
     Table::StateMachine,
     Table::Definition,
@@ -472,6 +472,8 @@ pub(crate) const TABLES: [Table; 8] = [
     Table::Delivery,
     Table::Topic,
     Table::Message,
+    Table::MapRun,
+    Table::Receipt,
 ];
 
 fn table_of(number: u8) -> Result<Table, String> {

@@ -36,6 +36,7 @@ pub fn identity(input: Data) -> Identity {
         started_at: STARTED_AT,
         version: None,
         alias: None,
+        map_run: None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the engine is told about the outside, and a scenario file cannot say.
 
 use asl::Data;
-use engine::{Execution, Status, history};
+use engine::{Execution, Status, Surroundings, history};
 use testkit::world::{identity, machine, tokens};
 
 /// As recorded in `test_activity_task_on_deleted`: no ActivityScheduled, and no Catch helps.
@@ -16,9 +16,12 @@ fn a_task_for_a_deleted_activity_fails_the_execution_and_is_never_scheduled() {
     ))
     .expect("the machine is sound");
     let input = Data::parse("{}").expect("it is JSON");
-    let deleted = vec![activity.into()];
+    let surroundings = Surroundings {
+        deleted_activities: vec![activity.into()],
+        ..Surroundings::default()
+    };
     let (execution, events) =
-        Execution::begin_without(machine, identity(input), 1, &tokens(), deleted);
+        Execution::begin_in(machine, identity(input), 1, &tokens(), surroundings);
 
     assert_eq!(execution.status(), Status::Failed);
     let types: Vec<String> = history::project(&events, true)

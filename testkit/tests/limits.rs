@@ -3,7 +3,9 @@
 use asl::Data;
 use asl::data::DEPTH_MAX;
 use engine::limits::{HISTORY_EVENTS_MAX, PAYLOAD_BYTES_MAX};
-use engine::{Command, CommandKind, Execution, Outcome, Status, WaitId, history};
+use engine::{
+    Command, CommandKind, Execution, Outcome, Quotas, Status, Surroundings, WaitId, history,
+};
 use testkit::world::{STARTED_AT, identity, machine, tokens};
 
 fn started(definition: &str) -> (Execution, Vec<engine::Event>) {
@@ -150,4 +152,44 @@ fn a_result_that_nests_too_deep_fails_the_execution() {
             .iter()
             .any(|event| matches!(event.kind, engine::EventKind::TaskSucceeded { .. }))
     );
+}
+
+#[test]
+fn an_operator_may_set_other_limits_and_the_past_does_not_notice() {
+    let definition = r#"{"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "B"},
+        "B": {"Type": "Pass", "Result": "0123456789", "End": true}}}"#;
+    let begun = |quotas| {
+        let machine = machine(definition).expect("the test's machines are sound");
+        let input = Data::parse("{}").expect("it is JSON");
+        let surroundings = Surroundings {
+            quotas,
+            ..Surroundings::default()
+        };
+        Execution::begin_in(machine, identity(input), 1, &tokens(), surroundings)
+    };
+    let small = Quotas {
+        payload_bytes: 11,
+        ..Quotas::default()
+    };
+    assert_eq!(error(&begun(small).0), "States.DataLimitExceeded");
+    let short = Quotas {
+        history_events: 3,
+        ..Quotas::default()
+    };
+    let (execution, events) = begun(short);
+    assert_eq!(history::project(&events, false).len(), 3);
+    let message = "The execution reached the maximum number of history events (3).";
+    assert_eq!(cause(&execution), message);
+
+    let (execution, events) = begun(Quotas::default());
+    assert_eq!(execution.status(), Status::Succeeded);
+    let mut again = Execution::replay(machine(definition).expect("it is sound"), &events[..1]);
+    again.set_surroundings(Surroundings {
+        quotas: small,
+        ..Surroundings::default()
+    });
+    for event in &events[1..] {
+        again.apply(event);
+    }
+    assert_eq!(again.snapshot(), execution.snapshot());
 }

@@ -1,7 +1,7 @@
 //! What goes wrong in an expression: a code of the reference implementation and its words, or AWS's
 //! words where a limit of ours is met.
 
-use super::DEPTH_MAX;
+use super::{DEPTH_MAX, TIMEOUT};
 
 /// Why an expression cannot be read, or has no value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,8 +18,6 @@ pub(super) type Failed = Box<Error>;
 /// AWS's words for an expression that takes too much memory.
 const MEMORY: &str =
     "Expression evaluation memory limit exceeded: Check for excessive memory usage";
-/// AWS's words for an expression that takes too long.
-const TIMEOUT: &str = "Expression evaluation timeout: Check for infinite loop";
 
 /// An error of the language.
 pub(super) fn error(code: &'static str, message: impl Into<String>) -> Failed {

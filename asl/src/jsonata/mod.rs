@@ -48,6 +48,10 @@ pub const QUERY_EVALUATION_ERROR: &str = "States.QueryEvaluationError";
 
 /// How long one expression may take; a build without optimization is several times slower.
 const EVALUATION_MILLIS_MAX: u64 = if cfg!(debug_assertions) { 1_000 } else { 200 };
+/// How long the expressions of one state may take together.
+const SESSION_MILLIS_MAX: u64 = 5 * EVALUATION_MILLIS_MAX;
+/// AWS's words for an expression that takes too long.
+const TIMEOUT: &str = "Expression evaluation timeout: Check for infinite loop";
 /// How deep evaluation may nest: about 125 calls of a function that calls itself.
 const DEPTH_MAX: usize = 500;
 /// How long a sequence may become: what AWS was measured to take (floci-io/floci#2783).
@@ -197,17 +201,23 @@ impl Expression {
         name: &str,
         most: u64,
     ) -> Result<u64, Failure> {
+        let number = self.evaluate_whole(scope, name)?;
+        let fits = u64::try_from(number).ok().filter(|n| *n <= most);
+        fits.ok_or_else(|| {
+            let cause = format!("{name} must be between 0 and {most} but was: {number}");
+            failure(scope, &self.field, cause)
+        })
+    }
+
+    /// Evaluates it where only a whole number will do, in the field called `name`.
+    ///
+    /// # Errors
+    /// As [`Expression::evaluate_as`].
+    pub fn evaluate_whole(&self, scope: Scope<'_>, name: &str) -> Result<i64, Failure> {
         let number = self.evaluate_as(scope, "number", |value| value.as_number().cloned())?;
-        let refused = |cause: String| failure(scope, &self.field, cause);
-        if number.as_i64().is_none() {
-            return Err(refused(format!(
-                "The {name} field cannot be parsed as an integer: {number}"
-            )));
-        }
-        number.as_u64().filter(|n| *n <= most).ok_or_else(|| {
-            refused(format!(
-                "{name} must be between 0 and {most} but was: {number}"
-            ))
+        number.as_i64().ok_or_else(|| {
+            let cause = format!("The {name} field cannot be parsed as an integer: {number}");
+            failure(scope, &self.field, cause)
         })
     }
 

@@ -1,22 +1,41 @@
 //! What the expressions of one state share: a random seed, and where the last failure was.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::error::{Error, error};
+use super::error::{Error, error, timeout};
 use super::evaluate::Evaluator;
 use super::value::Val;
-use super::{DEPTH_MAX, EVALUATION_MILLIS_MAX, Expression};
+use super::{DEPTH_MAX, EVALUATION_MILLIS_MAX, Expression, SESSION_MILLIS_MAX, TIMEOUT};
 use crate::scope::Scope;
 
 /// What the JSONata expressions of one state share. Making one costs nothing.
-#[derive(Default)]
 pub struct Session {
     seed: Cell<Option<u64>>,
     failed_at: RefCell<Option<Box<str>>>,
+    /// How long all of its expressions together may take.
+    patience: Duration,
+    /// When the first of them began.
+    began: OnceCell<Instant>,
+    /// Whether it is given up when they take longer, or fails.
+    impatient: bool,
+    gave_up: Cell<bool>,
+}
+
+impl Default for Session {
+    fn default() -> Session {
+        Session {
+            seed: Cell::default(),
+            failed_at: RefCell::default(),
+            patience: Duration::from_millis(SESSION_MILLIS_MAX),
+            began: OnceCell::new(),
+            impatient: false,
+            gave_up: Cell::new(false),
+        }
+    }
 }
 
 /// What stops an evaluation.
@@ -41,6 +60,35 @@ impl std::fmt::Debug for Session {
 }
 
 impl Session {
+    /// A session that is given up when its expressions take longer than `patience`: what they gave then
+    /// means nothing, and [`Session::gave_up`] says so.
+    pub fn impatient(patience: Duration) -> Session {
+        Session {
+            patience,
+            impatient: true,
+            ..Session::default()
+        }
+    }
+
+    /// Whether its patience ended before its expressions did.
+    pub fn gave_up(&self) -> bool {
+        self.gave_up.get()
+    }
+
+    /// How long the next expression may take.
+    ///
+    /// # Errors
+    /// If those before have left it no time.
+    pub(crate) fn time_left(&self) -> Result<Duration, String> {
+        let left = self
+            .patience
+            .checked_sub(self.began.get_or_init(Instant::now).elapsed());
+        left.ok_or_else(|| {
+            self.gave_up.set(self.impatient);
+            TIMEOUT.to_owned()
+        })
+    }
+
     /// The field in which the last failure of an expression was.
     pub fn take_failed_at(&self) -> Option<Box<str>> {
         self.failed_at.take()
@@ -68,12 +116,17 @@ impl Session {
         data: Val<'a>,
         limits: &Limits,
     ) -> Result<Option<Value>, Box<Error>> {
-        let deadline = Instant::now() + Duration::from_millis(limits.millis);
+        let left = self.time_left().map_err(|_| timeout())?;
+        let deadline = Instant::now() + left.min(Duration::from_millis(limits.millis));
         let program = &expression.program;
         // No input is known that makes it panic; one that does ends an expression and not a server.
         let evaluated = catch_unwind(AssertUnwindSafe(|| {
             Evaluator::new(program, scope, data, deadline, limits.depth).run()
         }));
+        if self.impatient {
+            // Whether the evaluator says so or has just come to an end: it took too long.
+            let _ = self.time_left();
+        }
         evaluated.unwrap_or_else(|_| Err(error("", "The expression could not be evaluated")))
     }
 

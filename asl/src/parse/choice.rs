@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::fields::{Fields, looks_like_expression};
 use super::reader::Reader;
 use super::scope::Scope;
-use super::state;
+use super::{analysis, state};
 use crate::choice::{Comparison, Condition, Rule, Test};
 use crate::model::{Choice, ChoiceRule, QueryLanguage, StateKind};
 
@@ -60,6 +60,7 @@ pub(super) fn read(
             });
         }
     }
+    analysis::choice(reader, fields);
     let default = fields
         .has("Default")
         .then(|| scope.target(reader, fields, "Default"));

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::near::nearest;
 use super::reader::Reader;
 use crate::intrinsic::Expression;
 use crate::jsonata;
@@ -58,7 +59,7 @@ impl<'v> Fields<'v> {
             .keys()
             .filter(|name| !known.contains(&name.as_str()))
         {
-            let near = known.iter().find(|field| field.eq_ignore_ascii_case(name));
+            let near = nearest(name, known.iter().copied());
             let hint = match near {
                 Some(field) => format!("It is spelled '{field}'."),
                 None => format!("The fields here are {}.", known.join(", ")),
@@ -152,6 +153,44 @@ impl<'v> Fields<'v> {
             reader.schema(&self.at(name), message);
         }
         fits
+    }
+
+    /// A number from `least` to `most`.
+    pub(super) fn number(
+        &self,
+        reader: &mut Reader,
+        name: &str,
+        least: f64,
+        most: f64,
+    ) -> Option<f64> {
+        let value = self.get(name)?;
+        let fits = value
+            .as_f64()
+            .filter(|number| (least..=most).contains(number));
+        if fits.is_none() {
+            let message = match value {
+                Value::Number(_) => format!("Expected a number from {least} to {most}"),
+                _ => "Expected value of type Number".to_owned(),
+            };
+            reader.schema(&self.at(name), message);
+        }
+        fits
+    }
+
+    /// A string that is one of `values`.
+    pub(super) fn one_of(
+        &self,
+        reader: &mut Reader,
+        name: &str,
+        values: &[&str],
+    ) -> Option<&'v str> {
+        let value = self.string(reader, name)?;
+        if values.contains(&value) {
+            return Some(value);
+        }
+        let message = format!("Value is not one of: [{}]", values.join(", "));
+        reader.schema(&self.at(name), message);
+        None
     }
 
     /// `InputPath` or `OutputPath`: `$` where it is absent, nothing where it is `null`.

@@ -2,17 +2,19 @@
 //!
 //! One file per state type, all alike: the fields the type has, then a function that reads them.
 //! [`fields`] reads single fields, [`scope`] a `States` object with its names and transitions,
-//! [`recovery`] `Retry` and `Catch`, [`reader`] collects what comes of it. A function that finds a
+//! [`recovery`] `Retry` and `Catch`, [`analysis`] warns of what can't be meant, [`reader`] collects what comes of it. A function that finds a
 //! fault reports it and goes on with a stand-in, so that one run finds everything; the stand-ins
 //! never leave this module, since a definition with an error has no model.
 //!
 //! Codes and messages are AWS's where recordings or its documentation have them. What this version
 //! does not run yet has the code [`NOT_SUPPORTED_YET`]: it is refused, never run otherwise than meant.
 
+mod analysis;
 mod choice;
 mod fail;
 mod fields;
 mod map;
+mod near;
 mod parallel;
 mod pass;
 mod reader;
@@ -32,6 +34,7 @@ use serde_json::Value;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::StateMachine;
 use fields::Fields;
+pub use map::label::{LabelFault, label_fault};
 use reader::Reader;
 
 /// The code of everything that AWS runs and this version does not.

@@ -31,6 +31,8 @@ pub(super) struct Reader {
     pub(super) scopes: Vec<Vec<(usize, usize)>>,
     /// Where each name was seen first.
     names: HashMap<String, String>,
+    /// And each `Label`.
+    labels: HashMap<String, String>,
 }
 
 impl Reader {
@@ -46,6 +48,7 @@ impl Reader {
             assigned: Vec::new(),
             scopes: vec![Vec::new()],
             names: HashMap::new(),
+            labels: HashMap::new(),
         }
     }
 
@@ -192,6 +195,12 @@ impl Reader {
         ));
     }
 
+    pub(super) fn note(&mut self, code: &'static str, pointer: &str, message: &str, hint: &str) {
+        let hint = Some(hint.to_owned());
+        let note = diagnostic(Severity::Note, code, pointer, message.to_owned(), hint);
+        self.diagnostics.push(note);
+    }
+
     /// No state of this scope ends the execution; AWS gives no place.
     pub(super) fn no_terminal_state(&mut self, pointer: &str) {
         let place = if pointer.is_empty() {
@@ -218,6 +227,15 @@ impl Reader {
             format!("State \"{name}\" is not reachable."),
             Some("Lead a transition to it, or remove it.".to_owned()),
         ));
+    }
+
+    /// Notes a Map's label, found at `pointer`; where it was seen before, if it was.
+    pub(super) fn label(&mut self, label: &str, pointer: &str) -> Option<String> {
+        let first = self.labels.get(label).cloned();
+        if first.is_none() {
+            self.labels.insert(label.to_owned(), pointer.to_owned());
+        }
+        first
     }
 
     /// Makes room for a state called `name`, found at `pointer`.

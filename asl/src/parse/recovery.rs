@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::fields::{Fields, SECONDS_MAX};
 use super::reader::{Reader, shared};
 use super::scope::Scope;
-use super::state;
+use super::{analysis, state};
 use crate::model::{Catcher, Recovery, Retrier};
 
 const RETRIER: &[&str] = &[
@@ -36,6 +36,7 @@ const BACKOFF_RATE: f64 = 2.0;
 const MAX_DELAY_SECONDS: u64 = 31_622_400;
 
 pub(super) fn read(reader: &mut Reader, scope: &mut Scope<'_>, fields: &Fields<'_>) -> Recovery {
+    analysis::handlers(reader, fields);
     let mut recovery = Recovery::default();
     each(reader, fields, "Retry", |reader, entry| {
         recovery.retriers.push(retrier(reader, entry))

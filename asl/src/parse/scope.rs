@@ -6,12 +6,16 @@
 use std::collections::HashMap;
 
 use super::fields::Fields;
+use super::near::nearest;
 use super::reader::Reader;
 use super::state;
 use crate::model::{Next, StateId};
 
 /// The longest name of a state, in characters (AWS).
 const NAME_MAX: usize = 80;
+
+/// Up to how many states a misspelled name is looked for.
+const NAMES_COMPARED_MAX: usize = 500;
 
 /// The scope whose states are being read.
 pub(super) struct Scope<'v> {
@@ -76,11 +80,10 @@ impl Scope<'_> {
     fn find(&self, reader: &mut Reader, name: &str, pointer: &str) -> Option<StateId> {
         let found = self.names.get(name).copied();
         if found.is_none() {
-            let near = self
-                .names
-                .keys()
-                .find(|known| known.eq_ignore_ascii_case(name.trim()));
-            let hint = match near {
+            // Among more names a look at each for every fault would take its time.
+            let few = self.names.len() <= NAMES_COMPARED_MAX;
+            let near = few.then(|| nearest(name, self.names.keys().copied()));
+            let hint = match near.flatten() {
                 Some(known) => format!("There is a state '{known}'."),
                 None => "A transition leads to a state of the same 'States' object.".to_owned(),
             };

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::fields::Fields;
+use super::near::nearest;
 use super::reader::{Reader, shared};
 use super::scope::Scope;
 use super::{choice, fail, map, parallel, pass, succeed, task, wait};
@@ -71,10 +72,7 @@ fn read_in_language(
         "Parallel" => parallel::read(reader, scope, fields),
         "Map" => map::read(reader, scope, fields),
         other => {
-            let near = TYPES
-                .trim_matches(['[', ']'])
-                .split(", ")
-                .find(|known| known.eq_ignore_ascii_case(other));
+            let near = nearest(other, TYPES.trim_matches(['[', ']']).split(", "));
             let hint = near.map(|known| format!("It is spelled '{known}'."));
             reader.error(
                 "SCHEMA_VALIDATION_FAILED",
@@ -119,6 +117,9 @@ const JSONPATH: &[&str] = &[
     "MaxConcurrencyPath",
     "ToleratedFailureCountPath",
     "ToleratedFailurePercentagePath",
+    "MaxItemsPath",
+    "MaxItemsPerBatchPath",
+    "MaxInputBytesPerBatchPath",
     "Variable",
 ];
 

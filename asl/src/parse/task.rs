@@ -3,8 +3,8 @@
 use super::fields::{Fields, SECONDS_MAX};
 use super::reader::Reader;
 use super::scope::Scope;
-use super::{recovery, resource, state};
-use crate::model::{Pattern, QueryLanguage, Resource, ResultFlow, Seconds, StateKind, Task};
+use super::{analysis, recovery, resource, state};
+use crate::model::{QueryLanguage, ResultFlow, Seconds, StateKind, Task};
 
 const FIELDS: &[&str] = &[
     "Type",
@@ -57,23 +57,7 @@ pub(super) fn read(
     let recovery = recovery::read(reader, scope, fields);
     let next = scope.next(reader, fields);
     let resource = resource?;
-    if timeout.is_none()
-        && heartbeat.is_none()
-        && matches!(
-            resource,
-            Resource::Service {
-                pattern: Pattern::WaitForTaskToken,
-                ..
-            }
-        )
-    {
-        reader.warning(
-            "CALLBACK_WITHOUT_TIMEOUT",
-            &fields.pointer,
-            "The state waits for its task token with neither TimeoutSeconds nor HeartbeatSeconds",
-            "If the answer never comes the execution waits for ever; give TimeoutSeconds, and catch States.Timeout.",
-        );
-    }
+    analysis::task(reader, fields, &resource);
     Some(StateKind::Task(Box::new(Task {
         resource,
         parameters,
@@ -121,7 +105,7 @@ fn credentials(reader: &mut Reader, fields: &Fields<'_>) {
         QueryLanguage::Jsonata => drop(fields.jsonata_template(reader, "Credentials")),
     }
     reader.warning(
-        "CREDENTIALS_NOT_USED",
+        "REJOIN_CREDENTIALS_NOT_USED",
         &fields.at("Credentials"),
         "The task runs with the credentials of the server, not with this role",
         "Give the server credentials that may do what the task does.",

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::report::{GREEN, RED, YELLOW, first_thing, paint};
+use super::report::first_thing;
 use super::stage::Stage;
+use crate::colour::{GREEN, RED, YELLOW, paint};
 
 /// How often it looks: often enough to seem at once.
 const LOOK_EVERY: Duration = Duration::from_millis(200);

@@ -1,28 +1,10 @@
 //! The table, and for each alert the one thing that a person on call wants first.
 
-use std::io::IsTerminal;
-
 use serde_json::Value;
 
 use super::outcome::{Outcome, description};
+use crate::colour::{BOLD, GREEN, RED, YELLOW, paint};
 use crate::table::Table;
-
-pub const RED: &str = "\u{1b}[31m";
-pub const GREEN: &str = "\u{1b}[32m";
-pub const YELLOW: &str = "\u{1b}[33m";
-const BOLD: &str = "\u{1b}[1m";
-const RESET: &str = "\u{1b}[0m";
-
-/// Colours where a terminal shows them and its owner wants them.
-pub fn paint(colour: &str, text: &str) -> String {
-    let plain = !std::io::stdout().is_terminal()
-        || std::env::var_os("NO_COLOR").is_some_and(|set| !set.is_empty());
-    if plain {
-        text.to_owned()
-    } else {
-        format!("{colour}{text}{RESET}")
-    }
-}
 
 /// A line for a row that is done.
 pub fn progress(outcome: &Outcome) {

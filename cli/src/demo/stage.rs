@@ -237,6 +237,7 @@ async fn open_app(
         clock,
         directory: Some(folder.to_owned()),
         retention_days: RETENTION_DAYS,
+        quotas: Default::default(),
         functions: config.functions,
         topics: config.topics,
         routes: config.routes,

@@ -1,14 +1,13 @@
 //! Map, inline: one frame an item, some of them at once; the output is the list of theirs.
 
 use asl::jsonata::QUERY_EVALUATION_ERROR;
-use asl::{Concurrency, Data, Failure, Items, Map, State, StateKind};
+use asl::{Amount, Data, Failure, Items, Map, State, StateKind};
 use serde_json::Value;
 
 use crate::decide::{Decider, Stop};
 use crate::event::{EventKind, FrameId};
 use crate::flow::{Flaw, Leaving, Made, Seen};
 use crate::frame::Phase;
-use crate::limits::INLINE_MAP_CONCURRENCY_MAX;
 
 pub(crate) fn run(
     decider: &mut Decider<'_>,
@@ -16,6 +15,9 @@ pub(crate) fn run(
     state: &State,
     map: &Map,
 ) -> Result<(), Stop> {
+    if let Some(distributed) = &map.distributed {
+        return super::distributed::run(decider, frame, state, map, distributed);
+    }
     let input = decider.input(frame, state.input_path.as_ref())?;
     let concurrency = concurrency(decider, frame, &map.max_concurrency, &input)?;
     let items = items(decider, frame, map, &input)?;
@@ -105,7 +107,12 @@ fn finish(decider: &mut Decider<'_>, frame: FrameId, state: &State, map: &Map) -
     Ok(decider.leave(frame, output, map.next)?)
 }
 
-fn items(decider: &Decider<'_>, frame: FrameId, map: &Map, input: &Data) -> Result<Data, Flaw> {
+pub(super) fn items(
+    decider: &Decider<'_>,
+    frame: FrameId,
+    map: &Map,
+    input: &Data,
+) -> Result<Data, Flaw> {
     let path =
         match &map.items {
             Items::Path(path) => path,
@@ -155,36 +162,30 @@ fn items(decider: &Decider<'_>, frame: FrameId, map: &Map, input: &Data) -> Resu
 fn concurrency(
     decider: &Decider<'_>,
     frame: FrameId,
-    concurrency: &Concurrency,
+    concurrency: &Amount<u64>,
     input: &Data,
 ) -> Result<u32, Flaw> {
-    let given = match concurrency {
-        Concurrency::Fixed(given) => *given,
-        Concurrency::Jsonata(expression) => {
-            decider.evaluate(frame, input.value(), Seen::default(), |scope| {
-                expression.evaluate_integer(scope, "MaxConcurrency", u64::from(u32::MAX))
-            })? as u32
-        }
-        Concurrency::Path(path) => {
-            decider.evaluate(frame, input.value(), Seen::default(), |scope| {
-                let found = path.select(scope)?;
-                let number = found.as_u64().and_then(|number| u32::try_from(number).ok());
-                number.ok_or_else(|| {
-                let shown = match &*found {
-                    Value::String(text) => text.clone(),
-                    other => other.to_string(),
-                };
-                Failure::runtime(format!(
-                    "The MaxConcurrencyPath field refers to value \"{shown}\" which is not a valid \
-                     integer: {}",
-                    path.text()
-                ))
-            })
-            })?
-        }
-    };
-    Ok(match given {
-        0 => INLINE_MAP_CONCURRENCY_MAX,
-        given => given.min(INLINE_MAP_CONCURRENCY_MAX),
+    let given = max_concurrency(decider, frame, concurrency, input)?;
+    let most = decider.quotas().inline_map_concurrency;
+    Ok(match u32::try_from(given).unwrap_or(most) {
+        0 => most,
+        given => given.min(most),
+    })
+}
+
+/// `MaxConcurrency`, given or looked up; 0 is no limit of the user's own.
+pub(super) fn max_concurrency(
+    decider: &Decider<'_>,
+    frame: FrameId,
+    concurrency: &Amount<u64>,
+    input: &Data,
+) -> Result<u64, Flaw> {
+    decider.evaluate(frame, input.value(), Seen::default(), |scope| {
+        let given = concurrency.evaluate(scope)?;
+        u64::try_from(given).map_err(|_| {
+            Failure::runtime(format!(
+                "Expected non-negative integer for MaxConcurrency, got '{given}' instead."
+            ))
+        })
     })
 }

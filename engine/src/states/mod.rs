@@ -5,6 +5,7 @@
 //! waiting has its own function in the same file.
 
 pub(crate) mod choice;
+pub(crate) mod distributed;
 pub(crate) mod fail;
 pub(crate) mod map;
 pub(crate) mod parallel;

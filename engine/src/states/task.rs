@@ -16,7 +16,6 @@ use crate::decide::{Decider, Over, Stop};
 use crate::event::{EventKind, FrameId};
 use crate::flow::{Flaw, Leaving, Made, Seen, data_limit_exceeded};
 use crate::identity::WaitId;
-use crate::limits::PAYLOAD_BYTES_MAX;
 
 pub(crate) fn run(
     decider: &mut Decider<'_>,
@@ -25,7 +24,11 @@ pub(crate) fn run(
     task: &Task,
 ) -> Result<(), Stop> {
     if let Resource::Activity { arn } = &task.resource
-        && decider.execution.deleted_activities.contains(arn)
+        && decider
+            .execution
+            .surroundings
+            .deleted_activities
+            .contains(arn)
     {
         let failure = Failure::runtime(format!("The activity {arn} does not exist."));
         return Err(decider.at_state(frame, failure).into());
@@ -49,7 +52,7 @@ pub(crate) fn run(
     let unchanged = parameters.same(&decider.frame(frame).data);
     if !unchanged {
         decider.check_depth(frame, &parameters)?;
-        if parameters.text().len() > PAYLOAD_BYTES_MAX {
+        if parameters.text().len() > decider.quotas().payload_bytes {
             return Err(data_limit_exceeded(&state.name).into());
         }
     }
@@ -75,7 +78,7 @@ pub(crate) fn succeed(
     let StateKind::Task(task) = &state.kind else {
         unreachable!("only a Task state has a wait");
     };
-    if result.text().len() > PAYLOAD_BYTES_MAX {
+    if result.text().len() > decider.quotas().payload_bytes {
         return Ok(too_large(decider, frame, wait, task)?);
     }
     // A document that was read is never too deep; one that a service put together may be.

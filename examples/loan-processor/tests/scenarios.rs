@@ -83,6 +83,7 @@ impl Stage {
             clock,
             directory: None,
             retention_days: 90,
+            quotas: Default::default(),
             functions,
             topics: configuration.topics,
             routes: configuration.routes,

@@ -19,13 +19,16 @@ pub(super) enum Resource {
     Execution,
     /// `activity:NAME`.
     Activity,
+    /// `mapRun:MACHINE/LABEL:UUID`.
+    MapRun,
 }
 
 impl Resource {
-    const ALL: [Resource; 3] = [
+    const ALL: [Resource; 4] = [
         Resource::StateMachine,
         Resource::Execution,
         Resource::Activity,
+        Resource::MapRun,
     ];
 
     fn word(self) -> &'static str {
@@ -33,6 +36,7 @@ impl Resource {
             Resource::StateMachine => "stateMachine",
             Resource::Execution => "execution",
             Resource::Activity => "activity",
+            Resource::MapRun => "mapRun",
         }
     }
 }
@@ -61,7 +65,8 @@ pub(super) fn check(arn: &str, expected: &[Resource]) -> Result<Resource, ApiErr
             "Resource type not valid in this context: {word}"
         )));
     };
-    if resource == Resource::Execution && execution.is_none_or(str::is_empty) {
+    let has_two_names = matches!(resource, Resource::Execution | Resource::MapRun);
+    if has_two_names && execution.is_none_or(str::is_empty) {
         return Err(malformed());
     }
     Ok(resource)

@@ -1,5 +1,7 @@
 //! `CreateActivity`: idempotent by name.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::activity::Activity;
@@ -9,6 +11,7 @@ use crate::registry::Decision;
 use super::arn;
 use super::configuration::{self, Encryption, RawTag};
 use super::error::ApiError;
+use super::keys::{self, Of};
 use super::request::{Answer, Text, read, write};
 use super::validation::{self, Check};
 
@@ -42,16 +45,19 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     validation::name(name)?;
     let encryption = request.encryption_configuration.map(Encryption::accept);
     let tags = configuration::accept_tags(request.tags.unwrap_or_default());
-    configuration::check_count(&tags)?;
+    let arn: Arc<str> = arn::activity(&app.place, name).into();
+    configuration::check_count(&tags, &arn, app.quotas.tags)?;
     let wanted = Activity {
-        arn: arn::activity(&app.place, name).into(),
+        arn: arn.clone(),
         name: name.into(),
         created_at: app.clock.now(),
         encryption: encryption.transpose()?.unwrap_or_default(),
         tags,
     };
-    let arn = wanted.arn.clone();
+    keys::check_new(app, &wanted.encryption, Of::Activity(&arn)).await?;
+    let most = app.quotas.activities;
     let decide = |current: Option<&Activity>| match current {
+        None if app.activity_documents.count() >= most => Err(ApiError::too_many_activities(most)),
         None => Ok(Decision::Write(wanted, Vec::new())),
         Some(current) if current.encryption == wanted.encryption => Ok(Decision::Keep),
         Some(_) => Err(ApiError::activity_already_exists(&wanted.arn)),

@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
-use crate::machines::{Machine, TracingConfiguration};
+use crate::machines::Machine;
 
-use super::configuration::{self, Encryption, Logging, RawTag};
+use super::configuration::{self, Encryption, Logging, RawTag, Tracing};
 use super::error::ApiError;
+use super::keys::{self, Of};
 use super::request::{Answer, Text, read, write};
 use super::validation::{self, Check, STATE_MACHINE_TYPES};
 use super::{arn, definition, versions};
@@ -23,7 +24,7 @@ struct Request<'a> {
     role_arn: Option<Text<'a>>,
     r#type: Option<Text<'a>>,
     logging_configuration: Option<Logging>,
-    tracing_configuration: Option<TracingConfiguration>,
+    tracing_configuration: Option<Tracing>,
     encryption_configuration: Option<Encryption>,
     tags: Option<Vec<RawTag>>,
     publish: Option<bool>,
@@ -41,7 +42,7 @@ struct Response<'a> {
 
 pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     let request: Request = read(body)?;
-    let mut check = Check::new();
+    let mut check = Check::within(&app.quotas);
     let name = check.required("name", &request.name, validation::NAME);
     let text = check.required("definition", &request.definition, validation::DEFINITION);
     let role_arn = check.required("roleArn", &request.role_arn, validation::ARN);
@@ -58,17 +59,19 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     }
     check.done()?;
     validation::name(name)?;
+    let arn = arn::state_machine(&app.place, name);
     arn::check_role(role_arn)?;
     let publish = versions::accept(request.publish, request.version_description.as_deref())?;
     let kind = definition::machine_type(kind);
     let logging = request.logging_configuration.map(Logging::accept);
+    let tracing = request.tracing_configuration.map(Tracing::accept);
     let encryption = request.encryption_configuration.map(Encryption::accept);
     let tags = configuration::accept_tags(request.tags.unwrap_or_default());
-    configuration::check_count(&tags)?;
+    configuration::check_count(&tags, &arn, app.quotas.tags)?;
     let definition = definition::accept(text, kind)?;
     let now = app.clock.now();
     let wanted = Machine {
-        arn: arn::state_machine(&app.place, name).into(),
+        arn: arn.into(),
         name: name.into(),
         kind,
         role_arn: role_arn.into(),
@@ -77,20 +80,26 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         updated_at: None,
         revision_id: None,
         logging: logging.transpose()?.unwrap_or_default(),
-        tracing: request.tracing_configuration.unwrap_or_default(),
+        tracing: tracing.transpose()?.unwrap_or_default(),
         encryption: encryption.transpose()?.unwrap_or_default(),
         tags,
         versions: Vec::new(),
         last_version: 0,
         aliases: Vec::new(),
+        deleting: false,
     };
+    keys::check_new(app, &wanted.encryption, Of::StateMachine(&wanted.arn)).await?;
     let publishes = publish.is_some();
     let wanted = match publish {
         Some(description) => wanted.published(description, now),
         None => wanted,
     };
-    let created = app.machines.create(wanted.clone(), definition).await;
-    let created = created.map_err(ApiError::server)?;
+    let most = app.quotas.state_machines;
+    let created = app.machines.create(wanted.clone(), definition, most).await;
+    let created = created
+        .map_err(ApiError::server)?
+        .ok_or_else(|| ApiError::too_many_machines(most))?;
+    versions::check_usable(&created)?;
     if !same(&created, &wanted) {
         return Err(ApiError::machine_already_exists(&created.arn));
     }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::machines::Machine;
-use crate::versions::{ALIASES_MAX, Alias};
+use crate::versions::Alias;
 
 use super::error::ApiError;
 use super::request::{Answer, Text, read, write};
@@ -51,7 +51,9 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         created_at: now,
         updated_at: now,
     };
+    let most = app.quotas.aliases;
     let create = |current: &Machine| {
+        versions::check_usable(current)?;
         routing::check_versions(current, &wanted.routes)?;
         match current.alias(name) {
             Some(there) if same(there, &wanted) => Ok(current.clone()),
@@ -59,8 +61,8 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
                 "Failed to create alias because an alias with the same name and a different \
                  routing configuration already exists.",
             )),
-            None if current.aliases.len() >= ALIASES_MAX => Err(ApiError::quota(format_args!(
-                "A state machine can have at most {ALIASES_MAX} aliases; delete one"
+            None if current.aliases.len() >= most => Err(ApiError::quota(format_args!(
+                "A state machine can have at most {most} aliases; delete one"
             ))),
             None => {
                 let mut changed = current.clone();

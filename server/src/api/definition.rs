@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::machines::{Definition, MachineType};
 
 use super::error::ApiError;
+use super::recorded_label;
 
 /// `type`, whose default is `STANDARD`. That it is one of the two was checked.
 pub(super) fn machine_type(name: Option<&str>) -> MachineType {
@@ -22,7 +23,8 @@ pub(super) fn accept(text: &str, kind: MachineType) -> Result<Definition, ApiErr
         (None, found) => {
             let faults = found.iter().filter(|d| d.severity == Severity::Error);
             let faults: Vec<String> = faults.map(Diagnostic::to_string).collect();
-            Err(ApiError::invalid_definition(&faults.join(", ")))
+            Err(recorded_label::refusal(text, &found)
+                .unwrap_or_else(|| ApiError::invalid_definition(&faults.join(", "))))
         }
     }
 }

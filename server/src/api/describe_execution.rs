@@ -7,6 +7,7 @@ use crate::app::App;
 
 use super::arn::{self, Resource};
 use super::error::ApiError;
+use super::keys;
 use super::request::{Answer, Text, read, write};
 use super::validation::{self, Check, INCLUDED_DATA};
 
@@ -27,6 +28,8 @@ struct Response<'a> {
     state_machine_version_arn: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     state_machine_alias_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    map_run_arn: Option<&'a str>,
     name: &'a str,
     status: &'static str,
     start_date: f64,
@@ -68,6 +71,9 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
 
     let included = included != Some("METADATA_ONLY");
     let identity = execution.identity();
+    if included {
+        keys::check_execution(app, identity).await?;
+    }
     let status = execution.status();
     let closing = execution.closing();
     let output = closing.and_then(|closing| closing.output.as_ref());
@@ -78,6 +84,7 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         state_machine_arn: &identity.state_machine_arn,
         state_machine_version_arn: identity.version_arn(),
         state_machine_alias_arn: identity.alias_arn(),
+        map_run_arn: identity.map_run.as_ref().map(|child| &*child.arn),
         name: &identity.name,
         status: status.name(),
         start_date: identity.started_at.as_seconds(),

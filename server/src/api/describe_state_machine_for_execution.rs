@@ -6,6 +6,7 @@ use std::sync::Arc;
 use asl::Timestamp;
 use engine::{ExecutionKey, Identity};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::app::App;
 use crate::machines::{
@@ -14,6 +15,7 @@ use crate::machines::{
 
 use super::arn::{self, Resource};
 use super::error::ApiError;
+use super::keys;
 use super::request::{Answer, Text, read, write};
 use super::validation::{self, Check, INCLUDED_DATA};
 
@@ -38,6 +40,10 @@ struct Response<'a> {
     encryption_configuration: EncryptionConfiguration,
     #[serde(skip_serializing_if = "Option::is_none")]
     revision_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    map_run_arn: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<&'a str>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     variable_references: BTreeMap<&'a str, &'a [Arc<str>]>,
 }
@@ -57,14 +63,19 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     let definition = if included == Some("METADATA_ONLY") {
         "{}".to_owned()
     } else {
+        keys::check_execution(app, identity).await?;
         let text = app.machines.definition_text(&identity.definition).await;
-        text.map_err(ApiError::server)?
+        let text = text.map_err(ApiError::server)?;
+        match &identity.map_run {
+            Some(child) => processor(&text, &child.state).unwrap_or(text),
+            None => text,
+        }
     };
     let compiled = app.machines.definition(&identity.definition).await;
     let compiled = compiled.map_err(ApiError::server)?;
     // An execution keeps its definition and its role. The rest is its version's, or the machine's as far as
     // the machine is still the one that the execution began with.
-    let machine = app.machines.find(&identity.state_machine_arn).await;
+    let machine = app.machines.find(identity.defined_machine_arn()).await;
     let machine = machine.map_err(ApiError::server)?;
     let rest = machine.and_then(|machine| Rest::of(&machine, identity));
     let rest = rest.unwrap_or_else(|| Rest::unknown(identity.started_at));
@@ -78,8 +89,38 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         tracing_configuration: rest.tracing,
         encryption_configuration: rest.encryption,
         revision_id: rest.revision_id,
+        map_run_arn: identity.map_run.as_ref().map(|child| &*child.arn),
+        label: identity
+            .map_run
+            .as_ref()
+            .and_then(|child| label(&child.arn)),
         variable_references: compiled.variable_references(),
     })
+}
+
+/// The label in a Map Run's ARN.
+fn label(map_run_arn: &str) -> Option<&str> {
+    let (_, last) = map_run_arn.rsplit_once('/')?;
+    Some(last.split(':').next().unwrap_or(last))
+}
+
+/// What a child runs of a definition: the processor of its Map state, which may stand anywhere in it.
+fn processor(definition: &str, state: &str) -> Option<String> {
+    let definition: Value = serde_json::from_str(definition).ok()?;
+    let mut to_look_at = vec![&definition];
+    while let Some(part) = to_look_at.pop() {
+        for (name, found) in part["States"].as_object()? {
+            let processor = found.get("ItemProcessor").or_else(|| found.get("Iterator"));
+            if let Some(processor) = processor {
+                if name == state {
+                    return Some(processor.to_string());
+                }
+                to_look_at.push(processor);
+            }
+            to_look_at.extend(found["Branches"].as_array().into_iter().flatten());
+        }
+    }
+    None
 }
 
 /// What an execution does not keep of its machine.
@@ -122,5 +163,24 @@ impl Rest {
             encryption: machine.encryption.clone(),
             revision_id: machine.revision_id.clone(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_runs_the_processor_of_its_map_state() {
+        let definition = r#"{"StartAt": "P", "States": {"P": {"Type": "Parallel", "Branches": [
+            {"StartAt": "M", "States": {"M": {"Type": "Map", "ItemProcessor":
+                {"StartAt": "N", "States": {"N": {"Type": "Map", "Iterator":
+                    {"StartAt": "In", "States": {"In": {"Type": "Pass"}}}}}}}}}]}}}"#;
+        let inner = processor(definition, "N").expect("it is there");
+        assert_eq!(inner, r#"{"StartAt":"In","States":{"In":{"Type":"Pass"}}}"#);
+        assert!(processor(definition, "M").is_some_and(|outer| outer.contains(&inner)));
+        assert_eq!(processor(definition, "In"), None);
+        let arn = "arn:aws:states:us-east-1:123456789012:mapRun:m/each:3c39a231";
+        assert_eq!(label(arn), Some("each"));
     }
 }

@@ -14,6 +14,8 @@ pub struct ApiError {
     pub kind: &'static str,
     /// `message`.
     pub message: String,
+    /// The member that this error has beside its message, if it has one: its name and its text.
+    pub detail: Option<(&'static str, String)>,
     /// What the operator should know and the client should not.
     pub log: Option<String>,
 }
@@ -25,6 +27,7 @@ impl ApiError {
             status: StatusCode::BAD_REQUEST,
             kind,
             message: message.into(),
+            detail: None,
             log: None,
         }
     }
@@ -35,6 +38,7 @@ impl ApiError {
             status: StatusCode::INTERNAL_SERVER_ERROR,
             kind: "InternalFailure",
             message: "The server could not do this; its log says why.".to_owned(),
+            detail: None,
             log: Some(what.into()),
         }
     }
@@ -43,8 +47,12 @@ impl ApiError {
         ApiError::new("ValidationException", message)
     }
 
+    /// 404, as AWS's list of common errors has it.
     pub(super) fn unknown_operation(message: impl Into<String>) -> ApiError {
-        ApiError::new("UnknownOperationException", message)
+        ApiError {
+            status: StatusCode::NOT_FOUND,
+            ..ApiError::new("UnknownOperationException", message)
+        }
     }
 
     pub(super) fn serialization(why: impl std::fmt::Display) -> ApiError {
@@ -94,6 +102,18 @@ impl ApiError {
         ApiError::new("StateMachineDoesNotExist", message)
     }
 
+    pub(super) fn machine_is_deleting(arn: &str) -> ApiError {
+        let message = format!("State Machine is being deleted: '{arn}'");
+        ApiError::new("StateMachineDeleting", message)
+    }
+
+    /// Somebody else was faster.
+    pub(super) fn changed_meanwhile(arn: &str) -> ApiError {
+        ApiError::conflict(format!(
+            "State machine '{arn}' was changed by another request at the same time; try again"
+        ))
+    }
+
     pub(super) fn machine_already_exists(arn: &str) -> ApiError {
         let message = format!("State Machine Already Exists: '{arn}'");
         ApiError::new("StateMachineAlreadyExists", message)
@@ -120,7 +140,10 @@ impl ApiError {
     }
 
     pub(super) fn resource_not_found(arn: &str) -> ApiError {
-        ApiError::new("ResourceNotFound", format!("Resource not found: '{arn}'"))
+        ApiError {
+            detail: Some(("resourceName", arn.to_owned())),
+            ..ApiError::new("ResourceNotFound", format!("Resource not found: '{arn}'"))
+        }
     }
 
     pub(super) fn conflict(message: impl Into<String>) -> ApiError {
@@ -129,6 +152,52 @@ impl ApiError {
 
     pub(super) fn quota(message: impl std::fmt::Display) -> ApiError {
         ApiError::new("ServiceQuotaExceededException", message.to_string())
+    }
+
+    pub(super) fn too_many_machines(quota: usize) -> ApiError {
+        ApiError::new(
+            "StateMachineLimitExceeded",
+            format!(
+                "The maximum number of state machines ({quota}) has been reached. Existing state \
+                 machines must be deleted before a new state machine can be created."
+            ),
+        )
+    }
+
+    pub(super) fn too_many_activities(quota: usize) -> ApiError {
+        ApiError::new(
+            "ActivityLimitExceeded",
+            format!(
+                "The maximum number of activities ({quota}) has been reached. Existing activities \
+                 must be deleted before a new activity can be created."
+            ),
+        )
+    }
+
+    pub(super) fn too_many_executions(quota: u64) -> ApiError {
+        ApiError::new(
+            "ExecutionLimitExceeded",
+            format!(
+                "The maximum number of running executions ({quota}) has been reached. Running \
+                 executions must end or be stopped before a new execution can be started."
+            ),
+        )
+    }
+
+    pub(super) fn too_many_pollers() -> ApiError {
+        let message = "The maximum number of workers concurrently polling for activity tasks has \
+                       been reached.";
+        ApiError::new("ActivityWorkerLimitExceeded", message)
+    }
+
+    pub(super) fn too_many_tags(arn: &str, quota: usize) -> ApiError {
+        ApiError {
+            detail: Some(("resourceName", arn.to_owned())),
+            ..ApiError::new(
+                "TooManyTags",
+                format!("A resource can have at most {quota} tags"),
+            )
+        }
     }
 
     /// What is said of aliases and of the versions they are to lead to.

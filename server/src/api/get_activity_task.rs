@@ -4,16 +4,18 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::activities::{NotFetched, Patience};
 use crate::app::App;
 use crate::clock::Busy;
 
 use super::arn::{self, Resource};
 use super::error::ApiError;
+use super::keys::{self, Of};
 use super::request::{Answer, Text, read, write};
 use super::validation::{self, Check};
 
 /// How long AWS keeps a worker waiting; SDKs are told to set their socket timeout to more.
-const PATIENCE: Duration = Duration::from_secs(60);
+const WAIT: Duration = Duration::from_secs(60);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -40,12 +42,20 @@ pub(super) async fn answer(app: &App, body: &[u8], busy: Busy) -> Answer {
     check.done()?;
     arn::check(arn, &[Resource::Activity])?;
     let found = app.activity_documents.find(arn).await;
-    if found.map_err(ApiError::server)?.is_none() {
-        return Err(ApiError::activity_does_not_exist(arn));
-    }
+    let activity = found
+        .map_err(ApiError::server)?
+        .ok_or_else(|| ApiError::activity_does_not_exist(arn))?;
+    keys::check(app, &activity.encryption, Of::Activity(arn)).await?;
     let worker = worker.map(str::to_owned);
-    let fetched = app.activities.fetch(arn, worker, PATIENCE, busy).await;
-    let task = fetched.map_err(ApiError::server)?;
+    let patience = Patience {
+        wait: WAIT,
+        most: app.quotas.activity_pollers,
+    };
+    let fetched = app.activities.fetch(arn, worker, patience, busy).await;
+    let task = fetched.map_err(|why| match why {
+        NotFetched::TooManyPollers => ApiError::too_many_pollers(),
+        NotFetched::Server(what) => ApiError::server(what),
+    })?;
     write(&Response {
         task_token: task.as_ref().map(|task| task.token.as_str()),
         input: task.as_ref().map(|task| task.input.as_str()),

@@ -51,6 +51,10 @@ struct Item<'a> {
     state_machine_version_arn: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     state_machine_alias_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    map_run_arn: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    item_count: Option<u32>,
     name: &'a str,
     status: &'static str,
     start_date: f64,
@@ -71,6 +75,8 @@ impl<'a> Item<'a> {
             state_machine_arn: &machine.arn,
             state_machine_version_arn: origin.and_then(Identity::version_arn),
             state_machine_alias_arn: origin.and_then(Identity::alias_arn),
+            map_run_arn: None,
+            item_count: None,
             name: &summary.name,
             status: summary.status.name(),
             start_date: summary.started_at.as_seconds(),
@@ -92,14 +98,22 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     let map_run = check.optional("mapRunArn", &request.map_run_arn, validation::LONG_ARN);
     let redriven = check.one_of("redriveFilter", &request.redrive_filter, REDRIVE_FILTERS);
     check.done()?;
-    if map_run.is_some() {
-        return Err(ApiError::validation(
-            "Listing the executions of a Map Run is not supported by this version of Rejoin; give \
-             a stateMachineArn",
-        ));
-    }
-    let machine_arn = machine_arn
-        .ok_or_else(|| ApiError::validation("Must provide a StateMachine ARN or MapRun ARN"))?;
+    let machine_arn = match (machine_arn, map_run) {
+        (Some(machine_arn), None) => machine_arn,
+        (None, Some(map_run)) => {
+            let page = Page {
+                filter,
+                redriven,
+                token,
+                size,
+            };
+            return children(app, map_run, page).await;
+        }
+        (None, None) | (Some(_), Some(_)) => {
+            let message = "Must provide a StateMachine ARN or MapRun ARN";
+            return Err(ApiError::validation(message));
+        }
+    };
     arn::check(machine_arn, &[Resource::StateMachine])?;
     let list = ["ListExecutions", machine_arn, filter.unwrap_or_default()];
     let after = token.map(|token| page::number(&list, token)).transpose()?;
@@ -154,6 +168,66 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         next_token: query
             .after
             .map(|next| page::token(&list, &next.to_string())),
+    })
+}
+
+/// What of a list is asked for.
+struct Page<'a> {
+    filter: Option<&'a str>,
+    redriven: Option<&'a str>,
+    token: Option<&'a str>,
+    size: usize,
+}
+
+/// The children of a Map Run.
+async fn children(app: &App, map_run: &str, asked: Page<'_>) -> Answer {
+    arn::check(map_run, &[Resource::MapRun])?;
+    let list = ["ListExecutions", map_run, asked.filter.unwrap_or_default()];
+    let after = asked.token.map(|token| page::number(&list, token));
+    let after = after.transpose()?;
+    let found = app.map_runs.find(map_run).await;
+    if found.map_err(ApiError::server)?.is_none() {
+        return Err(ApiError::resource_not_found(map_run));
+    }
+    let status = asked.filter.map(status_of);
+    if status == Some(None) || asked.redriven == Some("REDRIVEN") {
+        return write(&Response {
+            executions: Vec::new(),
+            next_token: None,
+        });
+    }
+    let query = ListQuery {
+        state_machine: Some(MachineKey::of(map_run)),
+        status: status.flatten(),
+        after,
+        limit: asked.size,
+    };
+    let page = app.store.list(query).await;
+    let page = page.map_err(|e| ApiError::server(e.to_string()))?;
+    let mut found = Vec::with_capacity(page.executions.len());
+    for (key, summary) in page.executions {
+        let execution = app.runner.execution(key).await.map_err(ApiError::server)?;
+        found.extend(execution.map(|execution| (summary, execution)));
+    }
+    let items = found.iter().map(|(summary, execution)| {
+        let identity = execution.identity();
+        Item {
+            execution_arn: identity.arn.to_string(),
+            state_machine_arn: &identity.state_machine_arn,
+            state_machine_version_arn: None,
+            state_machine_alias_arn: None,
+            map_run_arn: Some(map_run),
+            item_count: identity.map_run.as_ref().map(|child| child.items),
+            name: &identity.name,
+            status: summary.status.name(),
+            start_date: summary.started_at.as_seconds(),
+            stop_date: summary.stopped_at.map(|at| at.as_seconds()),
+            redrive_count: 0,
+        }
+    });
+    write(&Response {
+        executions: items.collect(),
+        next_token: page.next.map(|next| page::token(&list, &next.to_string())),
     })
 }
 

@@ -40,6 +40,7 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     arn::check(machine_arn, &[Resource::StateMachine])?;
     let now = app.clock.now();
     let publish = |current: &Machine| {
+        versions::check_usable(current)?;
         let revision = current.revision_id.as_deref().unwrap_or(INITIAL_REVISION);
         if let Some(wanted) = request.revision_id.as_deref()
             && wanted != revision
@@ -49,7 +50,7 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
                  State Machine revision is {revision}."
             )));
         }
-        versions::publish(current.clone(), description.map(str::to_owned), now)
+        versions::publish(app, current.clone(), description.map(str::to_owned), now)
     };
     let published = app.machines.update(machine_arn, None, publish).await;
     let machine = published

@@ -21,11 +21,12 @@ struct Request<'a> {
 
 pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     let request: Request = read(body)?;
-    let mut check = Check::new();
+    let mut check = Check::within(&app.quotas);
     let token = check.required("taskToken", &request.task_token, validation::TASK_TOKEN);
     let output = check.required("output", &request.output, validation::DATA);
     check.done()?;
     let outcome = Outcome::Success(accept_output(output)?);
+    task::check_key(app, token).await?;
     let completed = app.runner.complete(token, outcome).await;
     completed.map_err(task::refused)?;
     nothing()

@@ -13,6 +13,7 @@ use crate::runner::Started;
 
 use super::arn::{self, Resource};
 use super::error::ApiError;
+use super::keys::{self, Of};
 use super::request::{Answer, Text, read, write};
 use super::validation::{self, Check};
 use super::{ids, jackson, versions};
@@ -36,7 +37,7 @@ struct Response<'a> {
 
 pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     let request: Request = read(body)?;
-    let mut check = Check::new();
+    let mut check = Check::within(&app.quotas);
     let machine_arn = check.required(
         "stateMachineArn",
         &request.state_machine_arn,
@@ -58,11 +59,18 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     let found = versions::find(app, machine_arn).await?;
     let (machine, qualifier) = found.ok_or_else(unknown)?;
     let chosen = machine.choose(qualifier, draw).ok_or_else(unknown)?;
+    versions::check_usable(&machine)?;
     if machine.kind == MachineType::Express {
         return Err(ApiError::type_not_supported(
             "Executions of EXPRESS state machines are not supported by this version of Rejoin; \
              create the state machine with type STANDARD",
         ));
+    }
+    let encryption = keys::encryption(&machine, chosen.version);
+    keys::check(app, encryption, Of::StateMachine(&machine.arn)).await?;
+    let most = app.quotas.open_executions;
+    if app.store.open_executions() >= most {
+        return Err(ApiError::too_many_executions(most));
     }
     let compiled = app.machines.definition(&chosen.definition).await;
     let compiled = compiled.map_err(ApiError::server)?;
@@ -79,6 +87,7 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         started_at: app.clock.now(),
         version: chosen.version,
         alias: chosen.alias,
+        map_run: None,
     };
     let arn = identity.arn.clone();
     let started = app.runner.start(compiled, identity).await;

@@ -34,7 +34,7 @@ pub(super) async fn change(
         let decide = |current: Option<&Activity>| {
             let current = current.ok_or_else(|| ApiError::resource_not_found(arn))?;
             let tags = change(&current.tags);
-            configuration::check_count(&tags)?;
+            configuration::check_count(&tags, arn, app.quotas.tags)?;
             let activity = Activity {
                 tags,
                 ..current.clone()
@@ -46,7 +46,7 @@ pub(super) async fn change(
     } else {
         let tag = |machine: &Machine| {
             let tags = change(&machine.tags);
-            configuration::check_count(&tags)?;
+            configuration::check_count(&tags, arn, app.quotas.tags)?;
             Ok(Machine {
                 tags,
                 ..machine.clone()

@@ -98,7 +98,7 @@ struct InspectionData<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     after_item_selector: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    max_concurrency: Option<u32>,
+    max_concurrency: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -124,7 +124,7 @@ struct ErrorDetails {
 
 pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     let request: Request = read(body)?;
-    let mut check = Check::new();
+    let mut check = Check::within(&app.quotas);
     let definition = check.required("definition", &request.definition, validation::DEFINITION);
     let role_arn = check.optional("roleArn", &request.role_arn, validation::ARN);
     let input = check.optional("input", &request.input, validation::DATA);
@@ -181,6 +181,7 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         started_at: now,
         version: None,
         alias: None,
+        map_run: None,
     };
     let retries = configuration.and_then(|c| c.retrier_retry_count);
     let retries = u32::try_from(retries.unwrap_or(0)).unwrap_or(u32::MAX);

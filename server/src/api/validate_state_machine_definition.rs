@@ -3,6 +3,8 @@
 use asl::{Diagnostic, Severity};
 use serde::{Deserialize, Serialize};
 
+use crate::app::App;
+
 use super::definition;
 use super::request::{Answer, Text, read, write};
 use super::validation::{self, Check, STATE_MACHINE_TYPES};
@@ -38,22 +40,24 @@ struct Item {
 }
 
 impl Item {
-    fn of(diagnostic: Diagnostic) -> Item {
-        Item {
+    /// Nothing for a note: the API has errors and warnings.
+    fn of(diagnostic: Diagnostic) -> Option<Item> {
+        Some(Item {
             severity: match diagnostic.severity {
                 Severity::Error => "ERROR",
                 Severity::Warning => "WARNING",
+                Severity::Note => return None,
             },
             code: diagnostic.code,
             message: diagnostic.message,
             location: diagnostic.pointer,
-        }
+        })
     }
 }
 
-pub(super) async fn answer(body: &[u8]) -> Answer {
+pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     let request: Request = read(body)?;
-    let mut check = Check::new();
+    let mut check = Check::within(&app.quotas);
     let text = check.required("definition", &request.definition, validation::DEFINITION);
     let kind = check.one_of("type", &request.r#type, STATE_MACHINE_TYPES);
     let severity = check.one_of("severity", &request.severity, SEVERITIES);
@@ -66,11 +70,12 @@ pub(super) async fn answer(body: &[u8]) -> Answer {
     if severity != Some("WARNING") {
         found.retain(|diagnostic| diagnostic.severity == Severity::Error);
     }
-    let truncated = found.len() > limit;
-    found.truncate(limit);
+    let mut diagnostics: Vec<Item> = found.into_iter().filter_map(Item::of).collect();
+    let truncated = diagnostics.len() > limit;
+    diagnostics.truncate(limit);
     write(&Response {
         result: if machine.is_some() { "OK" } else { "FAIL" },
-        diagnostics: found.into_iter().map(Item::of).collect(),
+        diagnostics,
         truncated,
     })
 }

@@ -8,6 +8,7 @@ use std::fmt::Display;
 
 use super::error::ApiError;
 use super::request::Text;
+use crate::quotas::Quotas;
 
 /// How long a text may be.
 #[derive(Debug, Clone, Copy)]
@@ -22,8 +23,12 @@ pub(super) struct Length {
 #[derive(Debug, Clone, Copy)]
 enum Measure {
     Characters,
-    /// Payloads are limited in bytes of UTF-8, as the quota says.
-    Bytes,
+    /// And nothing but ASCII.
+    AsciiCharacters,
+    /// Payloads are limited in bytes of UTF-8, as [`Quotas::payload_bytes`] says.
+    Payload,
+    /// [`Quotas::definition_bytes`].
+    Definition,
 }
 
 const fn characters(min: usize, max: usize, quoted: bool) -> Length {
@@ -35,11 +40,12 @@ const fn characters(min: usize, max: usize, quoted: bool) -> Length {
     }
 }
 
-const fn bytes(min: usize, max: usize) -> Length {
+/// A length in bytes that a quota limits; such texts are sensitive.
+const fn bytes(min: usize, measure: Measure) -> Length {
     Length {
         min,
-        max,
-        measure: Measure::Bytes,
+        max: 0,
+        measure,
         quoted: false,
     }
 }
@@ -57,7 +63,10 @@ pub(super) const PAGE_TOKEN: Length = characters(1, 1024, true);
 /// `ListExecutionsPageToken`.
 pub(super) const LIST_EXECUTIONS_PAGE_TOKEN: Length = characters(1, 3096, true);
 /// `TraceHeader`.
-pub(super) const TRACE_HEADER: Length = characters(0, 256, true);
+pub(super) const TRACE_HEADER: Length = Length {
+    measure: Measure::AsciiCharacters,
+    ..characters(0, 256, true)
+};
 /// `VersionDescription`.
 pub(super) const VERSION_DESCRIPTION: Length = characters(0, 256, false);
 /// `AliasDescription`.
@@ -75,9 +84,9 @@ pub(super) const ERROR: Length = characters(0, 256, false);
 /// `SensitiveCause`.
 pub(super) const CAUSE: Length = characters(0, 32_768, false);
 /// `SensitiveData`: inputs and outputs.
-pub(super) const DATA: Length = bytes(0, 262_144);
+pub(super) const DATA: Length = bytes(0, Measure::Payload);
 /// `Definition`.
-pub(super) const DEFINITION: Length = bytes(1, 1_048_576);
+pub(super) const DEFINITION: Length = bytes(1, Measure::Definition);
 
 /// `PageSize`; 0 stands for [`PAGE_SIZE_DEFAULT`].
 const PAGE_SIZE_MAX: i64 = 1000;
@@ -99,12 +108,26 @@ pub(super) const EXECUTION_STATUSES: &[&str] = &[
 ];
 
 /// The violations found so far.
-#[derive(Debug, Default)]
-pub(super) struct Check(Vec<String>);
+#[derive(Debug)]
+pub(super) struct Check {
+    violations: Vec<String>,
+    payload_bytes: usize,
+    definition_bytes: usize,
+}
 
 impl Check {
+    /// For requests that carry no payload and no definition.
     pub(super) fn new() -> Check {
-        Check::default()
+        Check::within(&Quotas::default())
+    }
+
+    /// For any request.
+    pub(super) fn within(quotas: &Quotas) -> Check {
+        Check {
+            violations: Vec::new(),
+            payload_bytes: quotas.payload_bytes,
+            definition_bytes: quotas.definition_bytes,
+        }
     }
 
     /// A text that has to be there. If it is not, the empty text stands in until [`Check::done`].
@@ -174,21 +197,41 @@ impl Check {
         }
     }
 
+    pub(super) fn fraction(&mut self, at: &str, number: f32, min: i64, max: i64) {
+        if number < min as f32 {
+            let constraint = format!("have value greater than or equal to {min}");
+            self.violation(Some(format!("{number:?}")), at, &constraint);
+        }
+        if number > max as f32 {
+            let constraint = format!("have value less than or equal to {max}");
+            self.violation(Some(format!("{number:?}")), at, &constraint);
+        }
+    }
+
     pub(super) fn length(&mut self, at: &str, text: &str, length: Length) {
+        let max = match length.measure {
+            Measure::Characters | Measure::AsciiCharacters => length.max,
+            Measure::Payload => self.payload_bytes,
+            Measure::Definition => self.definition_bytes,
+        };
         // There are never more characters than bytes, so most texts need no counting.
-        let long = text.len() > length.max
+        let long = text.len() > max
             && match length.measure {
-                Measure::Bytes => true,
-                Measure::Characters => text.chars().count() > length.max,
+                Measure::Payload | Measure::Definition => true,
+                Measure::Characters | Measure::AsciiCharacters => text.chars().count() > max,
             };
         let shown = length.quoted.then_some(text);
         if long {
-            let constraint = format!("have length less than or equal to {}", length.max);
+            let constraint = format!("have length less than or equal to {max}");
             self.violation(shown, at, &constraint);
         }
         if text.len() < length.min {
             let constraint = format!("have length greater than or equal to {}", length.min);
             self.violation(shown, at, &constraint);
+        }
+        if matches!(length.measure, Measure::AsciiCharacters) && !text.is_ascii() {
+            let constraint = r"satisfy regular expression pattern: \p{ASCII}*";
+            self.violation(shown, at, constraint);
         }
     }
 
@@ -212,29 +255,29 @@ impl Check {
     }
 
     pub(super) fn missing(&mut self, at: &str) {
-        self.0.push(format!(
+        self.violations.push(format!(
             "Value null at '{at}' failed to satisfy constraint: Member must not be null"
         ));
     }
 
     pub(super) fn violation(&mut self, value: Option<impl Display>, at: &str, constraint: &str) {
         let value = value.map_or_else(String::new, |value| format!(" '{value}'"));
-        self.0.push(format!(
+        self.violations.push(format!(
             "Value{value} at '{at}' failed to satisfy constraint: Member must {constraint}"
         ));
     }
 
     /// Whether the request may go on.
     pub(super) fn done(self) -> Result<(), ApiError> {
-        match self.0.len() {
+        match self.violations.len() {
             0 => Ok(()),
             1 => Err(ApiError::validation(format!(
                 "1 validation error detected: {}",
-                self.0[0]
+                self.violations[0]
             ))),
             count => Err(ApiError::validation(format!(
                 "{count} validation errors detected: {}",
-                self.0.join("; ")
+                self.violations.join("; ")
             ))),
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::app::App;
 use crate::machines::Machine;
-use crate::versions::{Qualifier, VERSIONS_MAX};
+use crate::versions::Qualifier;
 
 use super::arn;
 use super::error::ApiError;
@@ -32,16 +32,34 @@ pub(super) fn accept(
 
 /// Publishes `machine` as it stands, unless it has all the versions that it may have.
 pub(super) fn publish(
+    app: &App,
     machine: Machine,
     description: Option<String>,
     at: asl::Timestamp,
 ) -> Result<Machine, ApiError> {
-    if machine.current_version().is_none() && machine.versions.len() >= VERSIONS_MAX {
+    let most = app.quotas.versions;
+    if machine.current_version().is_none() && machine.versions.len() >= most {
         return Err(ApiError::quota(format_args!(
-            "A state machine can have at most {VERSIONS_MAX} versions; delete one"
+            "A state machine can have at most {most} versions; delete one"
         )));
     }
     Ok(machine.published(description, at))
+}
+
+/// Refuses a machine that was deleted and is only there for its open executions.
+pub(super) fn check_usable(machine: &Machine) -> Result<(), ApiError> {
+    match machine.deleting {
+        true => Err(ApiError::machine_is_deleting(&machine.arn)),
+        false => Ok(()),
+    }
+}
+
+/// Refuses a change that was asked for while another one was made: whoever asked did not know of it.
+pub(super) fn check_unchanged(seen: &Machine, current: &Machine) -> Result<(), ApiError> {
+    match seen == current {
+        true => check_usable(current),
+        false => Err(ApiError::changed_meanwhile(&current.arn)),
+    }
 }
 
 /// The machine that an ARN names, itself or by a version or an alias of it, which may not be there.

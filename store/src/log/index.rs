@@ -179,6 +179,16 @@ impl Index {
     }
 
     /// What would be left on disk if only what is needed were there.
+    /// How many of them have not ended.
+    pub(crate) fn open(&self) -> u64 {
+        self.executions() - self.ended.len() as u64
+    }
+
+    /// How many documents a table has.
+    pub(crate) fn count(&self, table: Table) -> usize {
+        self.documents[table as usize].len()
+    }
+
     pub(crate) fn live_bytes(&self) -> u64 {
         self.live_bytes
     }

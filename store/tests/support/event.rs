@@ -43,6 +43,7 @@ pub fn snapshot() -> Snapshot {
         started_at: Timestamp(1000),
         version: None,
         alias: None,
+        map_run: None,
     };
     serde_json::from_value(serde_json::json!({
         "identity": identity,

@@ -1,0 +1,30 @@
+//! Colours where a terminal shows them and its owner wants them.
+
+use std::io::IsTerminal;
+
+/// What is well.
+pub const GREEN: &str = "\u{1b}[32m";
+/// What is wrong.
+pub const RED: &str = "\u{1b}[31m";
+/// What wants a look.
+pub const YELLOW: &str = "\u{1b}[33m";
+/// What frames.
+pub const BLUE: &str = "\u{1b}[34m";
+/// What counts.
+pub const BOLD: &str = "\u{1b}[1m";
+const RESET: &str = "\u{1b}[0m";
+
+/// `text` for standard output.
+pub fn paint(colour: &str, text: &str) -> String {
+    painted(colour, text, std::io::stdout().is_terminal())
+}
+
+fn painted(colour: &str, text: &str, terminal: bool) -> String {
+    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|set| !set.is_empty())
+        || std::env::var_os("TERM").is_some_and(|kind| kind == "dumb");
+    if terminal && !unwanted {
+        format!("{colour}{text}{RESET}")
+    } else {
+        text.to_owned()
+    }
+}

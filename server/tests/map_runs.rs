@@ -1,0 +1,409 @@
+//! Distributed Map states on a whole server: children, what they are told of, tolerance, restarts, stops.
+
+mod map_runs_support;
+
+use std::collections::BTreeSet;
+
+use map_runs_support::{Server, distributed, output, working};
+use serde_json::{Value, json};
+
+const PASS: &str = r#"{"StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}}}"#;
+
+fn pass() -> Value {
+    serde_json::from_str(PASS).expect("JSON")
+}
+
+/// Fails for items that are `"bad"`.
+fn picky() -> Value {
+    json!({"StartAt": "Look", "States": {
+        "Look": {"Type": "Choice", "Default": "Good", "Choices": [
+            {"Variable": "$", "StringEquals": "bad", "Next": "Bad"},
+            {"Variable": "$", "StringEquals": "slow", "Next": "Slow"}]},
+        "Slow": {"Type": "Wait", "Seconds": 100, "Next": "Good"},
+        "Good": {"Type": "Succeed"},
+        "Bad": {"Type": "Fail", "Error": "Bad", "Cause": "it was bad"}}})
+}
+
+#[test]
+fn every_item_is_an_execution_of_its_own_and_the_output_is_the_list_of_theirs() {
+    let server = Server::start();
+    let each = json!({"Label": "each", "ItemSelector": {
+        "n.$": "$$.Map.Item.Value", "at.$": "$$.Map.Item.Index", "of.$": "$.whole"},
+        "ItemsPath": "$.items", "ResultPath": "$.answers"});
+    server.machine("m", &distributed(pass(), each));
+    let execution = server.start_execution("m", json!({"items": ["x", "y"], "whole": 2}));
+    let ended = server.ended(&execution);
+    let answers = json!([{"n": "x", "at": 0, "of": 2}, {"n": "y", "at": 1, "of": 2}]);
+    assert_eq!(ended["status"], "SUCCEEDED");
+    assert_eq!(
+        output(&ended),
+        json!({"items": ["x", "y"], "whole": 2, "answers": answers})
+    );
+
+    let runs = server.ask("ListMapRuns", json!({"executionArn": execution}));
+    let run = &runs["mapRuns"][0];
+    assert_eq!(runs["mapRuns"].as_array().map(Vec::len), Some(1));
+    assert_eq!(run["executionArn"], execution);
+    let here = "arn:aws:states:us-east-1:123456789012";
+    assert_eq!(
+        run["stateMachineArn"],
+        format!("{here}:stateMachine:m/each")
+    );
+    let arn = run["mapRunArn"].as_str().expect("an ARN");
+    assert!(arn.starts_with(&format!("{here}:mapRun:m/each:")), "{arn}");
+
+    let described = server.describe(arn);
+    let counts = json!({"pending": 0, "running": 0, "succeeded": 2, "failed": 0, "timedOut": 0,
+        "aborted": 0, "total": 2, "resultsWritten": 2, "failuresNotRedrivable": 0, "pendingRedrive": 0});
+    let expected = json!({"mapRunArn": arn, "executionArn": execution, "status": "SUCCEEDED",
+        "startDate": described["startDate"], "stopDate": described["stopDate"], "maxConcurrency": 0,
+        "toleratedFailurePercentage": 0.0, "toleratedFailureCount": 0, "itemCounts": counts,
+        "executionCounts": counts, "redriveCount": 0});
+    assert_eq!(described, expected);
+
+    // The machine's list has the execution and not its children; the Map Run's has these.
+    let of_machine = json!({"stateMachineArn": format!("{here}:stateMachine:m")});
+    let listed = server.ask("ListExecutions", of_machine);
+    assert_eq!(listed["executions"].as_array().map(Vec::len), Some(1));
+    let children = server.children(arn);
+    assert_eq!(children.len(), 2);
+    for child in &children {
+        assert_eq!(child["mapRunArn"], arn);
+        assert_eq!(
+            (&child["itemCount"], &child["status"]),
+            (&json!(1), &json!("SUCCEEDED"))
+        );
+        let name = child["executionArn"].as_str().expect("an ARN");
+        assert!(
+            name.starts_with(&format!("{here}:execution:m/each:")),
+            "{name}"
+        );
+        let described = server.ask("DescribeExecution", json!({"executionArn": name}));
+        assert_eq!(described["mapRunArn"], arn);
+        assert_eq!(
+            described["stateMachineArn"],
+            format!("{here}:stateMachine:m/each")
+        );
+        let history = server.ask("GetExecutionHistory", json!({"executionArn": name}));
+        assert_eq!(history["events"][1]["type"], "PassStateEntered");
+        let body = json!({"executionArn": name});
+        let machine = server.ask("DescribeStateMachineForExecution", body);
+        assert_eq!(
+            (&machine["mapRunArn"], &machine["label"]),
+            (&json!(arn), &json!("each"))
+        );
+        assert_eq!(machine["name"], "m/each");
+        let definition = machine["definition"].as_str().expect("a text");
+        assert!(definition.contains("\"StartAt\":\"P\""), "{definition}");
+    }
+}
+
+#[test]
+fn no_items_are_no_children() {
+    let server = Server::start();
+    server.machine("m", &distributed(pass(), json!({})));
+    let execution = server.start_execution("m", json!([]));
+    let ended = server.ended(&execution);
+    assert_eq!(
+        (&ended["status"], &ended["output"]),
+        (&json!("SUCCEEDED"), &json!("[]"))
+    );
+}
+
+#[test]
+fn a_child_knows_its_part_of_the_machine() {
+    let server = Server::start();
+    let shows = json!({"StartAt": "P", "States": {"P": {"Type": "Pass", "End": true, "Parameters": {
+        "machine.$": "$$.StateMachine.Id", "name.$": "$$.StateMachine.Name",
+        "execution.$": "$$.Execution.Id", "input.$": "$$.Execution.Input"}}}});
+    server.machine("m", &distributed(shows, json!({"Label": "l"})));
+    let execution = server.start_execution("m", json!(["x"]));
+    let output = output(&server.ended(&execution));
+    let here = "arn:aws:states:us-east-1:123456789012";
+    assert_eq!(output[0]["machine"], format!("{here}:stateMachine:m/l"));
+    assert_eq!(
+        (&output[0]["name"], &output[0]["input"]),
+        (&json!("m/l"), &json!("x"))
+    );
+    let run = server.map_run(&execution);
+    let child = &server.children(&run)[0];
+    assert_eq!(output[0]["execution"], child["executionArn"]);
+}
+
+#[test]
+fn failures_are_tolerated_up_to_a_threshold() {
+    let server = Server::start();
+    let items = json!(["bad", "x", "bad", "y"]);
+    for (name, fields, tolerated) in [
+        ("none", json!({}), false),
+        ("count-1", json!({"ToleratedFailureCount": 1}), false),
+        ("count-2", json!({"ToleratedFailureCount": 2}), true),
+        (
+            "share-49",
+            json!({"ToleratedFailurePercentage": 49.9}),
+            false,
+        ),
+        ("share-50", json!({"ToleratedFailurePercentage": 50}), true),
+        (
+            "both",
+            json!({"ToleratedFailureCount": 1, "ToleratedFailurePercentage": 50}),
+            false,
+        ),
+    ] {
+        let mut fields = fields;
+        fields["MaxConcurrency"] = json!(1);
+        server.machine(name, &distributed(picky(), fields));
+        let execution = server.start_execution(name, items.clone());
+        let ended = server.ended(&execution);
+        let run = server.map_run(&execution);
+        let described = server.describe(&run);
+        if tolerated {
+            assert_eq!(output(&ended), json!(["x", "y"]), "{name}");
+            assert_eq!(described["status"], "SUCCEEDED", "{name}");
+            assert_eq!(described["itemCounts"]["failed"], 2, "{name}");
+        } else {
+            assert_eq!(ended["status"], "FAILED", "{name}");
+            assert_eq!(
+                ended["error"], "States.ExceedToleratedFailureThreshold",
+                "{name}"
+            );
+            let cause = "The specified tolerated failure threshold was exceeded";
+            assert_eq!(ended["cause"], cause, "{name}");
+            assert_eq!(described["status"], "FAILED", "{name}");
+            let types = server.history(&execution);
+            let last = &types[types.len() - 3..];
+            assert_eq!(
+                last,
+                ["MapRunFailed", "MapStateFailed", "ExecutionFailed"],
+                "{name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn too_many_failures_stop_what_runs_and_start_nothing_more() {
+    let server = Server::start();
+    let fields = json!({"MaxConcurrency": 3, "Catch": [{"ErrorEquals": ["States.ExceedToleratedFailureThreshold"],
+        "ResultPath": "$[0]", "Next": "Caught"}]});
+    let mut definition: Value = serde_json::from_str(&distributed(picky(), fields)).expect("JSON");
+    definition["States"]["Each"]["Next"] = json!("Caught");
+    definition["States"]["Each"]
+        .as_object_mut()
+        .expect("an object")
+        .remove("End");
+    definition["States"]["Caught"] = json!({"Type": "Pass", "Result": "caught", "End": true});
+    server.machine("m", &definition.to_string());
+    let items = json!(["slow", "slow", "bad", "slow", "x"]);
+    let execution = server.start_execution("m", items);
+    let ended = server.ended(&execution);
+    assert_eq!(
+        (&ended["status"], &ended["output"]),
+        (&json!("SUCCEEDED"), &json!("\"caught\""))
+    );
+    let run = server.map_run(&execution);
+    let described = server.describe(&run);
+    let counts = &described["itemCounts"];
+    let seen =
+        ["failed", "aborted", "pending", "running", "total"].map(|name| counts[name].clone());
+    assert_eq!(seen, [1, 2, 2, 0, 5].map(Value::from), "{described}");
+}
+
+#[test]
+fn a_map_run_goes_on_after_a_restart_and_no_item_is_done_twice() {
+    let mut server = Server::on_disk();
+    let activity = server.activity("a");
+    let fields = json!({"MaxConcurrency": 4});
+    server.machine("m", &distributed(working(&activity), fields));
+    let items: Vec<u32> = (0..30).collect();
+    let execution = server.start_execution("m", json!(items));
+    let mut seen = BTreeSet::new();
+    for round in 0..30 {
+        let (token, input) = server.task(&activity);
+        assert!(seen.insert(input.as_u64()), "{input} came twice");
+        if round % 3 == 1 {
+            server.restart();
+        }
+        server.succeed(&token, json!({"was": input}));
+        if round % 3 == 2 {
+            server.restart();
+        }
+    }
+    let ended = server.ended(&execution);
+    let expected: Vec<Value> = items.iter().map(|n| json!({"was": n})).collect();
+    assert_eq!(output(&ended), json!(expected));
+    let run = server.map_run(&execution);
+    assert_eq!(server.children(&run).len(), 30);
+    let described = server.describe(&run);
+    assert_eq!(described["itemCounts"]["succeeded"], 30);
+}
+
+#[test]
+fn settings_change_as_it_goes_on() {
+    let server = Server::start();
+    let activity = server.activity("a");
+    let fields = json!({"MaxConcurrency": 1});
+    server.machine("m", &distributed(working(&activity), fields));
+    let execution = server.start_execution("m", json!([1, 2, 3, 4]));
+    let (first, _) = server.task(&activity);
+    let run = server.map_run(&execution);
+    let counts = || {
+        server.settle();
+        let described = server.describe(&run);
+        let counts = &described["executionCounts"];
+        ["running", "pending", "failed"].map(|name| counts[name].as_u64().expect("a number"))
+    };
+    assert_eq!(counts(), [1, 3, 0]);
+    let change = json!({"mapRunArn": run, "maxConcurrency": 3, "toleratedFailureCount": 1});
+    assert_eq!(server.ask("UpdateMapRun", change), json!({}));
+    let (second, _) = server.task(&activity);
+    let (third, _) = server.task(&activity);
+    assert_eq!(counts(), [3, 1, 0]);
+    server.ask("SendTaskFailure", json!({"taskToken": first, "error": "E"}));
+    // One may fail now, so the fourth begins.
+    let (fourth, input) = server.task(&activity);
+    assert_eq!((input, counts()), (json!(4), [3, 0, 1]));
+    for token in [second, third, fourth] {
+        server.succeed(&token, json!(0));
+    }
+    let ended = server.ended(&execution);
+    assert_eq!(ended["output"], "[0,0,0]");
+    let described = server.describe(&run);
+    let seen = [
+        &described["maxConcurrency"],
+        &described["toleratedFailureCount"],
+    ];
+    assert_eq!(seen, [&json!(3), &json!(1)]);
+    // It is over.
+    let change = json!({"mapRunArn": run, "maxConcurrency": 5});
+    let (kind, _) = server.refused("UpdateMapRun", change);
+    assert_eq!(kind, "ValidationException");
+}
+
+#[test]
+fn who_stops_the_execution_stops_the_children() {
+    for restarts in [false, true] {
+        let mut server = Server::on_disk();
+        let activity = server.activity("a");
+        let fields = json!({"MaxConcurrency": 2});
+        server.machine("m", &distributed(working(&activity), fields));
+        let execution = server.start_execution("m", json!([1, 2, 3]));
+        let (token, _) = server.task(&activity);
+        let run = server.map_run(&execution);
+        if restarts {
+            server.restart();
+        }
+        server.ask("StopExecution", json!({"executionArn": execution}));
+        server.settle();
+        assert_eq!(server.describe(&run)["status"], "ABORTED");
+        let (kind, _) = server.refused(
+            "SendTaskSuccess",
+            json!({"taskToken": token, "output": "0"}),
+        );
+        assert_eq!(kind, "TaskTimedOut");
+        let children = server.children(&run);
+        assert!(
+            children.iter().all(|child| child["status"] == "ABORTED"),
+            "{children:?}"
+        );
+        let described = server.describe(&run);
+        let counts = &described["executionCounts"];
+        assert_eq!(
+            (&counts["aborted"], &counts["running"]),
+            (&json!(children.len()), &json!(0))
+        );
+    }
+}
+
+#[test]
+fn time_goes_on_while_all_children_wait() {
+    let server = Server::start();
+    server.machine("m", &distributed(picky(), json!({"MaxConcurrency": 2})));
+    let execution = server.start_execution("m", json!(["slow", "slow", "slow"]));
+    let ended = server.ended(&execution);
+    let took = ended["stopDate"].as_f64().zip(ended["startDate"].as_f64());
+    // Two at a time, 100 seconds each.
+    assert_eq!(
+        took.map(|(stop, start)| (stop - start).round()),
+        Some(200.0)
+    );
+}
+
+#[test]
+fn what_there_is_not_is_refused() {
+    let server = Server::start();
+    let here = "arn:aws:states:us-east-1:123456789012";
+    let no_run = format!("{here}:mapRun:m/l:u");
+    for (operation, body, kind, message) in [
+        ("DescribeMapRun", json!({"mapRunArn": no_run}), "ResourceNotFound", format!("Resource not found: '{no_run}'")),
+        ("UpdateMapRun", json!({"mapRunArn": no_run}), "ResourceNotFound", format!("Resource not found: '{no_run}'")),
+        ("ListExecutions", json!({"mapRunArn": no_run}), "ResourceNotFound", format!("Resource not found: '{no_run}'")),
+        ("DescribeMapRun", json!({"mapRunArn": "x"}), "InvalidArn", "Invalid Arn: 'Invalid ARN prefix: x'".to_owned()),
+        ("UpdateMapRun", json!({"mapRunArn": "x"}), "InvalidArn", "Invalid Arn: 'Invalid ARN prefix: x'".to_owned()),
+        ("ListMapRuns", json!({"executionArn": format!("{here}:execution:m:e")}), "ExecutionDoesNotExist",
+            format!("Execution Does Not Exist: '{here}:execution:m:e'")),
+        ("ListMapRuns", json!({"executionArn": "x"}), "InvalidArn", "Invalid Arn: 'Invalid ARN prefix: x'".to_owned()),
+        ("UpdateMapRun", json!({"mapRunArn": no_run, "toleratedFailurePercentage": 100.5, "maxConcurrency": -1}),
+            "ValidationException", "2 validation errors detected: Value '-1' at 'maxConcurrency' failed to satisfy \
+            constraint: Member must have value greater than or equal to 0; Value '100.5' at \
+            'toleratedFailurePercentage' failed to satisfy constraint: Member must have value less than or equal \
+            to 100".to_owned()),
+        ("ListExecutions", json!({"mapRunArn": no_run, "stateMachineArn": format!("{here}:stateMachine:m")}),
+            "ValidationException", "Must provide a StateMachine ARN or MapRun ARN".to_owned()),
+    ] {
+        let refused = server.refused(operation, body);
+        assert_eq!(refused, (kind.to_owned(), message), "{operation}");
+    }
+    server.machine("m", &distributed(pass(), json!({})));
+    let execution = server.start_execution("m", json!([1]));
+    server.ended(&execution);
+    let body = json!({"executionArn": execution, "nextToken": "garbage"});
+    assert_eq!(server.refused("ListMapRuns", body).0, "InvalidToken");
+}
+
+#[test]
+fn map_runs_are_listed_page_by_page_the_latest_first() {
+    let server = Server::start();
+    let again = json!({"StartAt": "Each", "States": {
+        "Each": {"Type": "Map", "ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+            "StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}}},
+            "ItemsPath": "$.items", "ResultPath": "$.items", "Next": "Less"},
+        "Less": {"Type": "Pass", "Parameters": {"n.$": "States.MathAdd($.n, -1)", "items.$": "$.items"}, "Next": "Look"},
+        "Look": {"Type": "Choice", "Default": "Each", "Choices": [{"Variable": "$.n", "NumericEquals": 0, "Next": "Done"}]},
+        "Done": {"Type": "Succeed"}}});
+    server.machine("m", &again.to_string());
+    let execution = server.start_execution("m", json!({"n": 3, "items": [1]}));
+    server.ended(&execution);
+    let all = server.ask("ListMapRuns", json!({"executionArn": execution}));
+    let all = all["mapRuns"].as_array().expect("a list").clone();
+    assert_eq!(all.len(), 3);
+    let mut paged = Vec::new();
+    let mut body = json!({"executionArn": execution, "maxResults": 2});
+    loop {
+        let page = server.ask("ListMapRuns", body.clone());
+        paged.extend(page["mapRuns"].as_array().expect("a list").clone());
+        match page.get("nextToken") {
+            Some(token) => body["nextToken"] = token.clone(),
+            None => break,
+        }
+    }
+    assert_eq!(paged, all);
+}
+
+#[test]
+fn ten_thousand_items_take_seconds() {
+    let server = Server::on_disk();
+    let fields =
+        json!({"MaxConcurrency": 0, "ResultSelector": {"first.$": "$[0]", "last.$": "$[9999]"}});
+    server.machine("m", &distributed(pass(), fields));
+    let items: Vec<u32> = (0..10_000).collect();
+    let begun = std::time::Instant::now();
+    let execution = server.start_execution("m", json!(items));
+    let ended = server.ended(&execution);
+    let took = begun.elapsed();
+    assert_eq!(output(&ended), json!({"first": 0, "last": 9999}));
+    let described = server.describe(&server.map_run(&execution));
+    assert_eq!(described["itemCounts"]["succeeded"], 10_000);
+    println!("10,000 items took {took:?}");
+    assert!(took < std::time::Duration::from_secs(60), "{took:?}");
+}
