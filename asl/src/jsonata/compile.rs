@@ -258,12 +258,12 @@ impl Compiler {
             .collect()
     }
 
-    fn boxed(&mut self, ast: Box<Ast>) -> Result<Box<Node>, Failed> {
-        self.node(*ast).map(Box::new)
+    fn boxed(&mut self, ast: Ast) -> Result<Box<Node>, Failed> {
+        self.node(ast).map(Box::new)
     }
 
-    fn two(&mut self, left: Box<Ast>, right: Box<Ast>) -> Result<Box<(Node, Node)>, Failed> {
-        Ok(Box::new((self.node(*left)?, self.node(*right)?)))
+    fn two(&mut self, left: Ast, right: Ast) -> Result<Box<(Node, Node)>, Failed> {
+        Ok(Box::new((self.node(left)?, self.node(right)?)))
     }
 
     /// As deep as the parser allows, which is bounded.
@@ -357,9 +357,9 @@ impl Compiler {
                 self.slots.push(Slot { label, level: 1 });
                 Kind::Parent(slot)
             }
-            Part::Binary(operator, left, right) => Kind::Binary(operator, self.two(left, right)?),
+            Part::Binary(operator, left, right) => Kind::Binary(operator, self.two(*left, *right)?),
             Part::Apply(left, right) => {
-                let sides = self.two(left, right)?;
+                let sides = self.two(*left, *right)?;
                 let keep = sides.0.keep || sides.1.keep;
                 return Ok(Node {
                     keep,
@@ -368,7 +368,7 @@ impl Compiler {
             }
             Part::Bind(name, value) => {
                 let name = self.name(&name);
-                let value = self.boxed(value)?;
+                let value = self.boxed(*value)?;
                 self.bound.insert(name);
                 self.binds = true;
                 Kind::Bind(name, value)
@@ -400,8 +400,8 @@ impl Compiler {
                 let otherwise = otherwise.map(|part| self.node(*part)).transpose()?;
                 Kind::Condition(Box::new((condition, then, otherwise)))
             }
-            Part::Elvis(left, right) => Kind::Elvis(self.two(left, right)?),
-            Part::Coalesce(left, right) => Kind::Coalesce(self.two(left, right)?),
+            Part::Elvis(left, right) => Kind::Elvis(self.two(*left, *right)?),
+            Part::Coalesce(left, right) => Kind::Coalesce(self.two(*left, *right)?),
             Part::Transform(pattern, update, delete) => Kind::Transform(Box::new(Transform {
                 pattern: self.node(*pattern)?,
                 update: self.node(*update)?,

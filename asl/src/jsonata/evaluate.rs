@@ -123,7 +123,7 @@ impl<'a> Evaluator<'a> {
         }
         let steps = self.steps.get() + 1;
         self.steps.set(steps % STEPS_PER_LOOK);
-        match steps % STEPS_PER_LOOK == 0 && Instant::now() > self.deadline {
+        match steps.is_multiple_of(STEPS_PER_LOOK) && Instant::now() > self.deadline {
             true => Err(timeout()),
             false => Ok(()),
         }

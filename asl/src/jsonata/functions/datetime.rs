@@ -1,7 +1,8 @@
 //! Moments: milliseconds since 1970 and their text, in ISO 8601 or by a picture (XPath's
 //! `format-dateTime`). Now is the scope's.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
+use std::collections::btree_map::{BTreeMap, Entry};
 
 use super::super::error::{Failed, error};
 use super::super::evaluate::{Answer, Evaluator};
@@ -470,13 +471,13 @@ impl Marker {
                 Some(format) => Some(format.read(text)?),
                 None => {
                     let named = |names: &[&str]| {
-                        let cut = |name: &&str| match self.width_max {
+                        let cut = |name: &str| match self.width_max {
                             Some(width) if width > 0 => name[..name.len().min(width)] == *text,
-                            _ => *name == text,
+                            _ => name == text,
                         };
                         names
                             .iter()
-                            .position(|name| cut(&name))
+                            .position(|name| cut(name))
                             .map(|at| at as f64 + 1.0)
                     };
                     match component {
@@ -495,7 +496,7 @@ impl Marker {
 }
 
 fn write(millis: f64, text: Option<&str>, timezone: Option<&str>) -> Result<String, Failed> {
-    if !(millis.abs() <= MILLIS_MAX) {
+    if millis.is_nan() || millis.abs() > MILLIS_MAX {
         return Err(super::super::error::argument(1, "fromMillis"));
     }
     let offset = timezone.map_or(0, |text| {
@@ -594,7 +595,7 @@ pub(super) fn to_millis<'a>(e: &Evaluator<'a>, arguments: &[Val<'a>]) -> Answer<
 
 /// A year, with as much more as there is.
 fn read_iso(text: &str) -> Option<i64> {
-    fn number<'t>(text: &mut &'t str, before: &str, digits: usize) -> Option<i64> {
+    fn number(text: &mut &str, before: &str, digits: usize) -> Option<i64> {
         let rest = text.strip_prefix(before)?;
         let number = rest
             .get(..digits)
@@ -747,16 +748,18 @@ fn moment(mut found: BTreeMap<char, f64>, now: i64) -> Result<f64, Failed> {
     let now = Moment::of(now);
     let (mut started, mut ended) = (false, false);
     for part in date.chars().chain(time.chars()) {
-        if found.contains_key(&part) {
-            started = true;
-            if ended {
-                return Err(incomplete());
+        let missing = match started {
+            true if "MDd".contains(part) => 1.0,
+            true => 0.0,
+            false => now.component(part).unwrap_or(0) as f64,
+        };
+        match found.entry(part) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(missing);
+                ended |= started;
             }
-        } else if started {
-            found.insert(part, if "MDd".contains(part) { 1.0 } else { 0.0 });
-            ended = true;
-        } else {
-            found.insert(part, now.component(part).unwrap_or(0) as f64);
+            Entry::Occupied(_) if ended => return Err(incomplete()),
+            Entry::Occupied(_) => started = true,
         }
     }
     if by_week_of_month || by_week {

@@ -353,7 +353,7 @@ fn write(number: f64, parts: &Parts, layout: &Layout, signs: &Signs) -> Vec<char
         let left = count - at;
         let separated = match layout.regular {
             0 => layout.groups.contains(&left),
-            regular => left % regular == 0,
+            regular => left.is_multiple_of(regular),
         };
         if separated && at > 0 {
             written.push(signs.grouping);

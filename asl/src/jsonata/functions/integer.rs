@@ -247,7 +247,7 @@ impl Digits {
             let left = count - at;
             if at > 0 {
                 let sign = match self.regular {
-                    Some(distance) if left % distance == 0 => self.separators.first(),
+                    Some(distance) if left.is_multiple_of(distance) => self.separators.first(),
                     Some(_) => None,
                     None => self.separators.iter().find(|(place, _)| *place == left),
                 };
@@ -445,11 +445,11 @@ fn words(value: f64, after: bool, ordinal: bool) -> String {
 
 /// What a word is worth.
 fn worth(word: &str) -> Option<f64> {
-    let is = |known: &&str| known.eq_ignore_ascii_case(word);
-    if let Some(at) = FEW.iter().position(|known| is(&known)) {
+    let is = |known: &str| known.eq_ignore_ascii_case(word);
+    if let Some(at) = FEW.iter().position(|known| is(known)) {
         return Some(at as f64);
     }
-    if let Some(at) = ORDINALS.iter().position(|known| is(&known)) {
+    if let Some(at) = ORDINALS.iter().position(|known| is(known)) {
         return Some(at as f64);
     }
     if word == "hundredth" {
@@ -457,12 +457,12 @@ fn worth(word: &str) -> Option<f64> {
     }
     for (at, decade) in DECADES.iter().enumerate() {
         let stem = &decade[..decade.len() - 1];
-        if is(&decade) || format!("{stem}ieth").eq_ignore_ascii_case(word) {
+        if is(decade) || format!("{stem}ieth").eq_ignore_ascii_case(word) {
             return Some((at + 2) as f64 * 10.0);
         }
     }
     let at = MAGNITUDES.iter().position(|magnitude| {
-        is(&magnitude) || format!("{magnitude}th").eq_ignore_ascii_case(word)
+        is(magnitude) || format!("{magnitude}th").eq_ignore_ascii_case(word)
     })?;
     Some(1000_f64.powi(at as i32 + 1))
 }

@@ -712,12 +712,30 @@ pub(super) fn split<'a>(e: &Evaluator<'a>, arguments: &[Val<'a>]) -> Answer<'a> 
         Some(separator) => {
             // Like JavaScript, whole pieces only: a limit of 1.5 is one of 1.
             let most = most.floor();
-            for (at, _) in text.match_indices(separator) {
+            let mut cut = |(at, mark): (usize, &str)| {
                 if pieces.0.len() as f64 >= most {
-                    break;
+                    return Ok(false);
                 }
                 pieces.push(part(value, from, at))?;
-                from = at + separator.len();
+                from = at + mark.len();
+                Ok::<bool, Failed>(true)
+            };
+            // One sign is found faster than a text.
+            match separator.as_bytes() {
+                [sign] => {
+                    for place in text.match_indices(char::from(*sign)) {
+                        if !cut(place)? {
+                            break;
+                        }
+                    }
+                }
+                _ => {
+                    for place in text.match_indices(separator) {
+                        if !cut(place)? {
+                            break;
+                        }
+                    }
+                }
             }
             if (pieces.0.len() as f64) < most {
                 pieces.push(part(value, from, text.len()))?;
