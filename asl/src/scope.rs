@@ -10,9 +10,11 @@ pub trait Context {
     /// The whole object.
     fn value(&self) -> &Value;
 
-    /// One of its members, if it has it. Whoever can make it without the others does.
-    fn member(&self, name: &str) -> Option<&Value> {
-        self.value().get(name)
+    /// Where a path of `names` leads, as far as it can be had without making the whole, and how many of
+    /// the names that takes; nothing if it cannot, or if nothing is there.
+    fn part(&self, names: &[&str]) -> Option<(&Value, usize)> {
+        let _ = names;
+        None
     }
 }
 

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use super::compile::{Call, Kind, Lambda, Node, Transform};
 use super::error::{Failed, error};
-use super::evaluate::{Answer, Env, Evaluator, Frame, shown};
+use super::evaluate::{Answer, Env, Evaluator, Frame, depth, shown};
 use super::functions::text::Matches;
 use super::value::{Key, Object, Val};
 
@@ -32,6 +32,22 @@ pub(super) enum Function<'a> {
     Chain(Val<'a>, Val<'a>),
     /// The `next` of a match.
     Next(Matches<'a>),
+}
+
+impl<'a> Function<'a> {
+    /// How deep the values nest that it holds.
+    pub(super) fn depth(&self) -> u32 {
+        match self {
+            Function::Lambda { env, input, .. } => depth(env).max(input.depth()),
+            Function::Transform { env, .. } => depth(env),
+            Function::Partial { function, given } => {
+                let given = given.iter().flatten().map(Val::depth).max();
+                function.depth().max(given.unwrap_or(0))
+            }
+            Function::Chain(first, second) => first.depth().max(second.depth()),
+            Function::Next(_) => 0,
+        }
+    }
 }
 
 /// What comes of the last thing that a function does.
@@ -60,7 +76,7 @@ impl<'a> Evaluator<'a> {
             return Err(error("T2006", what));
         }
         match value.is_function() {
-            true => Ok(Val::Function(Rc::new(Function::Chain(value, function)))),
+            true => Ok(Val::function(Function::Chain(value, function))),
             false => self.apply(function, vec![value], &Val::Null, ""),
         }
     }
@@ -133,10 +149,7 @@ impl<'a> Evaluator<'a> {
         }
         let function = self.eval(&call.procedure, input, env)?;
         if function.is_function() {
-            return Ok(Val::Function(Rc::new(Function::Partial {
-                function,
-                given,
-            })));
+            return Ok(Val::function(Function::Partial { function, given }));
         }
         Err(match self.meant(&call.procedure) {
             Some(name) if function.is_undefined() => error(
@@ -190,7 +203,7 @@ impl<'a> Evaluator<'a> {
             }
             _ => return Err(error("T1006", "Attempted to invoke a non-function")),
         };
-        match &**function {
+        match &function.function {
             Function::Lambda { lambda, env, input } => {
                 if let Some(signature) = &lambda.signature {
                     arguments = signature.validate(arguments, context, name)?;

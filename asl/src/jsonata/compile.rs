@@ -117,8 +117,8 @@ pub(super) enum States {
     Result,
     ErrorOutput,
     Context,
-    /// A member of the context object.
-    ContextMember(String),
+    /// What is at these names in the context object.
+    ContextPart(Vec<String>),
 }
 
 #[derive(Debug)]
@@ -716,19 +716,29 @@ fn fold_states(steps: &mut Vec<Node>) {
         _ => None,
     };
     let tuple = |at: usize| steps.get(at).is_some_and(|step| step.tuple);
+    let named = |range: std::ops::Range<usize>| -> Vec<String> {
+        range.map_while(field).map(str::to_owned).collect()
+    };
     let folded = match (field(1), field(2)) {
         _ if tuple(1) => return,
         (Some("input"), _) => States::Input,
         (Some("result"), _) => States::Result,
         (Some("errorOutput"), _) => States::ErrorOutput,
         (Some("context"), Some(member)) if plain(&steps[1]) && !tuple(2) => {
-            States::ContextMember(member.to_owned())
+            // As far as only objects stand there; the last name may have anything.
+            let last = match (member, field(3)) {
+                ("Execution" | "StateMachine" | "State" | "Task", Some(_)) => 3,
+                ("Map", Some("Item")) if field(4).is_some() => 4,
+                _ => 2,
+            };
+            let plain = (2..last).all(|at| plain(&steps[at])) && !tuple(last);
+            States::ContextPart(named(2..if plain { last + 1 } else { 3 }))
         }
         (Some("context"), _) => States::Context,
         _ => return,
     };
-    let count = match folded {
-        States::ContextMember(_) => 2,
+    let count = match &folded {
+        States::ContextPart(names) => 1 + names.len(),
         _ => 1,
     };
     steps.drain(..count);

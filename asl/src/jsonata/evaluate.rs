@@ -27,6 +27,8 @@ pub(super) type Env<'a> = Option<Rc<Frame<'a>>>;
 pub(super) struct Frame<'a> {
     bindings: RefCell<Vec<(Name, Val<'a>)>>,
     around: Env<'a>,
+    /// How deep the values nest that it holds, and the frames around it.
+    depth: Cell<u32>,
     _weight: Weight,
 }
 
@@ -49,9 +51,17 @@ pub(super) struct Evaluator<'a> {
 /// After how many steps the clock is read.
 const STEPS_PER_LOOK: u32 = 64;
 
+/// How deep what is around nests.
+pub(super) fn depth(env: &Env<'_>) -> u32 {
+    env.as_ref().map_or(0, |frame| frame.depth.get())
+}
+
 impl<'a> Frame<'a> {
     pub(super) fn new(bindings: Vec<(Name, Val<'a>)>, around: Env<'a>) -> Rc<Frame<'a>> {
+        let values = bindings.iter().map(|(_, value)| value.depth()).max();
+        let depth = 1 + values.unwrap_or(0).max(depth(&around));
         Rc::new(Frame {
+            depth: Cell::new(depth),
             _weight: Weight::of(64 + bindings.len() * size_of::<(Name, Val<'_>)>()),
             bindings: RefCell::new(bindings),
             around,
@@ -59,6 +69,10 @@ impl<'a> Frame<'a> {
     }
 
     fn bind(&self, name: Name, value: Val<'a>) {
+        // A function that it can read itself holds this frame, and nothing deeper.
+        if !value.is_of(self) {
+            self.depth.set(self.depth.get().max(value.depth() + 1));
+        }
         let mut bindings = self.bindings.borrow_mut();
         match bindings.iter_mut().find(|(bound, _)| *bound == name) {
             Some(binding) => binding.1 = value,
@@ -218,11 +232,11 @@ impl<'a> Evaluator<'a> {
             Kind::Apply(sides) => self.chain(&sides.0, &sides.1, input, env),
             Kind::Call(call) => self.call(call, None, input, env),
             Kind::Partial(call) => self.partial(call, input, env),
-            Kind::Lambda(lambda) => Ok(Val::Function(Rc::new(Function::Lambda {
+            Kind::Lambda(lambda) => Ok(Val::function(Function::Lambda {
                 lambda,
                 env: env.clone(),
                 input: input.clone(),
-            }))),
+            })),
             Kind::Condition(parts) => match (self.eval(&parts.0, input, env)?.truthy(), &parts.2) {
                 (true, _) => self.eval(&parts.1, input, env),
                 (false, Some(otherwise)) => self.eval(otherwise, input, env),
@@ -242,10 +256,10 @@ impl<'a> Evaluator<'a> {
                     true => self.eval(&sides.1, input, env),
                 }
             }
-            Kind::Transform(transform) => Ok(Val::Function(Rc::new(Function::Transform {
+            Kind::Transform(transform) => Ok(Val::function(Function::Transform {
                 transform,
                 env: env.clone(),
-            }))),
+            })),
             Kind::Block(block) => {
                 let mut value = Val::Undefined;
                 let mut own = env.clone();
@@ -324,7 +338,13 @@ impl<'a> Evaluator<'a> {
             States::Result => of(result),
             States::ErrorOutput => of(error_output),
             States::Context => Val::of(context.value()),
-            States::ContextMember(name) => of(context.member(name)),
+            States::ContextPart(names) => {
+                let texts: Vec<&str> = names.iter().map(String::as_str).collect();
+                let (start, taken) = context.part(&texts).unwrap_or((context.value(), 0));
+                of(names[taken..]
+                    .iter()
+                    .try_fold(start, |value, name| value.get(name)))
+            }
             States::Whole => {
                 let mut whole = Object::with_capacity(4);
                 for (name, part) in WHOLE {

@@ -13,6 +13,7 @@ use serde_json::{Map, Number, Value};
 
 use super::call::Function;
 use super::error::{Failed, error, memory};
+use super::evaluate::Frame;
 use super::functions::Builtin;
 use super::path::Tuple;
 use super::regex::Pattern;
@@ -36,7 +37,7 @@ pub(super) enum Val<'a> {
     Map(&'a Map<String, Value>),
     List(Rc<List<'a>>),
     Object(Rc<Object<'a>>),
-    Function(Rc<Function<'a>>),
+    Function(Rc<Closure<'a>>),
     Builtin(&'static Builtin),
     Regex(&'a Pattern),
     /// What the steps of a path hand on while they remember more than one item. No function sees it.
@@ -109,6 +110,13 @@ pub(super) enum Mark {
     Kept,
     /// The input of an expression, if that is an array.
     Wrapper,
+}
+
+/// A function that was made.
+pub(super) struct Closure<'a> {
+    pub(super) function: Function<'a>,
+    depth: u32,
+    _weight: Weight,
 }
 
 /// The name of a member.
@@ -274,6 +282,29 @@ impl<'a> Val<'a> {
         }))
     }
 
+    pub(super) fn function(function: Function<'a>) -> Val<'a> {
+        let depth = function.depth() + 1;
+        if depth > VALUE_DEPTH_MAX {
+            OVER.set(true);
+        }
+        Val::Function(Rc::new(Closure {
+            function,
+            depth,
+            _weight: Weight::of(size_of::<Closure<'_>>()),
+        }))
+    }
+
+    /// Whether it is a function of the expression that reads the variables of `frame`.
+    pub(super) fn is_of(&self, frame: &Frame<'a>) -> bool {
+        match self {
+            Val::Function(closure) => match &closure.function {
+                Function::Lambda { env: Some(env), .. } => std::ptr::eq(&**env, frame),
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
     pub(super) fn array(items: Vec<Val<'a>>) -> Val<'a> {
         Val::list(items, Mark::Array)
     }
@@ -283,8 +314,9 @@ impl<'a> Val<'a> {
     }
 
     /// How many levels of what was made it has.
-    fn depth(&self) -> u32 {
+    pub(super) fn depth(&self) -> u32 {
         match self {
+            Val::Function(closure) => closure.depth,
             Val::List(list) => list.depth,
             Val::Object(object) => object.depth,
             _ => 0,

@@ -158,7 +158,7 @@ fn arity(function: &Val<'_>) -> usize {
     match function {
         Val::Builtin(builtin) => builtin.arity,
         Val::Regex(_) => 2,
-        Val::Function(function) => match &**function {
+        Val::Function(function) => match &function.function {
             Function::Lambda { lambda, .. } => lambda.parameters.len(),
             Function::Partial { given, .. } => given.iter().filter(|given| given.is_none()).count(),
             Function::Chain(..) | Function::Transform { .. } => 1,

@@ -5,7 +5,6 @@
 
 use std::cmp::Ordering;
 use std::fmt::Write;
-use std::rc::Rc;
 
 use base64::Engine;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -442,7 +441,7 @@ impl<'a> Evaluator<'a> {
         );
         object.set(Key::Str("end"), Val::Number(units(text, hit.end) as f64));
         object.set(Key::Str("groups"), Val::array(hit.groups));
-        let next = Val::Function(Rc::new(Function::Next(matches)));
+        let next = Val::function(Function::Next(matches));
         object.set(Key::Str("next"), next);
         Ok(Val::object(object))
     }
