@@ -21,6 +21,8 @@ pub(super) struct Program {
     pub(super) ancestors: Vec<Name>,
     /// The names that are read and not bound, without those of functions.
     pub(super) free: BTreeSet<String>,
+    /// Whether a variable is bound outside of all blocks and functions.
+    pub(super) binds: bool,
 }
 
 /// A part of an expression.
@@ -202,6 +204,7 @@ pub(super) fn compile(ast: Ast) -> Result<Program, Failed> {
         read,
         bound,
         slots,
+        binds,
         ..
     } = compiler;
     let free = read
@@ -212,6 +215,7 @@ pub(super) fn compile(ast: Ast) -> Result<Program, Failed> {
             .filter(|name| functions::find(name).is_none())
             .collect(),
         root,
+        binds,
         names,
         ancestors: slots.into_iter().map(|slot| slot.label).collect(),
     })

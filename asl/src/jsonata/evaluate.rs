@@ -41,11 +41,23 @@ pub(super) struct Evaluator<'a> {
     random: Cell<Option<u64>>,
     depth: Cell<usize>,
     depth_max: usize,
+    /// Where on the stack the evaluation began.
+    start: usize,
     steps: Cell<u32>,
     deadline: Instant,
     /// Frames that outlived what made them. A function in a variable that it can read itself holds
     /// its frame, and its frame holds it; they are parted in the end.
     escaped: RefCell<Vec<Rc<Frame<'a>>>>,
+}
+
+/// How much of the stack an evaluation may take: threads have 2 MiB.
+const STACK_BYTES_MAX: usize = 1_200 * 1024;
+
+/// Where on the stack the caller is.
+#[inline(never)]
+fn here() -> usize {
+    let local = 0_u8;
+    std::ptr::from_ref(std::hint::black_box(&local)).addr()
 }
 
 /// After how many steps the clock is read.
@@ -96,6 +108,7 @@ impl<'a> Evaluator<'a> {
             random: Cell::default(),
             depth: Cell::new(0),
             depth_max: depth_max.min(DEPTH_MAX),
+            start: here(),
             steps: Cell::new(0),
             deadline,
             escaped: RefCell::default(),
@@ -105,8 +118,7 @@ impl<'a> Evaluator<'a> {
     /// The value of the whole.
     pub(super) fn run(&self) -> Result<Option<serde_json::Value>, Failed> {
         begin();
-        // At its top an expression may bind variables as well.
-        let env = Some(Frame::new(Vec::new(), None));
+        let env = self.program.binds.then(|| Frame::new(Vec::new(), None));
         let value = self.eval(&self.program.root, &self.root, &env);
         self.escaped.borrow_mut().extend(env);
         let value = value?;
@@ -120,7 +132,8 @@ impl<'a> Evaluator<'a> {
     pub(super) fn enter(&self) -> Result<(), Failed> {
         let depth = self.depth.get() + 1;
         self.depth.set(depth);
-        if depth > self.depth_max {
+        // Some parts need more of the stack than others, most of all without optimization.
+        if depth > self.depth_max || self.start.abs_diff(here()) > STACK_BYTES_MAX {
             return Err(overflow());
         }
         self.tick()

@@ -109,10 +109,10 @@ impl Binary {
     }
 }
 
-/// How many brackets may stand inside of each other, and how many operators in a row: what walks a
-/// tree recurses.
+/// How many brackets may stand inside of each other, and how deep the tree may be, to which operators
+/// in a row add as well: the parser recurses, and so does what walks a tree.
 const NESTING_MAX: usize = 200;
-const CHAIN_MAX: usize = 800;
+const TREE_DEPTH_MAX: usize = 300;
 
 /// How strongly an operator binds what is left of it.
 fn power(token: &Token) -> u32 {
@@ -138,6 +138,8 @@ struct Parser<'t> {
     lexer: Lexer<'t>,
     token: Token,
     nesting: usize,
+    /// How deep the deepest of the trees is that have been made for the one that is being made.
+    deepest: usize,
 }
 
 /// The tree of `text`.
@@ -146,6 +148,7 @@ pub(super) fn parse(text: &str) -> Result<Ast, Failed> {
         lexer: Lexer::new(text),
         token: Token::End,
         nesting: 0,
+        deepest: 0,
     };
     parser.advance(false)?;
     let tree = parser.expression(0)?;
@@ -190,20 +193,23 @@ impl Parser<'_> {
         if self.nesting > NESTING_MAX {
             return Err(too_deep());
         }
+        let beside = std::mem::take(&mut self.deepest);
         let token = self.advance(true)?;
         let mut left = self.prefix(token)?;
-        let mut chain = 0;
+        let mut depth = 1 + self.deepest;
         while binding < power(&self.token) {
             let token = self.advance(false)?;
             let Token::Operator(operator) = token else {
                 unreachable!("only operators bind");
             };
+            self.deepest = 0;
             left = self.infix(operator, left)?;
-            chain += 1;
-            if chain > CHAIN_MAX {
+            depth = 1 + depth.max(self.deepest);
+            if depth > TREE_DEPTH_MAX {
                 return Err(too_deep());
             }
         }
+        self.deepest = beside.max(depth);
         self.nesting -= 1;
         Ok(left)
     }

@@ -140,9 +140,14 @@ fn nothing_brings_the_evaluator_down() {
     let big = json!({"big": "x".repeat(200_000)});
     let nested = format!("{}1{}", "[".repeat(900), "]".repeat(900));
     let chained = "1+".repeat(900) + "'x'";
+    // Just what the parser still takes; the values are missing a number.
+    let bracketed = format!("{}1+'x'{}", "[".repeat(198), "]".repeat(198));
+    let summed = "1+".repeat(290) + "'x'";
     for text in [
         nested.as_str(),
         chained.as_str(),
+        bracketed.as_str(),
+        summed.as_str(),
         "$formatInteger(1/0, 'w')",
         "($f := $formatInteger; $f(1/0, 'w'))",
         "$pad('', 2e9)",
@@ -165,6 +170,16 @@ fn nothing_brings_the_evaluator_down() {
         "($f := function($n, $a) { $n = 0 ? $a : $f($n - 1, [[$a]]) }; $f(100000, 1))",
         "($f := function($n, $a) { $n = 0 ? $a : $f($n - 1, {'a': $a}) }; $f(100000, 1))",
         "($f := function($n, $a) { $n = 0 ? 1 : $f($n - 1, $append($a, $a)) }; $f(60, [1, 2]))",
+        "($f := function($x) { [$x][$f($)] }; $f(1))",
+        "($f := function($x) { $map([$x, 1], $f) }; $f(1))",
+        "($f := function($x) { $reduce([$x, 1], function($a, $b) { $f($a) }) }; $f(1))",
+        "($f := function($x) { [$x, 1]^($f($)) }; $f(1))",
+        "($f := function($x) { $x.{'a': $f(1)} }; $f(1))",
+        "($f := function($x) { {'a': $x} ~> | $ | {'b': $f(1)} | }; $f(1))",
+        "($f := function($x) { $replace('a', /a/, $f) }; $f(1))",
+        "($f := function($x) { $sort([2, 1], $f) }; $f(1))",
+        "$fromMillis(0, '[Y,70000]')",
+        "$toMillis('1', '[Y,2000000]')",
         "(function($a)<é>{1})(2)",
         "$range(1, 1e12, 1)",
         "$replace('a', /a/, function($m) { $replace($big, 'x', $big) })",

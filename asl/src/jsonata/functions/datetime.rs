@@ -245,8 +245,13 @@ fn marker(text: &str) -> Result<Marker, Failed> {
         Some((min, max)) => (min.parse::<usize>().ok(), max.parse::<usize>().ok()),
         None => (None, None),
     };
-    for width in [min, max].into_iter().flatten() {
-        room(width.saturating_mul(16))?;
+    if [min, max]
+        .into_iter()
+        .flatten()
+        .any(|width| width > PICTURE_MAX)
+    {
+        let what = format!("A width in a picture is at most {PICTURE_MAX}");
+        return Err(error("", what));
     }
     let last = presentation.chars().next_back();
     let (mut first, mut second) = (presentation, None);
@@ -766,7 +771,8 @@ fn moment(mut found: BTreeMap<char, f64>, now: i64) -> Result<f64, Failed> {
         return Err(incomplete());
     }
     let of = |found: &BTreeMap<char, f64>, part: char| found.get(&part).copied().unwrap_or(0.0);
-    if !found.values().all(|value| value.abs() < 1e9) {
+    // What is larger is no moment of any calendar.
+    if !found.values().all(|value| value.abs() < 1e6) {
         return Ok(f64::NAN);
     }
     let mut month = (of(&found, 'M') as i64 - 1).max(0);

@@ -337,18 +337,19 @@ pub(super) fn pad<'a>(_: &Evaluator<'a>, arguments: &[Val<'a>]) -> Answer<'a> {
     }
     let longest = with.chars().map(char::len_utf8).max().unwrap_or(1);
     room((missing * longest as f64) as usize + text.len())?;
-    let padding = with.chars().cycle().take(missing as usize);
-    let mut padded = String::with_capacity(text.len() + missing as usize);
-    match width > 0.0 {
+    let missing = missing as usize;
+    let padding: String = match with.is_ascii() {
         true => {
-            padded.push_str(text);
-            padded.extend(padding);
+            let mut padding = with.repeat(missing.div_ceil(with.len()));
+            padding.truncate(missing);
+            padding
         }
-        false => {
-            padded.extend(padding);
-            padded.push_str(text);
-        }
-    }
+        false => with.chars().cycle().take(missing).collect(),
+    };
+    let padded = match width > 0.0 {
+        true => [text, &padding].concat(),
+        false => [&padding, text].concat(),
+    };
     Ok(Val::text(padded))
 }
 
