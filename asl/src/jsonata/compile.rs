@@ -5,9 +5,10 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::error::{Failed, error};
 use super::functions::{self, Builtin};
-use super::parse::{Ast, Binary, Part};
+use super::parse::{Ast, Binary, Part, too_deep};
 use super::regex::Pattern;
 use super::signature::Signature;
+use super::stack::Stack;
 
 /// A variable's name: its place in [`Program::names`].
 pub(super) type Name = u32;
@@ -189,7 +190,15 @@ impl Node {
 
 /// Compiles a tree.
 pub(super) fn compile(ast: Ast) -> Result<Program, Failed> {
-    let mut compiler = Compiler::default();
+    let mut compiler = Compiler {
+        stack: Stack::here(),
+        names: Vec::new(),
+        known: HashMap::new(),
+        read: BTreeSet::new(),
+        bound: BTreeSet::new(),
+        slots: Vec::new(),
+        binds: false,
+    };
     let mut root = compiler.node(ast)?;
     let seeking = root
         .marks
@@ -221,8 +230,8 @@ pub(super) fn compile(ast: Ast) -> Result<Program, Failed> {
     })
 }
 
-#[derive(Default)]
 struct Compiler {
+    stack: Stack,
     names: Vec<String>,
     known: HashMap<String, Name>,
     read: BTreeSet<Name>,
@@ -252,7 +261,12 @@ impl Compiler {
     }
 
     fn all(&mut self, parts: Vec<Ast>) -> Result<Vec<Node>, Failed> {
-        parts.into_iter().map(|part| self.node(part)).collect()
+        // A loop, since an iterator that collects results takes much of the stack.
+        let mut nodes = Vec::with_capacity(parts.len());
+        for part in parts {
+            nodes.push(self.node(part)?);
+        }
+        Ok(nodes)
     }
 
     fn pairs(&mut self, pairs: Vec<(Ast, Ast)>) -> Result<Vec<(Node, Node)>, Failed> {
@@ -272,6 +286,9 @@ impl Compiler {
 
     /// As deep as the parser allows, which is bounded.
     fn node(&mut self, ast: Ast) -> Result<Node, Failed> {
+        if self.stack.is_used_up() {
+            return Err(too_deep());
+        }
         let keep = ast.keep;
         let mut node = match ast.part {
             Part::Dot(left, right) => self.dot(*left, *right)?,

@@ -14,6 +14,7 @@ use super::compile::{Kind, Name, Node, Program, States, Variable};
 use super::error::{Failed, error, memory, overflow, timeout};
 use super::functions::text;
 use super::parse::Binary;
+use super::stack::Stack;
 use super::value::{Key, Mark, Object, Val, Weight, begin, equal, into_json, over};
 use super::{DEPTH_MAX, SEQUENCE_MAX};
 use crate::scope::Scope;
@@ -41,23 +42,12 @@ pub(super) struct Evaluator<'a> {
     random: Cell<Option<u64>>,
     depth: Cell<usize>,
     depth_max: usize,
-    /// Where on the stack the evaluation began.
-    start: usize,
+    stack: Stack,
     steps: Cell<u32>,
     deadline: Instant,
     /// Frames that outlived what made them. A function in a variable that it can read itself holds
     /// its frame, and its frame holds it; they are parted in the end.
     escaped: RefCell<Vec<Rc<Frame<'a>>>>,
-}
-
-/// How much of the stack an evaluation may take: threads have 2 MiB.
-const STACK_BYTES_MAX: usize = 1_200 * 1024;
-
-/// Where on the stack the caller is.
-#[inline(never)]
-fn here() -> usize {
-    let local = 0_u8;
-    std::ptr::from_ref(std::hint::black_box(&local)).addr()
 }
 
 /// After how many steps the clock is read.
@@ -108,7 +98,7 @@ impl<'a> Evaluator<'a> {
             random: Cell::default(),
             depth: Cell::new(0),
             depth_max: depth_max.min(DEPTH_MAX),
-            start: here(),
+            stack: Stack::here(),
             steps: Cell::new(0),
             deadline,
             escaped: RefCell::default(),
@@ -133,7 +123,7 @@ impl<'a> Evaluator<'a> {
         let depth = self.depth.get() + 1;
         self.depth.set(depth);
         // Some parts need more of the stack than others, most of all without optimization.
-        if depth > self.depth_max || self.start.abs_diff(here()) > STACK_BYTES_MAX {
+        if depth > self.depth_max || self.stack.is_used_up() {
             return Err(overflow());
         }
         self.tick()

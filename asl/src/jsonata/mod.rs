@@ -26,6 +26,7 @@ mod path;
 mod regex;
 mod session;
 mod signature;
+mod stack;
 mod top;
 mod value;
 

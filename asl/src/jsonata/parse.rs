@@ -6,6 +6,7 @@ use super::error::{Failed, error};
 use super::lexer::{Lexer, Token};
 use super::regex::Pattern;
 use super::signature::Signature;
+use super::stack::Stack;
 
 /// A part of an expression as it is written.
 #[derive(Debug)]
@@ -137,6 +138,7 @@ fn power(token: &Token) -> u32 {
 struct Parser<'t> {
     lexer: Lexer<'t>,
     token: Token,
+    stack: Stack,
     nesting: usize,
     /// How deep the deepest of the trees is that have been made for the one that is being made.
     deepest: usize,
@@ -147,6 +149,7 @@ pub(super) fn parse(text: &str) -> Result<Ast, Failed> {
     let mut parser = Parser {
         lexer: Lexer::new(text),
         token: Token::End,
+        stack: Stack::here(),
         nesting: 0,
         deepest: 0,
     };
@@ -190,7 +193,7 @@ impl Parser<'_> {
 
     fn expression(&mut self, binding: u32) -> Result<Ast, Failed> {
         self.nesting += 1;
-        if self.nesting > NESTING_MAX {
+        if self.nesting > NESTING_MAX || self.stack.is_used_up() {
             return Err(too_deep());
         }
         let beside = std::mem::take(&mut self.deepest);
@@ -457,6 +460,6 @@ impl Parser<'_> {
     }
 }
 
-fn too_deep() -> Failed {
+pub(super) fn too_deep() -> Failed {
     error("", "The expression nests too deep")
 }
