@@ -343,7 +343,8 @@ impl<'a> Evaluator<'a> {
             States::Context => Val::of(context.value()),
             States::ContextPart(names) => {
                 let texts: Vec<&str> = names.iter().map(String::as_str).collect();
-                let (start, taken) = context.part(&texts).unwrap_or((context.value(), 0));
+                let found = context.part(&texts);
+                let (start, taken) = found.unwrap_or_else(|| (context.value(), 0));
                 of(names[taken..]
                     .iter()
                     .try_fold(start, |value, name| value.get(name)))

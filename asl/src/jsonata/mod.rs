@@ -77,7 +77,8 @@ pub struct Expression {
     text: Box<str>,
     /// Where it stands, for example `Arguments/FunctionName`; part of AWS's messages.
     field: Box<str>,
-    program: Program,
+    /// Apart, since a definition holds many places where an expression may stand, and few expressions.
+    program: Box<Program>,
 }
 
 /// What is wrong with an expression, as a definition's diagnostics have it.
@@ -140,7 +141,7 @@ impl Expression {
         let expression = Expression {
             text: text.into(),
             field: field.into(),
-            program: compile::compile(tree)?,
+            program: Box::new(compile::compile(tree)?),
         };
         Ok((expression, unsupported))
     }
