@@ -348,6 +348,7 @@ async fn taken_up(app: &App, parent: &Execution, wait: WaitId) -> Result<Record,
         started_at: open.opened_at,
         stopped_at: None,
         tally: Tally::default(),
+        forget_at: None,
     };
     document::write(&app.store, &record, Expect::Absent).await?;
     Ok(record)
@@ -364,6 +365,7 @@ async fn close(
         record.standing = standing.clone();
         record.tally = tally;
         record.stopped_at = Some(at);
+        record.forget_at = app.map_runs.forget_at(app, at);
     });
     changed.await.map(drop)
 }
