@@ -74,7 +74,7 @@ pub(super) fn check(arn: &str, expected: &[Resource]) -> Result<Resource, ApiErr
 
 /// Takes a state machine's ARN apart, whose form was checked: the machine's own ARN, and what stands
 /// behind it in that of a version or an alias.
-pub(super) fn qualified(arn: &str) -> (&str, Option<Qualifier<'_>>) {
+pub(crate) fn qualified(arn: &str) -> (&str, Option<Qualifier<'_>>) {
     let mut colons = arn.bytes().enumerate().filter(|(_, byte)| *byte == b':');
     match colons.nth(COLONS_OF_A_MACHINE) {
         None => (arn, None),
@@ -106,7 +106,8 @@ pub(super) fn execution(place: &Place, machine: &str, name: &str) -> String {
     )
 }
 
-/// The ARN of an Express execution of this server.
+/// The ARN of an Express execution of this server. Names may come again, so what is started has a number
+/// behind its name; what is only tried has none.
 pub(super) fn express_execution(place: &Place, machine: &str, name: &str) -> String {
     format!(
         "arn:aws:states:{}:{}:express:{machine}:{name}",
