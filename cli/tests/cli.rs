@@ -134,6 +134,7 @@ fn the_sample_configuration_is_read_with_every_line_uncommented() {
     let text = uncommented
         .join("\n")
         .replace("127.0.0.1:8083", "127.0.0.1:0")
+        .replace("env:ALERTS_SECRET", "whsec_c2VjcmV0")
         .replace("env:VALUATION_SECRET", "whsec_c2VjcmV0")
         .replace("env:ORDERS_SECRET", "secret")
         .replace(
