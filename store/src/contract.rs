@@ -83,6 +83,8 @@ pub enum Table {
     MapRun = 8,
     /// Signed ids of callbacks that were taken, by route and id.
     Receipt = 9,
+    /// Callback routes that were made over the API, by name.
+    Route = 10,
 }
 
 /// A document to be written or removed.
