@@ -57,6 +57,8 @@ pub struct Parts {
     pub topics: Topics,
     /// Callbacks.
     pub gateway: Gateway,
+    /// Calls to other services.
+    pub services: Services,
 }
 
 /// The region and account of the server's ARNs.
@@ -188,6 +190,7 @@ impl App {
             functions,
             topics,
             gateway,
+            services: services.clone(),
         };
         let app = App(Arc::new(parts));
         services.connect(app.downgrade());

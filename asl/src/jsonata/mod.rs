@@ -41,6 +41,10 @@ pub const QUERY_EVALUATION_ERROR: &str = "States.QueryEvaluationError";
 
 /// How long one expression may take; a build without optimization is several times slower.
 const EVALUATION_MILLIS_MAX: u64 = if cfg!(debug_assertions) { 1_000 } else { 200 };
+/// How long the expressions of one state may take together.
+const SESSION_MILLIS_MAX: u64 = 5 * EVALUATION_MILLIS_MAX;
+/// AWS's words for an expression that takes too long.
+const TIMEOUT: &str = "Expression evaluation timeout: Check for infinite loop";
 /// How deep evaluation may nest: about 150 calls of a function that calls itself.
 const DEPTH_MAX: usize = 500;
 /// How long a sequence may become: what AWS was measured to take (floci-io/floci#2783).
@@ -80,6 +84,13 @@ pub struct Fault {
 /// The text between `{%` and `%}`, if `text` is an expression and not just text.
 pub fn between_braces(text: &str) -> Option<&str> {
     text.strip_prefix("{%")?.strip_suffix("%}").map(str::trim)
+}
+
+/// Whether one of the two is missing, which AWS's documentation says is refused. With blanks around
+/// both it is text (recorded).
+pub(crate) fn is_half_braced(text: &str) -> bool {
+    let text = text.trim();
+    text.starts_with("{%") != text.ends_with("%}")
 }
 
 impl Expression {
@@ -256,7 +267,7 @@ fn words(message: &str) -> String {
              tail-recursive. Depth={} max={DEPTH_MAX}",
             DEPTH_MAX + 1
         ),
-        Some("D1012") => "Expression evaluation timeout: Check for infinite loop".to_owned(),
+        Some("D1012") => TIMEOUT.to_owned(),
         Some("D2014" | "D2015") => MEMORY.to_owned(),
         _ => message.to_owned(),
     }

@@ -71,7 +71,8 @@ impl Path {
                 }
             },
         };
-        let tokens = parse::tokens(rest)?;
+        // As Jayway does; AWS's own samples have paths with a blank at their end.
+        let tokens = parse::tokens(rest.trim_end())?;
         let definite = parse::definite(&tokens);
         Ok(Path(Arc::new(Compiled {
             text: text.into(),
@@ -146,6 +147,11 @@ impl Path {
                 .get(name)
                 .ok_or_else(|| format!("No value has been assigned to the variable '{name}'"))?,
         };
-        evaluate::select(&self.0.tokens, self.0.definite, document, document)
+        if !self.0.definite {
+            // A walk is bounded; a state may have hundreds of them.
+            scope.session.time_left()?;
+        }
+        let budget = evaluate::Budget::new();
+        evaluate::select(&self.0.tokens, self.0.definite, document, document, &budget)
     }
 }

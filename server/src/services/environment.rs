@@ -11,6 +11,7 @@
 //! requests go unsigned: a stand-in does not mind. With neither, nothing is sent.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use super::service::Service;
 
@@ -24,6 +25,7 @@ pub struct Environment {
     endpoint: Option<String>,
     /// By the part of the variable's name that names the service, for example `SQS`.
     endpoints: BTreeMap<String, String>,
+    buckets: Option<PathBuf>,
 }
 
 /// Who signs.
@@ -79,7 +81,19 @@ impl Environment {
             credentials,
             endpoint,
             endpoints,
+            buckets: None,
         }
+    }
+
+    /// Names the folder whose folders stand in for S3's buckets, for the items and results of Maps.
+    pub fn with_buckets(mut self, directory: Option<PathBuf>) -> Environment {
+        self.buckets = directory;
+        self
+    }
+
+    /// The folder whose folders stand in for buckets, if there is one.
+    pub fn buckets(&self) -> Option<&Path> {
+        self.buckets.as_deref()
     }
 
     /// Fills in the region if no variable names one.
@@ -113,12 +127,18 @@ impl Environment {
         Some(format!("https://{}.{region}.{suffix}", service.endpoint))
     }
 
+    /// Whether a variable of this one service says where it is.
+    pub fn names(&self, service: &Service) -> bool {
+        self.own(service).is_some()
+    }
+
     fn named(&self, service: &Service) -> Option<&String> {
-        let own = service
-            .variables
-            .iter()
-            .find_map(|v| self.endpoints.get(*v));
-        own.or(self.endpoint.as_ref())
+        self.own(service).or(self.endpoint.as_ref())
+    }
+
+    fn own(&self, service: &Service) -> Option<&String> {
+        let mut variables = service.variables.iter();
+        variables.find_map(|variable| self.endpoints.get(*variable))
     }
 }
 
