@@ -171,6 +171,8 @@ fn the_sample_configuration_shows_every_key() {
         "[topics.t]\n".to_owned(),
         route.to_owned(),
         format!("{route}[routes.verify]\nscheme = \"none\"\n"),
+        format!("{route}[[routes.outcomes]]\npath = \"/o\"\noutcome = \"heartbeat\"\n"),
+        format!("{route}[routes.answers.delivered]\n"),
         format!("{route}[routes.failure]\nwhen = \"$.w\"\nerror = \"e\"\n"),
         format!("{route}[routes.heartbeat]\nwhen = \"$.w\"\n"),
     ] {

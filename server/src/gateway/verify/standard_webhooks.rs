@@ -7,7 +7,7 @@ use hyper::header::HeaderName;
 use ring::hmac::{Context, HMAC_SHA256, Key};
 use ring::signature::{ED25519, ED25519_PUBLIC_KEY_LEN, UnparsedPublicKey};
 
-use super::mac::{BASE64, Secret, signer};
+use super::mac::{BASE64, Secret, Write, signer};
 use super::{SIGNATURES_MAX, SignedId, Tolerance, Verified, does_not_fit, header};
 use crate::http::Call;
 
@@ -46,11 +46,7 @@ impl Signer {
 }
 
 /// Writes what is signed.
-fn feed<'a>(
-    id: &'a str,
-    timestamp: &'a str,
-    body: &'a [u8],
-) -> impl Fn(&mut dyn FnMut(&[u8])) + 'a {
+fn feed<'a>(id: &'a str, timestamp: &'a str, body: &'a [u8]) -> impl Fn(&mut Write<'_>) + 'a {
     move |write| {
         for part in [id.as_bytes(), b".", timestamp.as_bytes(), b".", body] {
             write(part);
