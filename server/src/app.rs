@@ -154,6 +154,7 @@ impl App {
             runner.clone(),
             topics.clone(),
         )?;
+        gateway.load_routes().await?;
         gateway.announce(address);
         let activities = ActivityQueues::default();
         activities.connect(runner.clone());
@@ -178,7 +179,7 @@ impl App {
             functions.clone(),
             topics.clone(),
         );
-        let map_runs = MapRuns::default();
+        let map_runs = MapRuns::new(i64::from(retention_days).saturating_mul(86_400));
         let dispatcher = Dispatcher::new(Resources {
             runner: runner.clone(),
             clock: clock.clone(),

@@ -193,7 +193,7 @@ impl Logging {
         let name = arn.splitn(7, ':').nth(6)?.trim_end_matches(":*");
         Some(Logging {
             execution_arn: identity.arn.clone(),
-            volatile: identity.is_express(),
+            volatile: identity.is_express() && identity.map_run.is_none(),
             group: name.into(),
             machine: machine.clone(),
             level,

@@ -113,9 +113,10 @@ enum Keeping {
 }
 
 impl Keeping {
-    /// That of an execution which begins.
+    /// That of an execution which begins. The Express children of a Map Run are stored as others are:
+    /// AWS describes them too, and their results are the Map Run's.
     fn of(identity: &Identity, synchronous: bool) -> Keeping {
-        match identity.is_express() {
+        match identity.is_express() && identity.map_run.is_none() {
             true => Keeping::Volatile(Volatile::new(synchronous)),
             false => Keeping::Durable {
                 version: 0,

@@ -108,6 +108,7 @@ async fn nobody_can_ask_for_an_express_execution() {
         "DescribeExecution",
         "GetExecutionHistory",
         "StopExecution",
+        "RedriveExecution",
         "DescribeStateMachineForExecution",
     ] {
         let refused = server

@@ -21,14 +21,17 @@ pub(super) enum Resource {
     Activity,
     /// `mapRun:MACHINE/LABEL:UUID`.
     MapRun,
+    /// `express:MACHINE:NAME:UUID`.
+    Express,
 }
 
 impl Resource {
-    const ALL: [Resource; 4] = [
+    const ALL: [Resource; 5] = [
         Resource::StateMachine,
         Resource::Execution,
         Resource::Activity,
         Resource::MapRun,
+        Resource::Express,
     ];
 
     fn word(self) -> &'static str {
@@ -37,6 +40,7 @@ impl Resource {
             Resource::Execution => "execution",
             Resource::Activity => "activity",
             Resource::MapRun => "mapRun",
+            Resource::Express => "express",
         }
     }
 }
@@ -65,7 +69,10 @@ pub(super) fn check(arn: &str, expected: &[Resource]) -> Result<Resource, ApiErr
             "Resource type not valid in this context: {word}"
         )));
     };
-    let has_two_names = matches!(resource, Resource::Execution | Resource::MapRun);
+    let has_two_names = matches!(
+        resource,
+        Resource::Execution | Resource::MapRun | Resource::Express
+    );
     if has_two_names && execution.is_none_or(str::is_empty) {
         return Err(malformed());
     }
