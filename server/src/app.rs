@@ -59,6 +59,8 @@ pub struct Parts {
     pub gateway: Gateway,
     /// Calls to other services.
     pub services: Services,
+    /// What is too old.
+    pub retention: Retention,
 }
 
 /// The region and account of the server's ARNs.
@@ -154,7 +156,9 @@ impl App {
         let retention = Retention::new(
             clock.clone(),
             store.clone(),
+            runner.clone(),
             i64::from(retention_days).saturating_mul(86_400),
+            quotas.execution_seconds,
         );
         let services = Services::new(
             environment.in_region(&place.region),
@@ -190,6 +194,7 @@ impl App {
             topics,
             gateway,
             services: services.clone(),
+            retention: retention.clone(),
         };
         let app = App(Arc::new(parts));
         services.connect(app.downgrade());
@@ -198,6 +203,7 @@ impl App {
         // something that a former run left.
         app.runner.resume().await;
         tokio::spawn(scheduler::run(app.clone()));
+        tokio::spawn(retention.clone().watch());
         retention.sweep_sometimes();
         Ok((app, opening))
     }
