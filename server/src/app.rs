@@ -51,6 +51,8 @@ pub struct Parts {
     pub activity_documents: Activities,
     /// Activity tasks.
     pub activities: ActivityQueues,
+    /// Other services.
+    pub services: Services,
     /// Functions.
     pub functions: Functions,
     /// Topics.
@@ -184,6 +186,7 @@ impl App {
             map_runs,
             activity_documents,
             activities,
+            services: services.clone(),
             functions,
             topics,
             gateway,

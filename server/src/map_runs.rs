@@ -16,7 +16,8 @@
 //! The end is stored before the Map state is told. A Map Run that is found ended while its Map state still
 //! waits is told of again.
 //!
-//! In reading order: [`tally`] counts, [`document`] is what is stored, [`driver`] drives.
+//! In reading order: [`tally`] counts, [`document`] is what is stored, [`driver`] drives and has a
+//! [`feed`] of items.
 
 use std::sync::{Arc, OnceLock};
 
@@ -30,6 +31,7 @@ use crate::clock::Busy;
 
 pub mod document;
 mod driver;
+mod feed;
 pub mod tally;
 
 use document::Record;

@@ -83,6 +83,11 @@ impl Batcher {
         })
     }
 
+    /// Whether no batch has been begun.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
     /// Whether the batch that has been begun takes no further item.
     pub fn is_full(&self) -> bool {
         self.items.len() as u64 >= self.max_items

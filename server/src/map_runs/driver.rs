@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use asl::{Data, Failure, StateMachine, Timestamp};
+use asl::{Data, Failure, ResultWriter, StateMachine, Timestamp, Transformation};
 use engine::{
     CommandKind, Execution, ExecutionKey, Identity, Item, MapRunChild, Outcome, Status, WaitId,
 };
@@ -17,11 +17,16 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::app::{App, WeakApp};
-use crate::clock::Busy;
+use crate::clock::{Busy, Clock};
+use crate::functions::with_grace;
+use crate::items::Items;
+use crate::items::batch::{Batch, Batcher};
+use crate::items::results::{self, Writer};
 use crate::runner::Started;
 
 use super::Progress;
 use super::document::{self, Record, Standing};
+use super::feed::{self, Feed, Portion};
 use super::tally::{Settings, Tally};
 
 /// How many starts may be on their way to the disk at once: enough to fill a sync.
@@ -85,11 +90,11 @@ impl Driver {
             Standing::Running => self.drive(app, work, busy).await,
             Standing::Succeeded { output } => {
                 // It ended before the server did, and nobody was told.
-                let outcome = match output {
-                    Some(output) => Outcome::Success(output),
-                    None => work.list(&app).await?,
+                let output = match output {
+                    Some(output) => output,
+                    None => work.list(&app, record.tally.executions.total).await?,
                 };
-                self.tell(&app, outcome).await
+                self.tell(&app, Outcome::Success(output)).await
             }
             Standing::Failed { failure } => self.tell(&app, Outcome::Failure(failure)).await,
             Standing::Aborted => Ok(()),
@@ -99,6 +104,7 @@ impl Driver {
     async fn drive(&mut self, app: App, mut work: Work, busy: Busy) -> Result<(), String> {
         let (mut app, mut busy) = (app, busy);
         let mut under_way: JoinSet<(Result<Option<Ended>, String>, Busy)> = JoinSet::new();
+        let mut reading: JoinSet<(Portion, Busy)> = JoinSet::new();
         loop {
             work.check_failures();
             while work.has_room() && under_way.len() < STARTS_MAX {
@@ -109,6 +115,11 @@ impl Driver {
                     Ok(None) => break,
                     Err(failure) => work.end(Ending::Failed(failure)),
                 }
+            }
+            if work.has_room()
+                && let Some(items) = work.feed.begin()
+            {
+                reading.spawn(read(app.clock.clone(), items, app.clock.busy()));
             }
             // A child whose start is under way can't be stopped yet.
             if work.is_to_stop() && under_way.is_empty() {
@@ -134,6 +145,13 @@ impl Driver {
                     }
                     busy
                 }
+                Some(done) = reading.join_next(), if !reading.is_empty() => {
+                    let (portion, busy) = done.map_err(|e| format!("reading items failed: {e}"))?;
+                    if let Err(failure) = work.feed.end(portion) {
+                        work.end(Ending::Failed(failure));
+                    }
+                    busy
+                }
             };
             while let Ok(message) = self.messages.try_recv() {
                 drop(work.hear(message));
@@ -146,25 +164,40 @@ impl Driver {
     }
 
     /// The last child has ended.
-    async fn finish(&mut self, app: &App, mut work: Work, _busy: Busy) -> Result<(), String> {
-        let (standing, outcome) = match work.ending.take() {
-            Some(Ending::Abandoned) => (Standing::Aborted, None),
-            Some(Ending::Failed(failure)) => (
-                Standing::Failed {
-                    failure: failure.clone(),
-                },
-                Some(Outcome::Failure(failure)),
-            ),
-            None => {
-                let outcome = work.list(app).await?;
-                let standing = match &outcome {
-                    Outcome::Success(_) => Standing::Succeeded { output: None },
-                    Outcome::Failure(failure) => Standing::Failed {
-                        failure: failure.clone(),
-                    },
+    async fn finish(&mut self, app: &App, mut work: Work, busy: Busy) -> Result<(), String> {
+        let ending = work.ending.take();
+        let export = async {
+            let exported = match &ending {
+                Some(Ending::Abandoned) => Ok(None),
+                Some(Ending::Failed(_)) | None => work.export(app).await,
+            };
+            (exported, app.clock.busy())
+        };
+        let (exported, _busy) = with_grace(&app.clock, busy, export).await;
+        let exported = exported?;
+        let failed = |failure: Failure| {
+            let told = Outcome::Failure(failure.clone());
+            (Standing::Failed { failure }, Some(told))
+        };
+        let (standing, outcome) = match (ending, exported) {
+            (Some(Ending::Abandoned), _) => (Standing::Aborted, None),
+            // If what was done cannot be exported either, the first failure is told.
+            (Some(Ending::Failed(failure)), exported) => {
+                if let Some(Ok(_)) = exported {
+                    work.tally.written();
+                }
+                failed(failure)
+            }
+            (None, Some(Err(failure))) => failed(failure),
+            (None, exported) => {
+                let output = exported.and_then(Result::ok);
+                let told = match &output {
+                    Some(output) => output.clone(),
+                    None => work.list(app, u64::from(work.next)).await?,
                 };
                 work.tally.written();
-                (standing, Some(outcome))
+                let standing = Standing::Succeeded { output };
+                (standing, Some(Outcome::Success(told)))
             }
         };
         let (tally, at) = (work.known(), app.clock.now());
@@ -275,7 +308,7 @@ struct Work {
     open: HashMap<u32, u32>,
     /// The place of the next child, which is the number of those before.
     next: u32,
-    items: Items,
+    feed: Feed,
     ending: Option<Ending>,
     stopping: bool,
     now: Timestamp,
@@ -294,10 +327,9 @@ impl Work {
         let open = parent
             .map_run(wait)
             .expect("the caller saw that it is open");
-        let ending = not_supported(&open);
-        let items = Items {
-            list: open.items.clone(),
-            next: 0,
+        let (feed, ending) = match Feed::new(&app.services, &open) {
+            Ok(feed) => (feed, None),
+            Err(failure) => (Feed::empty(), Some(Ending::Failed(failure))),
         };
         Ok(Work {
             names: Names::new(&arn, parent.identity()),
@@ -310,7 +342,7 @@ impl Work {
             found,
             open: HashMap::new(),
             next: 0,
-            items,
+            feed,
             ending,
             stopping: false,
             now: app.clock.now(),
@@ -321,36 +353,29 @@ impl Work {
         self.ending.is_none() && self.open.len() < self.settings.concurrency()
     }
 
-    /// The next child that is not there yet.
+    /// The next child that is not there yet, if the items for it are.
     fn next_child(&mut self) -> Result<Option<Child>, Failure> {
-        while let Some((index, value)) = self.items.next() {
-            let items = 1;
+        while self.has_room() {
             let place = self.next;
             let name = self.names.child(place);
-            let found = self.found.remove(&name);
+            let Some(load) = self.next_load(self.found.contains_key(&name))? else {
+                break;
+            };
             self.next += 1;
-            match found {
+            let items = load.items;
+            match self.found.remove(&name) {
                 Some(Status::Running) => {
                     self.tally.begin(items);
                     self.open.insert(place, items);
-                    if !self.has_room() {
-                        return Ok(None);
-                    }
                 }
                 Some(status) => {
                     self.tally.begin(items);
                     self.tally.end(status, items);
                 }
                 None => {
-                    let seed = ExecutionKey::of(&name).0 as u64;
-                    let item = Item {
-                        index,
-                        value: &value,
-                    };
-                    let input = self.parent.item_input(self.wait, &item, self.now, seed)?;
                     self.tally.begin(items);
                     self.open.insert(place, items);
-                    let identity = self.identity(name, place, items, input);
+                    let identity = self.identity(name, place, items, load.input);
                     let machine = self.machine.clone();
                     return Ok(Some(Child {
                         machine,
@@ -361,6 +386,41 @@ impl Work {
             }
         }
         Ok(None)
+    }
+
+    /// What the next child is given, if the items for it are there. A child that is there already was
+    /// given it before, so that what a single item makes need not be known again.
+    fn next_load(&mut self, is_there: bool) -> Result<Option<Load>, Failure> {
+        loop {
+            if let Some(batcher) = &mut self.feed.batcher
+                && batcher.is_full()
+            {
+                return Ok(batcher.take().map(Load::from));
+            }
+            let Some((index, value)) = self.feed.next() else {
+                let at_end = self.feed.is_at_end();
+                let batcher = self.feed.batcher.as_mut().filter(|_| at_end);
+                return Ok(batcher.and_then(Batcher::take).map(Load::from));
+            };
+            if is_there && self.feed.batcher.is_none() {
+                let input = Data::from(Value::Null);
+                return Ok(Some(Load { input, items: 1 }));
+            }
+            let item = Item {
+                index,
+                value: &value,
+            };
+            let seed = ExecutionKey::of(&self.names.child(index)).0 as u64;
+            let input = self.parent.item_input(self.wait, &item, self.now, seed)?;
+            match &mut self.feed.batcher {
+                None => return Ok(Some(Load { input, items: 1 })),
+                Some(batcher) => {
+                    if let Some(batch) = batcher.push(&input) {
+                        return Ok(Some(batch.into()));
+                    }
+                }
+            }
+        }
     }
 
     fn identity(&self, name: String, index: u32, items: u32, input: Data) -> Identity {
@@ -421,7 +481,7 @@ impl Work {
     }
 
     fn check_failures(&mut self) {
-        let total = self.items.total();
+        let total = self.feed.total();
         if self.settings.exceeded_by(&self.tally.items, total) {
             let cause = "The specified tolerated failure threshold was exceeded";
             let failure = Failure::new("States.ExceedToleratedFailureThreshold", cause);
@@ -442,73 +502,110 @@ impl Work {
     }
 
     fn is_over(&self) -> bool {
-        let done = self.items.is_done() || (self.ending.is_some() && self.stopping);
+        let done = self.feed.is_done() || (self.ending.is_some() && self.stopping);
         done && self.open.is_empty()
     }
 
     fn known(&self) -> Tally {
-        self.tally.known(self.items.total(), 1)
+        let batcher = self.feed.batcher.as_ref();
+        let most = batcher.map_or(1, Batcher::most);
+        self.tally.known(self.feed.total(), most)
     }
 
-    /// The outputs of the children that succeeded, in the order of their items.
-    async fn list(&self, app: &App) -> Result<Outcome, String> {
+    /// The results of the children, in the order of their items, in the form that the `ResultWriter` says.
+    async fn list(&self, app: &App, children: u64) -> Result<Data, String> {
+        let writer = self.writer();
+        let form = writer.map_or(Transformation::Compact, |w| w.transformation);
         let mut results = Vec::new();
         let mut bytes = 0;
-        let count = match self.next {
-            0 => self.items.total().unwrap_or(0) as u32,
-            next => next,
-        };
-        for index in 0..count {
-            let arn = self.names.execution(&self.names.child(index));
-            let child = app.runner.execution(ExecutionKey::of(&arn)).await?;
-            let output = child.and_then(|child| child.closing()?.output.clone());
-            if let Some(output) = output {
-                bytes += output.text().len() + 1;
-                results.push(output.value().clone());
+        for place in 0..children as u32 {
+            let Some(child) = self.child(app, place).await? else {
+                continue;
+            };
+            // One that failed has only a description, which nobody has asked for.
+            if writer.is_none() && child.status() != Status::Succeeded {
+                continue;
             }
+            let made = results::Child::of(&child).results(form);
+            let output = child.closing().and_then(|closing| closing.output.as_ref());
+            bytes += output.map_or(0, |output| output.text().len() + 1);
+            results.extend(made);
             if bytes > app.quotas.payload_bytes {
                 break;
             }
         }
-        Ok(Outcome::Success(Data::from(Value::Array(results))))
+        Ok(Data::from(Value::Array(results)))
+    }
+
+    /// Writes the results of all children to where the `ResultWriter` says; nothing if there is none.
+    async fn export(&mut self, app: &App) -> Result<Option<Result<Data, Failure>>, String> {
+        let open = self.parent.map_run(self.wait);
+        let destination = open.and_then(|open| open.run.destination.clone());
+        let (Some(writer), Some(destination)) = (self.writer(), destination) else {
+            return Ok(None);
+        };
+        let mut writer = match Writer::new(&app.services, writer, &destination, &self.arn) {
+            Ok(writer) => writer,
+            Err(failure) => return Ok(Some(Err(failure))),
+        };
+        for place in 0..self.next {
+            let Some(child) = self.child(app, place).await? else {
+                continue;
+            };
+            if let Err(failure) = writer.push(&results::Child::of(&child)).await {
+                return Ok(Some(Err(failure)));
+            }
+        }
+        // What was never started, if the Map Run failed before.
+        while let Some(load) = self.pending().await {
+            let name = self.names.child(self.next);
+            self.next += 1;
+            let arn = self.names.execution(&name);
+            let machine = &self.names.machine_arn;
+            let child = results::Child::pending(&arn, &name, machine, &load.input);
+            if let Err(failure) = writer.push(&child).await {
+                return Ok(Some(Err(failure)));
+            }
+        }
+        Ok(Some(writer.finish().await))
+    }
+
+    /// What a child that will not be started would have been given. Items that cannot be read any more
+    /// are not told of.
+    async fn pending(&mut self) -> Option<Load> {
+        loop {
+            if let Some(load) = self.next_load(false).ok()? {
+                return Some(load);
+            }
+            let items = self.feed.begin()?;
+            self.feed.end(feed::read(items).await).ok()?;
+        }
+    }
+
+    async fn child(&self, app: &App, place: u32) -> Result<Option<Execution>, String> {
+        let arn = self.names.execution(&self.names.child(place));
+        app.runner.execution(ExecutionKey::of(&arn)).await
+    }
+
+    fn writer(&self) -> Option<&ResultWriter> {
+        let open = self.parent.map_run(self.wait)?;
+        open.map.distributed.as_ref()?.writer.as_ref()
     }
 }
 
-fn not_supported(open: &engine::map_run::OpenRun<'_>) -> Option<Ending> {
-    let run = open.run;
-    let asked = [
-        ("ItemReader", run.reading.is_some()),
-        ("ItemBatcher", run.batches.is_some()),
-        ("ResultWriter", run.destination.is_some()),
-    ];
-    let (name, _) = asked.into_iter().find(|(_, asked)| *asked)?;
-    let cause = format!("{name} is not supported by this version of Rejoin");
-    Some(Ending::Failed(Failure::runtime(cause)))
+/// What a child is given.
+struct Load {
+    input: Data,
+    /// How many items there are in it.
+    items: u32,
 }
 
-/// The items, one after the other.
-struct Items {
-    list: Data,
-    next: usize,
-}
-
-impl Items {
-    fn all(&self) -> &[Value] {
-        self.list.value().as_array().map_or(&[], Vec::as_slice)
-    }
-
-    fn next(&mut self) -> Option<(u32, Value)> {
-        let value = self.all().get(self.next)?.clone();
-        self.next += 1;
-        Some((self.next as u32 - 1, value))
-    }
-
-    fn total(&self) -> Option<u64> {
-        Some(self.all().len() as u64)
-    }
-
-    fn is_done(&self) -> bool {
-        self.next >= self.all().len()
+impl From<Batch> for Load {
+    fn from(batch: Batch) -> Load {
+        Load {
+            input: batch.input,
+            items: batch.items,
+        }
     }
 }
 
@@ -635,4 +732,9 @@ async fn stop(app: App, arn: String, busy: Busy) -> (Result<Option<Ended>, Strin
     drop(app);
     let stopped = runner.stop(ExecutionKey::of(&arn), None, None).await;
     (stopped.map(|_| None), busy)
+}
+
+async fn read(clock: Clock, items: Box<Items>, busy: Busy) -> (Portion, Busy) {
+    let reading = async { (feed::read(items).await, clock.busy()) };
+    with_grace(&clock, busy, reading).await
 }
