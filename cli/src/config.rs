@@ -137,6 +137,13 @@ impl Config {
                 *program = folder.join(&*program).to_string_lossy().into_owned();
             }
         }
+        let verifies = self
+            .routes
+            .iter_mut()
+            .filter_map(|route| route.verify.as_mut());
+        for secret in verifies.flat_map(|verify| &mut verify.secrets) {
+            secret.relative_to(folder);
+        }
         for subscriber in self
             .topics
             .values_mut()

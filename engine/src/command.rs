@@ -49,6 +49,8 @@ pub enum CommandKind {
     },
     /// The clock has moved: everything that is due by [`Command::at`] happens, in order of its time.
     Tick,
+    /// The slice before ended early ([`crate::slice`]): on with what it left.
+    GoOn,
     /// `StopExecution`.
     Stop {
         /// As given.

@@ -15,6 +15,7 @@
 //! Two kinds of stop travel as errors, so that a state's code reads straight on: [`Stop::Failed`],
 //! a failure of the state; [`Stop::Over`], the execution has ended and there is nothing left to do.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -30,6 +31,7 @@ use crate::identity::{Identity, WaitId};
 use crate::limits::Quotas;
 use crate::map_run;
 use crate::random::SplitMix;
+use crate::slice::{self, Slice};
 use crate::states;
 use crate::token::TokenKey;
 
@@ -71,7 +73,15 @@ pub(crate) struct Decider<'a> {
     pub(crate) at: Timestamp,
     pub(crate) random: SplitMix,
     pub(crate) tokens: &'a TokenKey,
+    /// How far to go; all the way without one.
+    pub(crate) slice: Option<Slice<'a>>,
+    /// Whether an expression took longer than the slice has patience for: nothing of this counts then.
+    pub(crate) gave_up: Cell<bool>,
     events: Vec<Event>,
+    /// How many bytes the documents of `events` have.
+    bytes: usize,
+    /// Whether a state has run. A slice is one state at least, or it would lead nowhere.
+    has_run: bool,
     /// Frames whose state is to run.
     ready: VecDeque<FrameId>,
 }
@@ -85,14 +95,19 @@ impl<'a> Decider<'a> {
     ) -> Decider<'a> {
         let machine = execution.machine.clone();
         let random = SplitMix::new(seed);
+        let ready = std::mem::take(&mut execution.ready);
         Decider {
             execution,
             machine,
             at,
             random,
             tokens,
+            slice: None,
+            gave_up: Cell::new(false),
             events: Vec::new(),
-            ready: VecDeque::new(),
+            bytes: 0,
+            has_run: false,
+            ready,
         }
     }
 
@@ -103,7 +118,15 @@ impl<'a> Decider<'a> {
 
     /// What happened.
     pub(crate) fn finish(self) -> Vec<Event> {
+        self.execution.ready = self.ready;
         self.events
+    }
+
+    /// What happened in a slice; nothing if it was given up.
+    pub(crate) fn finish_slice(self) -> Option<Vec<Event>> {
+        let gave_up = self.gave_up.get();
+        let events = self.finish();
+        (!gave_up).then_some(events)
     }
 
     /// The start of the execution.
@@ -148,6 +171,7 @@ impl<'a> Decider<'a> {
                 }
             }
             CommandKind::Tick => self.tick(),
+            CommandKind::GoOn => self.run_after(Ok(())),
             CommandKind::Stop { error, cause } => {
                 if self.execution.status() != Status::Running {
                     return Err(Refusal::NotRunning);
@@ -227,6 +251,9 @@ impl<'a> Decider<'a> {
     /// # Errors
     /// If this was, or would have been, the last event of the execution.
     pub(crate) fn emit(&mut self, frame: FrameId, kind: EventKind) -> Result<(), Over> {
+        if self.gave_up.get() {
+            return Err(Over);
+        }
         let state_type = self.state_type(frame);
         let after = self.execution.now.history_events + kind.history_events(state_type);
         // The last place is kept for the end; success may take it, and anything else is failure.
@@ -245,6 +272,7 @@ impl<'a> Decider<'a> {
             frame,
             kind,
         };
+        self.bytes += event.kind.payload_bytes();
         self.execution.apply(&event);
         self.events.push(event);
     }
@@ -280,12 +308,32 @@ impl<'a> Decider<'a> {
     fn run(&mut self) -> Result<(), Over> {
         while let Some(frame) = self.ready.pop_front() {
             // A frame may have been given up since: a sibling failed.
-            if self.execution.now.frames.contains_key(&frame) {
-                let ran = states::run(self, frame);
-                self.settle(frame, ran)?;
+            if !self.execution.now.frames.contains_key(&frame) {
+                continue;
             }
+            if self.has_run && self.is_enough() {
+                self.ready.push_front(frame);
+                return Ok(());
+            }
+            self.has_run = true;
+            let ran = states::run(self, frame);
+            self.settle(frame, ran)?;
         }
         Ok(())
+    }
+
+    /// Whether the slice ends here.
+    fn is_enough(&self) -> bool {
+        self.slice.is_some_and(|slice| {
+            self.events.len() >= slice::EVENTS_MAX
+                || self.bytes >= slice::BYTES_MAX
+                || (slice.enough)()
+        })
+    }
+
+    /// Whether the slice has left something to do.
+    pub(crate) fn is_unfinished(&self) -> bool {
+        !self.ready.is_empty()
     }
 
     /// What comes of a state's step: a failure goes through the state's Retry and Catch.

@@ -349,6 +349,31 @@ impl EventKind {
     }
 }
 
+impl EventKind {
+    /// How many bytes of documents are stored with it.
+    pub(crate) fn payload_bytes(&self) -> usize {
+        let bytes = |data: &Data| data.text().len();
+        let given = |data: &Option<Data>| data.as_ref().map_or(0, bytes);
+        match self {
+            EventKind::StateExited { output, assigned } => {
+                let output = match output {
+                    Output::Document(data) => bytes(data),
+                    Output::Input | Output::Result | Output::Children => 0,
+                };
+                output + given(assigned)
+            }
+            EventKind::TaskScheduled { parameters, .. } => given(parameters),
+            EventKind::ParallelStarted { input, .. }
+            | EventKind::IterationStarted { input, .. }
+            | EventKind::MapStarted { items: input, .. } => given(input),
+            EventKind::TaskSubmitted { output, .. } | EventKind::TaskSucceeded { output, .. } => {
+                bytes(output)
+            }
+            _ => 0,
+        }
+    }
+}
+
 /// Whether a `Resource` is an activity: `arn:PARTITION:states:REGION:ACCOUNT:activity:NAME`.
 pub(crate) fn is_activity(resource: &str) -> bool {
     let mut parts = resource.split(':').skip(2);

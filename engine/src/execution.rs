@@ -7,7 +7,7 @@
 //! This file is the door: what `decide` does stands in [`crate::decide`] and, state type by state
 //! type, in [`crate::states`]; what events do to the value stands in [`crate::apply`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use asl::{Data, Failure, StateKind, StateMachine, Timestamp};
@@ -21,6 +21,7 @@ use crate::event::{Event, EventKind, FrameId};
 use crate::frame::{Frame, OpenTask, Phase};
 use crate::identity::{Identity, WaitId};
 use crate::limits::Quotas;
+use crate::slice::Slice;
 use crate::token::TokenKey;
 use crate::wait::after_seconds;
 pub use crate::wait::{EndedWait, OpenWait, wait_end};
@@ -79,6 +80,9 @@ pub struct Execution {
     pub(crate) timers: BTreeSet<(Timestamp, FrameId)>,
     /// What the caller says of the server around it ([`Execution::set_surroundings`]).
     pub(crate) surroundings: Surroundings,
+    /// The frames whose state is to run, if the last slice left any ([`crate::slice`]). No part of a
+    /// snapshot: they are those that wait for nothing.
+    pub(crate) ready: VecDeque<FrameId>,
     /// What `$$` means instead of what the execution knows ([`crate::trial`]).
     pub(crate) given_context: Option<Value>,
 }
@@ -129,13 +133,38 @@ impl Execution {
         tokens: &TokenKey,
         surroundings: Surroundings,
     ) -> (Execution, Vec<Event>) {
+        Execution::begin_with(machine, identity, seed, tokens, surroundings, None)
+            .expect("only a slice is given up")
+    }
+
+    /// [`Execution::begin_in`], for one slice; nothing if that was given up.
+    pub fn begin_within(
+        machine: Arc<StateMachine>,
+        identity: Identity,
+        seed: u64,
+        tokens: &TokenKey,
+        surroundings: Surroundings,
+        slice: Slice<'_>,
+    ) -> Option<(Execution, Vec<Event>)> {
+        Execution::begin_with(machine, identity, seed, tokens, surroundings, Some(slice))
+    }
+
+    fn begin_with(
+        machine: Arc<StateMachine>,
+        identity: Identity,
+        seed: u64,
+        tokens: &TokenKey,
+        surroundings: Surroundings,
+        slice: Option<Slice<'_>>,
+    ) -> Option<(Execution, Vec<Event>)> {
         let identity = Arc::new(identity);
         let mut execution = Execution::blank(machine, identity.clone());
         execution.surroundings = surroundings;
         let mut decider = Decider::new(&mut execution, identity.started_at, seed, tokens);
+        decider.slice = slice;
         decider.begin(identity);
-        let events = decider.finish();
-        (execution, events)
+        let events = decider.finish_slice()?;
+        Some((execution, events))
     }
 
     /// Tells the next decisions what is around the execution. What was decided stands, so this is no part
@@ -179,6 +208,7 @@ impl Execution {
             now: snapshot,
             timers: BTreeSet::new(),
             surroundings: Surroundings::default(),
+            ready: VecDeque::new(),
             given_context: None,
         };
         for (id, frame) in &mut execution.now.frames {
@@ -209,8 +239,41 @@ impl Execution {
     /// A [`Refusal`]; the execution is then unchanged.
     pub fn decide(&mut self, command: Command, tokens: &TokenKey) -> Result<Vec<Event>, Refusal> {
         let mut decider = Decider::new(self, command.at, command.seed, tokens);
-        decider.command(command.kind)?;
-        Ok(decider.finish())
+        let refused = decider.command(command.kind);
+        let events = decider.finish();
+        refused?;
+        Ok(events)
+    }
+
+    /// [`Execution::decide`], for one slice. Nothing if it was given up: the execution is then not to be
+    /// used any more.
+    ///
+    /// # Errors
+    /// A [`Refusal`]; the execution is then unchanged.
+    pub fn decide_within(
+        &mut self,
+        command: Command,
+        tokens: &TokenKey,
+        slice: Slice<'_>,
+    ) -> Result<Option<Vec<Event>>, Refusal> {
+        let mut decider = Decider::new(self, command.at, command.seed, tokens);
+        decider.slice = Some(slice);
+        let refused = decider.command(command.kind);
+        let events = decider.finish_slice();
+        refused?;
+        Ok(events)
+    }
+
+    /// Whether a slice has left something to do, for [`crate::CommandKind::GoOn`].
+    pub fn is_unfinished(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    /// Finds what the last slice left to do, for an execution that was read from its store.
+    pub fn look_for_unfinished(&mut self) {
+        let frames = self.now.frames.iter();
+        let idle = frames.filter(|(_, frame)| frame.state.is_some() && frame.phase == Phase::Idle);
+        self.ready = idle.map(|(id, _)| *id).collect();
     }
 
     /// The definition that it runs.
@@ -375,6 +438,7 @@ impl Execution {
             now,
             timers: BTreeSet::new(),
             surroundings: Surroundings::default(),
+            ready: VecDeque::new(),
             given_context: None,
         }
     }

@@ -157,8 +157,11 @@ impl Decider<'_> {
             tokens: self.tokens,
             made: OnceCell::new(),
         };
-        let session = Session::default();
-        expression(Scope {
+        let session = match self.slice.and_then(|slice| slice.patience) {
+            Some(patience) => Session::impatient(patience),
+            None => Session::default(),
+        };
+        let made = expression(Scope {
             input,
             context: &context,
             random: &self.random,
@@ -170,8 +173,11 @@ impl Decider<'_> {
             result: seen.result,
             error_output: seen.error_output,
             session: &session,
-        })
-        .map_err(|failure| Flaw {
+        });
+        if session.gave_up() {
+            self.gave_up.set(true);
+        }
+        made.map_err(|failure| Flaw {
             failure: self.at_state(frame, failure),
             location: session.take_failed_at().map(String::from),
         })

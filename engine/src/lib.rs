@@ -8,6 +8,7 @@
 //! - [`command`]: all that can be asked of an execution.
 //! - [`event`]: all that can happen to one; these are stored, and are never decided again.
 //! - [`execution`]: the value itself, `decide` and `apply`.
+//! - [`slice`]: how far one command goes.
 //! - [`effect`]: what has to leave the process once events are durable.
 //! - [`token`]: task tokens.
 //! - [`history`]: the AWS history, a projection of the events.
@@ -33,6 +34,7 @@ pub mod limits;
 pub mod map_run;
 mod random;
 mod recovery;
+pub mod slice;
 mod states;
 mod timers;
 pub mod token;
@@ -49,4 +51,5 @@ pub use history::HistoryEvent;
 pub use identity::{ExecutionKey, Identity, MapRunChild, WaitId};
 pub use limits::Quotas;
 pub use map_run::{Item, MapRun};
+pub use slice::Slice;
 pub use token::{Token, TokenKey};

@@ -15,7 +15,9 @@ use crate::states;
 impl Decider<'_> {
     /// The clock has moved.
     pub(crate) fn tick(&mut self) {
-        while self.execution.status() == Status::Running {
+        // What a slice has left comes first: its frames may have timers that have fired already.
+        self.run_after(Ok(()));
+        while self.execution.status() == Status::Running && !self.is_unfinished() {
             let frame = self.execution.timers.first().copied();
             let deadline = self.execution.now.deadline;
             let due = [frame.map(|(at, _)| at), deadline]

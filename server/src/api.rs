@@ -9,7 +9,7 @@
 //! - [`validation`]: the constraints of the service model. [`arn`]: ARNs. [`page`]: `nextToken`.
 //! - [`definition`]: what is said of a definition. [`jackson`]: what is said of a text that is not JSON.
 //! - [`versions`], [`routing`]: versions and aliases. [`test_context`], [`mock_shape`]: what is given to
-//!   `TestState`. [`configuration`], [`tagged`], [`task`], [`ids`].
+//!   `TestState`. [`configuration`], [`keys`], [`tagged`], [`task`], [`ids`].
 //!
 //! Credentials are not looked at.
 
@@ -26,6 +26,7 @@ mod configuration;
 mod definition;
 mod ids;
 pub(crate) mod jackson;
+mod keys;
 mod mock_shape;
 mod page;
 mod recorded_label;

@@ -59,6 +59,8 @@ pub struct Parts {
     pub topics: Topics,
     /// Callbacks.
     pub gateway: Gateway,
+    /// Calls to other services.
+    pub services: Services,
 }
 
 /// The region and account of the server's ARNs.
@@ -190,6 +192,7 @@ impl App {
             functions,
             topics,
             gateway,
+            services: services.clone(),
         };
         let app = App(Arc::new(parts));
         services.connect(app.downgrade());

@@ -37,12 +37,15 @@
 //! Tokens are stored with references, for they have to be used, and appear nowhere else: what is
 //! shown of one is its fingerprint.
 //!
-//! This module does not know signatures yet (the disposition `unverified` keeps their seat), and it
-//! does not know where a callback's body comes from: [`crate::http`] has read it.
+//! A callback is verified before anything of it is believed. A signed id that comes again is a replay,
+//! and a replay is a duplicate, whatever has become of its reference: `record::Receipt` remembers the
+//! ids for as long as the same callback would pass verification.
+//!
+//! This module does not know where a callback's body comes from: [`crate::http`] has read it.
 //!
 //! In reading order:
 //! - [`disposition`]: what can become of a delivery.
-//! - [`route`]: how a callback is read; the configuration.
+//! - [`route`]: how a callback is read; the configuration. [`verify`]: who it comes from.
 //! - `record`: what is stored.
 //! - `receive`: a callback comes. `register`: a reference comes. `deliver`: the two meet.
 //! - `attend`: time passes. `sweep`: much time has passed.
@@ -64,6 +67,8 @@ pub mod route;
 mod sweep;
 #[cfg(test)]
 mod tests;
+pub mod verify;
+mod words;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
@@ -77,6 +82,7 @@ use uuid::Uuid;
 
 pub use self::disposition::Disposition;
 pub use self::route::{ConditionConfig, FailureConfig, RouteConfig};
+pub use self::verify::config::VerifyConfig;
 
 use self::engine::Engine;
 use self::expected::Expected;
@@ -131,6 +137,12 @@ impl Gateway {
         runner: Runner,
         topics: Topics,
     ) -> Result<Gateway, String> {
+        for route in routes.iter().filter(|route| route.verify.is_none()) {
+            eprintln!(
+                "rejoin: the route \"{}\" verifies nothing, so anybody who reaches it can answer; add [routes.verify], with scheme = \"none\" if that is meant",
+                route.name
+            );
+        }
         Gateway::with_engine(routes, clock, store, Arc::new(runner), topics)
     }
 
@@ -218,6 +230,7 @@ impl Gateway {
         let attended = match table {
             Table::Reference => self.attend_reference(key).await,
             Table::Delivery => self.attend_delivery(key).await,
+            Table::Receipt => self.attend_receipt(key).await,
             _ => Ok(()),
         };
         if let Err(what) = attended {

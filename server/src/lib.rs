@@ -9,7 +9,7 @@
 //! In reading order:
 //! - [`app`]: the parts, joined.
 //! - [`clock`]: real time, or time that moves only when nothing is in flight.
-//! - [`runner`]: the four beats for all executions; [`dispatch`]: tasks to their resources.
+//! - [`runner`]: the four beats for all executions; `aside`: what takes long; [`dispatch`]: tasks to their resources.
 //! - [`scheduler`]: what is due.
 //! - [`machines`], [`versions`], [`activity`], [`activities`]: what executions are made of and work for;
 //!   [`registry`]: their documents, kept in memory; [`tags`].
@@ -26,6 +26,7 @@ pub mod activities;
 pub mod activity;
 pub mod api;
 pub mod app;
+mod aside;
 pub mod client;
 pub mod clock;
 pub mod dispatch;

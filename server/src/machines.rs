@@ -2,16 +2,18 @@
 //!
 //! A machine's document names its definition by hash; the text is a document of its own, written in
 //! the same commit and never changed. An execution keeps the hash it began with, so an update or a
-//! deletion of its machine does not concern it.
+//! deletion of its machine does not concern it. A machine that is deleted while executions of it are open is
+//! *deleting* until they have ended: nobody watches for that, whoever looks for it next sees that it is gone.
 
 use std::sync::Arc;
 
 use asl::{StateMachine, Timestamp};
+use engine::Status;
 use hashbrown::HashMap;
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use store::{DocumentChange, Expect, Store, Table};
+use store::{DocumentChange, Expect, ListQuery, MachineKey, Store, Table};
 
 use crate::registry::{Decision, Registry};
 use crate::tags::Tag;
@@ -64,6 +66,9 @@ pub struct Machine {
     /// Its aliases, by name.
     #[serde(default)]
     pub aliases: Vec<Alias>,
+    /// Whether it was deleted while executions of it were open.
+    #[serde(default)]
+    pub deleting: bool,
 }
 
 /// `type`.
@@ -185,7 +190,25 @@ impl Machines {
     /// # Errors
     /// The store's, as text for the log.
     pub async fn find(&self, arn: &str) -> Result<Option<Arc<Machine>>, String> {
-        self.documents.find(arn).await
+        match self.documents.find(arn).await? {
+            Some(machine) if machine.deleting && !self.is_busy(arn).await? => {
+                self.remove(arn).await?;
+                Ok(None)
+            }
+            found => Ok(found),
+        }
+    }
+
+    /// Whether executions of a machine are open.
+    async fn is_busy(&self, arn: &str) -> Result<bool, String> {
+        let open = self.store.list(ListQuery {
+            state_machine: Some(MachineKey::of(arn)),
+            status: Some(Status::Running),
+            after: None,
+            limit: 1,
+        });
+        let open = open.await.map_err(|e| e.to_string())?;
+        Ok(!open.executions.is_empty())
     }
 
     /// Stores `machine` unless there is one of its ARN; returns the one that is there then, or `None` if
@@ -200,6 +223,8 @@ impl Machines {
         most: usize,
     ) -> Result<Option<Arc<Machine>>, String> {
         let arn = machine.arn.clone();
+        // One that has been deleted is no longer in the way.
+        self.find(&arn).await?;
         let text = self.text_to_store(&definition).await?;
         let decide = |current: Option<&Machine>| match current {
             Some(_) => Ok::<_, std::convert::Infallible>(Decision::Keep),
@@ -225,6 +250,7 @@ impl Machines {
         definition: Option<Definition>,
         change: impl FnOnce(&Machine) -> Result<Machine, R>,
     ) -> Result<Option<Result<Arc<Machine>, R>>, String> {
+        self.find(arn).await?;
         let text = match &definition {
             Some(definition) => self.text_to_store(definition).await?,
             None => Vec::new(),
@@ -243,11 +269,29 @@ impl Machines {
         Ok(changed.transpose())
     }
 
-    /// Removes a machine; its executions go on. It is no mistake if there is none.
+    /// Deletes a machine, at once or as soon as its executions have ended. It is no mistake if there is
+    /// none.
     ///
     /// # Errors
     /// The store's, as text for the log.
     pub async fn delete(&self, arn: &str) -> Result<(), String> {
+        if !self.is_busy(arn).await? {
+            return self.remove(arn).await;
+        }
+        let decide = |current: Option<&Machine>| match current {
+            Some(current) if !current.deleting => {
+                let deleting = Machine {
+                    deleting: true,
+                    ..current.clone()
+                };
+                Ok::<_, std::convert::Infallible>(Decision::Write(deleting, Vec::new()))
+            }
+            _ => Ok(Decision::Keep),
+        };
+        self.documents.change(arn, decide).await.map(drop)
+    }
+
+    async fn remove(&self, arn: &str) -> Result<(), String> {
         let decide = |current: Option<&Machine>| match current {
             Some(_) => Ok::<_, std::convert::Infallible>(Decision::Remove),
             None => Ok(Decision::Keep),
@@ -260,7 +304,22 @@ impl Machines {
     /// # Errors
     /// The store's, as text for the log.
     pub async fn list(&self, after: Option<&str>, limit: usize) -> Result<Vec<Machine>, String> {
-        self.documents.list("", after, limit).await
+        let mut listed: Vec<Machine> = Vec::new();
+        let mut after = after.map(str::to_owned);
+        while listed.len() < limit {
+            let wanted = limit - listed.len();
+            let page = self.documents.list("", after.as_deref(), wanted).await?;
+            after = page.last().map(|machine| machine.arn.to_string());
+            if after.is_none() {
+                break;
+            }
+            for machine in page {
+                if !machine.deleting || self.find(&machine.arn).await?.is_some() {
+                    listed.push(machine);
+                }
+            }
+        }
+        Ok(listed)
     }
 
     /// The compiled definition with this hash (`engine::Identity::definition`), from the cache or the store.
@@ -359,6 +418,7 @@ mod tests {
             versions: Vec::new(),
             last_version: 0,
             aliases: Vec::new(),
+            deleting: false,
         }
     }
 

@@ -6,17 +6,21 @@
 //! Map whose thousand tasks end together costs few commits. Only after the commit do answers and
 //! effects leave. The driver is a task of its own: a client that hangs up halfway cannot stop it.
 //!
+//! One command may be a long way. It goes in slices ([`engine::slice`]), with the first three beats for each,
+//! and what comes in meanwhile has its turn between two of them; [`crate::aside`] says on which threads.
+//!
 //! A cell keeps its execution for a while ([`RESIDENT_MAX`] in all), then only the store has it.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use asl::{Data, StateMachine, Timestamp};
 use engine::execution::{EndedWait, OpenWait, wait_end};
 use engine::{
     Command, CommandKind, Event, Execution, ExecutionKey, Identity, Outcome, Quotas, Refusal,
-    Status, Surroundings, Token, TokenKey, WaitId,
+    Slice, Status, Surroundings, Token, TokenKey, WaitId,
 };
 use hashbrown::HashMap;
 use parking_lot::Mutex;
@@ -24,6 +28,7 @@ use store::{Commit, CommitError, ExecutionCommit, MachineKey, Store, Summary};
 use tokio::sync::oneshot;
 
 use crate::activity::Activities;
+use crate::aside::{self, Aside};
 use crate::clock::{Busy, Clock};
 use crate::dispatch::{Dispatcher, WeakDispatcher};
 use crate::machines::Machines;
@@ -60,6 +65,7 @@ struct Inner {
     /// Who wants to know when an execution ends.
     watchers: Mutex<HashMap<ExecutionKey, Vec<oneshot::Sender<Busy>>>>,
     seed: AtomicU64,
+    aside: Aside,
     /// The dispatcher knows the runner too, and the app holds both.
     dispatcher: OnceLock<WeakDispatcher>,
 }
@@ -84,6 +90,12 @@ struct Resident {
     tail: usize,
 }
 
+impl Resident {
+    fn is_unfinished(&self) -> bool {
+        self.execution.is_unfinished()
+    }
+}
+
 /// What is queued for an execution.
 enum Request {
     Start {
@@ -98,6 +110,8 @@ enum Request {
     },
     /// After a restart: dispatch again what has no answer.
     Resume,
+    /// The next slice of what is not finished.
+    GoOn,
 }
 
 /// Why a command changed nothing.
@@ -165,6 +179,7 @@ impl Runner {
             resident: Mutex::default(),
             watchers: Mutex::default(),
             seed: AtomicU64::new(seed),
+            aside: Aside::new(),
             dispatcher: OnceLock::new(),
         }))
     }
@@ -439,25 +454,33 @@ impl Runner {
             cell: &cell,
         };
         let mut resident = cell.0.lock().resident.take();
+        // Once a slice was not enough, whoever drives this stands back.
+        let mut aside = false;
         loop {
-            let batch = {
-                let mut state = cell.0.lock();
-                if !state.queue.is_empty() {
-                    std::mem::take(&mut state.queue)
-                } else {
-                    drop(state);
-                    if self.0.rest(key, &cell, &mut resident) {
-                        return;
-                    }
-                    continue;
+            let unfinished = resident.as_ref().is_some_and(Resident::is_unfinished);
+            let mut batch = std::mem::take(&mut cell.0.lock().queue);
+            if unfinished {
+                batch.push(Request::GoOn);
+            }
+            if batch.is_empty() {
+                if self.0.rest(key, &cell, &mut resident) {
+                    return;
                 }
-            };
-            self.work(key, &mut resident, batch).await;
+                continue;
+            }
+            self.work(key, &mut resident, batch, aside).await;
+            aside |= resident.as_ref().is_some_and(Resident::is_unfinished);
         }
     }
 
     /// Decides on a batch, makes it durable, answers, and acts.
-    async fn work(&self, key: ExecutionKey, resident: &mut Option<Resident>, batch: Vec<Request>) {
+    async fn work(
+        &self,
+        key: ExecutionKey,
+        resident: &mut Option<Resident>,
+        mut batch: Vec<Request>,
+        mut aside: bool,
+    ) {
         let mut conflicts = 0;
         loop {
             if resident.is_none() {
@@ -470,7 +493,32 @@ impl Runner {
                 Ok(surroundings) => surroundings,
                 Err(what) => return answer_all(batch, Vec::new(), Some(&what)),
             };
-            let mut decided = self.0.decide(resident, &batch, surroundings);
+            let definition = definition(resident.as_ref(), &batch);
+            let slow = |hash: &Arc<str>| self.0.aside.is_slow(hash);
+            let sent = !aside && definition.as_ref().is_some_and(slow);
+            let inner = self.0.clone();
+            let there = resident.take();
+            let decide = move |patience| inner.decide_in_time(there, batch, surroundings, patience);
+            let tried = match aside || sent {
+                true => self.0.aside.run(|| decide(None)).await,
+                false => decide(Some(aside::PATIENCE)),
+            };
+            let decided;
+            (*resident, batch, decided) = (tried.resident, tried.batch, tried.decided);
+            if let Some(definition) = definition {
+                let finished = !resident.as_ref().is_some_and(Resident::is_unfinished);
+                if !aside && !sent && tried.slow {
+                    self.0.aside.remember(definition, true);
+                } else if sent && finished && !tried.slow {
+                    self.0.aside.remember(definition, false);
+                }
+            }
+            let Some(mut decided) = decided else {
+                // As after a commit that failed: the value is gone, and nothing has happened.
+                *resident = None;
+                aside = true;
+                continue;
+            };
             let committed = self.0.commit(key, resident.as_mut(), &decided.events).await;
             match committed {
                 Ok(()) => {
@@ -532,11 +580,32 @@ impl Runner {
     }
 }
 
+/// An attempt to decide on a batch.
+struct Tried {
+    resident: Option<Resident>,
+    batch: Vec<Request>,
+    /// Nothing if it was given up; the resident is then not to be used.
+    decided: Option<Decided>,
+    /// Whether it took longer than others are to be held up.
+    slow: bool,
+}
+
 /// What came of a batch before it was durable.
 struct Decided {
     events: Arc<[Event]>,
     verdicts: Vec<Verdict>,
     resume: bool,
+}
+
+/// Which definition a batch is about, by its hash.
+fn definition(resident: Option<&Resident>, batch: &[Request]) -> Option<Arc<str>> {
+    if let Some(resident) = resident {
+        return Some(resident.execution.identity().definition.clone());
+    }
+    batch.iter().find_map(|request| match request {
+        Request::Start { identity, .. } => Some(identity.definition.clone()),
+        _ => None,
+    })
 }
 
 /// The answer to one request of a batch, in its order.
@@ -564,7 +633,7 @@ impl Inner {
             return Ok(None);
         };
         let tail = loaded.events.len();
-        let execution = match loaded.snapshot {
+        let mut execution = match loaded.snapshot {
             Some(snapshot) => {
                 let machine = self
                     .machines
@@ -583,6 +652,7 @@ impl Inner {
                 Execution::replay(machine, &loaded.events)
             }
         };
+        execution.look_for_unfinished();
         Ok(Some(Resident {
             execution,
             version: loaded.version,
@@ -616,13 +686,37 @@ impl Inner {
         })
     }
 
-    /// The first beat, for everything in a batch.
+    /// The first beat, with so much patience, or aside with all that it takes.
+    fn decide_in_time(
+        &self,
+        mut resident: Option<Resident>,
+        batch: Vec<Request>,
+        surroundings: Surroundings,
+        patience: Option<Duration>,
+    ) -> Tried {
+        let began = Instant::now();
+        let most = patience.unwrap_or(aside::SLICE);
+        let slice = Slice {
+            patience,
+            enough: &|| began.elapsed() >= most,
+        };
+        let decided = self.decide(&mut resident, &batch, surroundings, slice);
+        Tried {
+            resident,
+            batch,
+            slow: decided.is_none() || began.elapsed() >= aside::PATIENCE,
+            decided,
+        }
+    }
+
+    /// The first beat, for everything in a batch; nothing if the slice was given up.
     fn decide(
         &self,
         resident: &mut Option<Resident>,
         batch: &[Request],
         surroundings: Surroundings,
-    ) -> Decided {
+        slice: Slice<'_>,
+    ) -> Option<Decided> {
         let mut events: Vec<Event> = Vec::new();
         let mut verdicts = Vec::with_capacity(batch.len());
         let mut resume = false;
@@ -637,13 +731,14 @@ impl Inner {
                 } => match resident {
                     Some(existing) => Verdict::Existing(Box::new(existing.execution.clone())),
                     None => {
-                        let (execution, first) = Execution::begin_in(
+                        let (execution, first) = Execution::begin_within(
                             machine.clone(),
                             identity.clone(),
                             self.seed(),
                             &self.tokens,
                             surroundings.clone(),
-                        );
+                            slice,
+                        )?;
                         events.extend(first);
                         *resident = Some(Resident {
                             execution,
@@ -659,23 +754,21 @@ impl Inner {
                         let overdue = !matches!(kind, CommandKind::Tick)
                             && execution.next_timer().is_some_and(|next| next <= at);
                         let mut order = |kind: CommandKind| {
-                            execution.decide(
-                                Command {
-                                    at,
-                                    seed: self.seed(),
-                                    kind,
-                                },
-                                &self.tokens,
-                            )
+                            let command = Command {
+                                at,
+                                seed: self.seed(),
+                                kind,
+                            };
+                            execution.decide_within(command, &self.tokens, slice)
                         };
                         // What is due comes first: an answer after its deadline is late even if
                         // the scheduler has not come round yet.
                         if overdue && let Ok(due) = order(CommandKind::Tick) {
-                            events.extend(due);
+                            events.extend(due?);
                         }
                         match order(kind.clone()) {
                             Ok(more) => {
-                                events.extend(more);
+                                events.extend(more?);
                                 Verdict::Done(match kind {
                                     // The pick-up itself may have filled the history, which ends all.
                                     CommandKind::PickedUp { wait, .. } => execution
@@ -693,14 +786,26 @@ impl Inner {
                     resume = true;
                     Verdict::None
                 }
+                Request::GoOn => {
+                    if let Some(Resident { execution, .. }) = resident {
+                        let command = Command {
+                            at,
+                            seed: self.seed(),
+                            kind: CommandKind::GoOn,
+                        };
+                        let more = execution.decide_within(command, &self.tokens, slice);
+                        events.extend(more.expect("going on is never refused")?);
+                    }
+                    Verdict::None
+                }
             };
             verdicts.push(verdict);
         }
-        Decided {
+        Some(Decided {
             events: events.into(),
             verdicts,
             resume,
-        }
+        })
     }
 
     /// The second beat.
@@ -739,7 +844,8 @@ impl Inner {
                     started_at: identity.started_at,
                     stopped_at: execution.closing().map(|closing| closing.at),
                     next_timer: execution.next_timer(),
-                    undelivered: execution.has_undelivered(),
+                    // What is not finished has to be taken up after a restart, too.
+                    undelivered: execution.has_undelivered() || execution.is_unfinished(),
                 },
             }),
             documents: Vec::new(),
@@ -861,9 +967,9 @@ fn answer_all(batch: Vec<Request>, verdicts: Vec<Verdict>, error: Option<&str>) 
                     (None, _) => unreachable!("a command is answered as a command"),
                 });
             }
-            Request::Resume => {
+            Request::Resume | Request::GoOn => {
                 if let Some(what) = error {
-                    eprintln!("rejoin: an execution can't be resumed: {what}");
+                    eprintln!("rejoin: an execution can't go on before the next start: {what}");
                 }
             }
         }

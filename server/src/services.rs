@@ -12,7 +12,7 @@
 //! - `parameters`: a task's parameters; `constraints`: what DynamoDB asks of them. `http`: one request. `sign`: its signature. `xml`: some answers.
 //! - `failure`: what Step Functions calls their errors.
 //! - `lambda`, `json` (SQS, DynamoDB, EventBridge and others), `sns`, `s3`, `states`: one file a protocol;
-//!   `endpoint`: `http:invoke`, of no service.
+//!   `endpoint`: `http:invoke`, of no service. `keys`: whether KMS lets a key be used.
 //! - `objects`: what distributed Maps read and write, in S3 or in a `directory` that stands in for it.
 
 mod constraints;
@@ -22,6 +22,7 @@ mod environment;
 mod failure;
 mod http;
 mod json;
+mod keys;
 mod lambda;
 mod objects;
 mod parameters;
@@ -34,7 +35,9 @@ mod xml;
 
 use std::sync::{Arc, OnceLock};
 
-use asl::{Data, Failure};
+use asl::{Data, Failure, Timestamp};
+use hashbrown::HashMap;
+use parking_lot::Mutex;
 use serde_json::Value;
 
 use crate::app::{App, WeakApp};
@@ -43,6 +46,7 @@ use crate::clock::{Busy, Clock};
 use crate::functions::{Functions, with_grace};
 use crate::topics::Topics;
 pub use environment::{Credentials, Environment};
+pub use keys::KeyRefusal;
 pub(crate) use objects::Content;
 pub use service::Service;
 
@@ -56,6 +60,8 @@ struct Inner {
     client: Client,
     functions: Functions,
     topics: Topics,
+    /// Until when keys need not be asked about again, by key and resource.
+    keys: Mutex<HashMap<String, Timestamp>>,
     /// This server, for `states:*`; it is joined after its parts are made.
     app: OnceLock<WeakApp>,
 }
@@ -84,6 +90,7 @@ impl Services {
             client,
             functions,
             topics,
+            keys: Mutex::default(),
             app: OnceLock::new(),
         }))
     }

@@ -213,6 +213,7 @@ mod tests {
             versions: Vec::new(),
             last_version: 0,
             aliases: Vec::new(),
+            deleting: false,
         }
     }
 

@@ -901,14 +901,14 @@ async fn a_pick_up_that_fills_the_history_gives_no_task() {
     assert_eq!(describe(&app, &execution).await["status"], "RUNNING");
 
     let patience = Patience {
-        wait: std::time::Duration::ZERO,
+        wait: std::time::Duration::from_secs(60),
         most: 1000,
     };
-    let fetched = app
-        .activities
-        .fetch(&activity, None, patience, app.clock.busy())
-        .await;
-    assert!(fetched.expect("the store is sound").is_none());
+    let busy = app.clock.busy();
+    tokio::select! {
+        fetched = app.activities.fetch(&activity, None, patience, busy) => panic!("{fetched:?}"),
+        ended = app.runner.until_ended(engine::ExecutionKey::of(&execution)) => drop(ended),
+    }
     assert_eq!(describe(&app, &execution).await["status"], "FAILED");
 }
 
@@ -1202,4 +1202,53 @@ async fn nonsense_is_no_quota() {
         refusal.starts_with("payload_bytes in [quotas] is 0"),
         "{refusal}"
     );
+}
+
+#[tokio::test]
+async fn a_machine_with_open_executions_is_deleting_until_they_have_ended() {
+    let app = server().await;
+    let work = activity(&app, "a").await;
+    let definition = working(&work, json!({}));
+    let arn = machine(&app, "m", &definition).await;
+    start(&app, &arn, json!({})).await;
+    let named = json!({"stateMachineArn": arn});
+    ask(&app, "DeleteStateMachine", named.clone()).await;
+    let described = ask(&app, "DescribeStateMachine", named.clone()).await;
+    assert_eq!(described["status"], "DELETING");
+    let create = json!({"name": "m", "definition": definition, "roleArn": ROLE});
+    let update = json!({"stateMachineArn": arn, "definition": PASS});
+    for (operation, body) in [
+        ("StartExecution", named.clone()),
+        ("PublishStateMachineVersion", named.clone()),
+        ("ListStateMachineAliases", named.clone()),
+        ("CreateStateMachine", create.clone()),
+        ("UpdateStateMachine", update),
+    ] {
+        let (kind, message) = refused(&app, operation, body).await;
+        assert_eq!(kind, "StateMachineDeleting", "{operation}: {message}");
+    }
+    let listed = ask(&app, "ListStateMachines", json!({})).await;
+    assert_eq!(listed["stateMachines"].as_array().map(Vec::len), Some(1));
+
+    let (token, _) = task(&app, &work).await;
+    ask(
+        &app,
+        "SendTaskSuccess",
+        json!({"taskToken": token, "output": "1"}),
+    )
+    .await;
+    let listed = ask(&app, "ListStateMachines", json!({})).await;
+    assert_eq!(listed["stateMachines"], json!([]));
+    let (kind, _) = refused(&app, "DescribeStateMachine", named).await;
+    assert_eq!(kind, "StateMachineDoesNotExist");
+    ask(&app, "CreateStateMachine", create).await;
+}
+
+#[tokio::test]
+async fn a_tracing_configuration_says_on_or_off() {
+    let app = server().await;
+    let body =
+        json!({"name": "m", "definition": PASS, "roleArn": ROLE, "tracingConfiguration": {}});
+    let (kind, _) = refused(&app, "CreateStateMachine", body).await;
+    assert_eq!(kind, "InvalidTracingConfiguration");
 }

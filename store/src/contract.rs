@@ -81,6 +81,8 @@ pub enum Table {
     Message = 7,
     /// Map Runs, by ARN.
     MapRun = 8,
+    /// Signed ids of callbacks that were taken, by route and id.
+    Receipt = 9,
 }
 
 /// A document to be written or removed.

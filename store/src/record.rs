@@ -463,7 +463,7 @@ pub(crate) fn status_of(number: u8) -> Result<Status, String> {
 }
 
 /// All tables, by their numbers.
-pub(crate) const TABLES: [Table; 9] = [
+pub(crate) const TABLES: [Table; 10] = [
     Table::Meta,
     Table::StateMachine,
     Table::Definition,
@@ -473,6 +473,7 @@ pub(crate) const TABLES: [Table; 9] = [
     Table::Topic,
     Table::Message,
     Table::MapRun,
+    Table::Receipt,
 ];
 
 fn table_of(number: u8) -> Result<Table, String> {

@@ -9,7 +9,9 @@
 //! - [`rebuild`]: the promise that what is stored is enough.
 //! - [`world`]: what every execution in a test needs.
 //! - [`outline`]: a history in one line an event.
+//! - [`hostile`]: what a fuzzer calls.
 
+pub mod hostile;
 pub mod outline;
 pub mod play;
 pub mod rebuild;

@@ -41,6 +41,10 @@ pub const QUERY_EVALUATION_ERROR: &str = "States.QueryEvaluationError";
 
 /// How long one expression may take; a build without optimization is several times slower.
 const EVALUATION_MILLIS_MAX: u64 = if cfg!(debug_assertions) { 1_000 } else { 200 };
+/// How long the expressions of one state may take together.
+const SESSION_MILLIS_MAX: u64 = 5 * EVALUATION_MILLIS_MAX;
+/// AWS's words for an expression that takes too long.
+const TIMEOUT: &str = "Expression evaluation timeout: Check for infinite loop";
 /// How deep evaluation may nest: about 150 calls of a function that calls itself.
 const DEPTH_MAX: usize = 500;
 /// How long a sequence may become: what AWS was measured to take (floci-io/floci#2783).
@@ -256,7 +260,7 @@ fn words(message: &str) -> String {
              tail-recursive. Depth={} max={DEPTH_MAX}",
             DEPTH_MAX + 1
         ),
-        Some("D1012") => "Expression evaluation timeout: Check for infinite loop".to_owned(),
+        Some("D1012") => TIMEOUT.to_owned(),
         Some("D2014" | "D2015") => MEMORY.to_owned(),
         _ => message.to_owned(),
     }

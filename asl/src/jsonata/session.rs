@@ -1,9 +1,10 @@
 //! What the expressions of one state share: documents in the evaluator's form, a random seed, and
 //! where the last failure was.
 
-use std::cell::RefCell;
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
 
 use jsonata_core::evaluator::{Context, Evaluator, EvaluatorOptions};
 use jsonata_core::value::JValue;
@@ -12,14 +13,34 @@ use serde_json::Value;
 use super::functions::World;
 use super::rewrite::{self, Part};
 use super::value::{from_evaluator, into_evaluator};
-use super::{DEPTH_MAX, EVALUATION_MILLIS_MAX, Expression, SEQUENCE_MAX, words};
+use super::{
+    DEPTH_MAX, EVALUATION_MILLIS_MAX, Expression, SEQUENCE_MAX, SESSION_MILLIS_MAX, TIMEOUT, words,
+};
 use crate::scope::Scope;
 
 /// What the JSONata expressions of one state share. Making one costs nothing; it fills as
 /// expressions need it.
-#[derive(Default)]
 pub struct Session {
     kept: RefCell<Kept>,
+    /// How long all of its expressions together may take.
+    patience: Duration,
+    /// When the first of them began.
+    began: OnceCell<Instant>,
+    /// Whether it is given up when they take longer, or fails.
+    impatient: bool,
+    gave_up: Cell<bool>,
+}
+
+impl Default for Session {
+    fn default() -> Session {
+        Session {
+            kept: RefCell::default(),
+            patience: Duration::from_millis(SESSION_MILLIS_MAX),
+            began: OnceCell::new(),
+            impatient: false,
+            gave_up: Cell::new(false),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -37,6 +58,35 @@ impl std::fmt::Debug for Session {
 }
 
 impl Session {
+    /// A session that is given up when its expressions take longer than `patience`: what they gave then
+    /// means nothing, and [`Session::gave_up`] says so.
+    pub fn impatient(patience: Duration) -> Session {
+        Session {
+            patience,
+            impatient: true,
+            ..Session::default()
+        }
+    }
+
+    /// Whether its patience ended before its expressions did.
+    pub fn gave_up(&self) -> bool {
+        self.gave_up.get()
+    }
+
+    /// How long the next expression may take.
+    ///
+    /// # Errors
+    /// If those before have left it no time.
+    pub(crate) fn time_left(&self) -> Result<Duration, String> {
+        let left = self
+            .patience
+            .checked_sub(self.began.get_or_init(Instant::now).elapsed());
+        left.ok_or_else(|| {
+            self.gave_up.set(self.impatient);
+            TIMEOUT.to_owned()
+        })
+    }
+
     /// The field in which the last failure of an expression was.
     pub fn take_failed_at(&self) -> Option<Box<str>> {
         self.kept.borrow_mut().failed_at.take()
@@ -63,6 +113,7 @@ impl Session {
         scope: Scope<'_>,
         data: &JValue,
     ) -> Result<Option<Value>, String> {
+        let left = self.time_left()?;
         let mut context = Context::new();
         let uses = &expression.uses;
         for name in &uses.names {
@@ -77,7 +128,7 @@ impl Session {
             }
         }
         let options = EvaluatorOptions {
-            timeout_ms: Some(EVALUATION_MILLIS_MAX),
+            timeout_ms: Some(EVALUATION_MILLIS_MAX.min(left.as_millis() as u64)),
             max_stack_depth: Some(DEPTH_MAX),
             max_sequence_length: Some(SEQUENCE_MAX),
             ..EvaluatorOptions::default()
@@ -94,6 +145,10 @@ impl Session {
                 Err(why) => Err(words(why.message())),
             }
         }));
+        if self.impatient {
+            // Whether the evaluator says so or has just come to an end: it took too long.
+            let _ = self.time_left();
+        }
         evaluated.unwrap_or_else(|_| Err("The expression could not be evaluated".to_owned()))
     }
 

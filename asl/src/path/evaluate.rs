@@ -4,16 +4,46 @@
 //! Everything else branches and collects, and what is missing is not a match.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt::Write;
 
 use serde_json::{Map, Value};
 
 use super::token::Token;
 
-/// How many places a branching path may visit, those inside of its matches included. Two `..` in a
-/// row are quadratic in the size of the document, in time and in what they copy; a payload (256 KiB
-/// at most, so 128 Ki values) that is walked once or twice stays below this.
-const VISITS_MAX: usize = 1_000_000;
+/// How many places a path may visit, in its filters and functions too. Two `..` in a row are quadratic
+/// in the size of the document, and so is a filter that looks through the document for each item; a
+/// payload (256 KiB at most, so 128 Ki values) that is walked a few times stays below this.
+const VISITS_MAX: usize = 10_000_000;
+
+/// A place that is copied counts as so many: it takes memory, too.
+const COPY_VISITS: usize = 10;
+
+/// What is left of the places that a path may visit.
+pub(super) struct Budget(Cell<usize>);
+
+impl Budget {
+    pub(super) fn new() -> Budget {
+        Budget(Cell::new(VISITS_MAX))
+    }
+
+    /// Takes `visits` from what is left.
+    ///
+    /// # Errors
+    /// If that is less: from then on, always.
+    pub(super) fn take(&self, visits: usize) -> Result<(), String> {
+        self.0.set(self.0.get().saturating_sub(visits));
+        match self.0.get() {
+            0 => Err(format!("The path visits more than {VISITS_MAX} places")),
+            _ => Ok(()),
+        }
+    }
+
+    /// The same for a copy of `value`.
+    pub(super) fn copy(&self, value: &Value) -> Result<(), String> {
+        self.take(places(value).saturating_mul(COPY_VISITS))
+    }
+}
 
 /// What `tokens` select in `document`; `root` is what `$` means inside a filter.
 pub(super) fn select<'a>(
@@ -21,32 +51,42 @@ pub(super) fn select<'a>(
     definite: bool,
     document: &'a Value,
     root: &'a Value,
+    budget: &Budget,
 ) -> Result<Cow<'a, Value>, String> {
+    budget.take(1)?;
     if definite {
-        return walk(tokens, document);
+        return walk(tokens, document, budget);
     }
     if let [before @ .., Token::Function(call)] = tokens
         && before.iter().any(|token| matches!(token, Token::Scan))
     {
         // `$..price.sum()` means all prices together, as Jayway has it.
-        let all = Value::Array(branches(before, document, root)?);
-        return call.apply(&all, root).map(Cow::Owned);
+        let all = Value::Array(branches(before, document, root, budget)?);
+        return call.apply(&all, root, budget).map(Cow::Owned);
     }
-    Ok(Cow::Owned(Value::Array(branches(tokens, document, root)?)))
+    Ok(Cow::Owned(Value::Array(branches(
+        tokens, document, root, budget,
+    )?)))
 }
 
 /// Follows a definite path.
-fn walk<'a>(tokens: &[Token], document: &'a Value) -> Result<Cow<'a, Value>, String> {
+fn walk<'a>(
+    tokens: &[Token],
+    document: &'a Value,
+    budget: &Budget,
+) -> Result<Cow<'a, Value>, String> {
     let mut here = document;
     for (at, token) in tokens.iter().enumerate() {
         here = match token {
             Token::Names(names) => match here {
                 Value::Object(members) => {
-                    return Ok(Cow::Owned(Value::Object(merge(names, members))));
+                    let merged = Value::Object(merge(names, members));
+                    budget.copy(&merged)?;
+                    return Ok(Cow::Owned(merged));
                 }
                 _ => return Err(not_an_object(tokens, at)),
             },
-            Token::Function(call) => return call.apply(here, document).map(Cow::Owned),
+            Token::Function(call) => return call.apply(here, document, budget).map(Cow::Owned),
             Token::Name(name) => match here {
                 Value::Object(members) => match members.get(&**name) {
                     Some(value) => value,
@@ -87,14 +127,17 @@ fn branches<'a>(
     tokens: &[Token],
     document: &'a Value,
     root: &'a Value,
+    budget: &Budget,
 ) -> Result<Vec<Value>, String> {
     let mut walk = Branching {
         tokens,
         root,
         found: Vec::new(),
-        visits: 0,
+        budget,
     };
     walk.step(0, document)?;
+    // A filter cannot say that it did not look at everything.
+    budget.take(1)?;
     Ok(walk.found)
 }
 
@@ -102,30 +145,29 @@ struct Branching<'t, 'a> {
     tokens: &'t [Token],
     root: &'a Value,
     found: Vec<Value>,
-    visits: usize,
+    budget: &'t Budget,
 }
 
 impl<'a> Branching<'_, 'a> {
     /// Applies step `at` to `here`. Recursion is as deep as the path has steps, which the parser limits.
     fn step(&mut self, at: usize, here: &'a Value) -> Result<(), String> {
-        let (tokens, root) = (self.tokens, self.root);
-        let token = tokens.get(at);
-        self.visits += if token.is_some() { 1 } else { places(here) };
-        if self.visits > VISITS_MAX {
-            return Err(format!("The path visits more than {VISITS_MAX} places"));
-        }
+        let (tokens, root, budget) = (self.tokens, self.root, self.budget);
         let next = at + 1;
-        let Some(token) = token else {
+        let Some(token) = tokens.get(at) else {
+            budget.copy(here)?;
             self.found.push(here.clone());
             return Ok(());
         };
+        budget.take(1)?;
         match (token, here) {
             (Token::Name(name), Value::Object(members)) => members
                 .get(&**name)
                 .map_or(Ok(()), |value| self.step(next, value)),
             (Token::Names(names), Value::Object(members)) => {
                 if next == tokens.len() {
-                    self.found.push(Value::Object(merge(names, members)));
+                    let merged = Value::Object(merge(names, members));
+                    budget.copy(&merged)?;
+                    self.found.push(merged);
                     return Ok(());
                 }
                 let mut values = names.iter().filter_map(|name| members.get(&**name));
@@ -149,15 +191,19 @@ impl<'a> Branching<'_, 'a> {
                 items.iter().try_for_each(|value| self.step(next, value))
             }
             (Token::Filter(predicate), Value::Array(items)) => {
-                let mut values = items.iter().filter(|value| predicate.accepts(value, root));
+                let mut values = items
+                    .iter()
+                    .filter(|value| predicate.accepts(value, root, budget));
                 values.try_for_each(|value| self.step(next, value))
             }
-            (Token::Filter(predicate), Value::Object(_)) if predicate.accepts(here, root) => {
+            (Token::Filter(predicate), Value::Object(_))
+                if predicate.accepts(here, root, budget) =>
+            {
                 self.step(next, here)
             }
             (Token::Scan, Value::Object(_) | Value::Array(_)) => self.scan(next, here),
             (Token::Function(call), value) => {
-                let value = call.apply(value, root)?;
+                let value = call.apply(value, root, budget)?;
                 self.found.push(value);
                 Ok(())
             }
@@ -170,6 +216,7 @@ impl<'a> Branching<'_, 'a> {
     fn scan(&mut self, at: usize, here: &'a Value) -> Result<(), String> {
         let mut ahead = vec![here];
         while let Some(value) = ahead.pop() {
+            self.budget.take(1)?;
             match value {
                 Value::Object(members) => ahead.extend(members.values().rev()),
                 Value::Array(items) => ahead.extend(items.iter().rev()),
@@ -179,7 +226,7 @@ impl<'a> Branching<'_, 'a> {
             // would find each of them twice.
             let applies = match (self.tokens.get(at), value) {
                 (Some(Token::Filter(predicate)), Value::Array(_)) => {
-                    predicate.accepts(value, self.root)
+                    predicate.accepts(value, self.root, self.budget)
                 }
                 // A union that ends the path wants an object that has all of the names.
                 (Some(Token::Names(names)), Value::Object(members))
@@ -198,7 +245,7 @@ impl<'a> Branching<'_, 'a> {
 }
 
 /// How many values `value` consists of.
-fn places(value: &Value) -> usize {
+pub(super) fn places(value: &Value) -> usize {
     match value {
         Value::Array(items) => 1 + items.iter().map(places).sum::<usize>(),
         Value::Object(members) => 1 + members.values().map(places).sum::<usize>(),

@@ -6,8 +6,11 @@ use std::cmp::Ordering;
 use regex_lite::Regex;
 use serde_json::Value;
 
-use super::evaluate;
+use super::evaluate::{self, Budget, places};
 use super::token::Token;
+
+/// A character that a pattern is matched with counts as so many visited places.
+const CHARACTER_VISITS: usize = 16;
 
 /// A condition on one item.
 #[derive(Debug)]
@@ -85,12 +88,16 @@ impl Operator {
 
 impl Predicate {
     /// Whether it holds for `item` in the document `root`.
-    pub(super) fn accepts(&self, item: &Value, root: &Value) -> bool {
+    pub(super) fn accepts(&self, item: &Value, root: &Value, budget: &Budget) -> bool {
         match self {
-            Predicate::Or(any) => any.iter().any(|predicate| predicate.accepts(item, root)),
-            Predicate::And(all) => all.iter().all(|predicate| predicate.accepts(item, root)),
-            Predicate::Not(inner) => !inner.accepts(item, root),
-            Predicate::Exists(query) => match query.find(item, root) {
+            Predicate::Or(any) => any
+                .iter()
+                .any(|predicate| predicate.accepts(item, root, budget)),
+            Predicate::And(all) => all
+                .iter()
+                .all(|predicate| predicate.accepts(item, root, budget)),
+            Predicate::Not(inner) => !inner.accepts(item, root, budget),
+            Predicate::Exists(query) => match query.find(item, root, budget) {
                 // A branching path exists if it matches anything.
                 Some(found) if !query.definite => {
                     found.as_array().is_none_or(|matches| !matches.is_empty())
@@ -99,21 +106,31 @@ impl Predicate {
             },
             Predicate::Compare(left, operator, Operand::Pattern(pattern)) => {
                 *operator == Operator::Matches
-                    && left.value(item, root).is_some_and(|value| match &*value {
-                        Value::String(text) => matches_whole(pattern, text),
-                        Value::Bool(truth) => {
-                            matches_whole(pattern, if *truth { "true" } else { "false" })
-                        }
-                        Value::Array(items) => items
-                            .iter()
-                            .filter_map(Value::as_str)
-                            .any(|text| matches_whole(pattern, text)),
-                        _ => false,
-                    })
+                    && left
+                        .value(item, root, budget)
+                        .is_some_and(|value| match &*value {
+                            Value::String(text) => matches_whole(pattern, text, budget),
+                            Value::Bool(truth) => matches_whole(
+                                pattern,
+                                if *truth { "true" } else { "false" },
+                                budget,
+                            ),
+                            Value::Array(items) => items
+                                .iter()
+                                .filter_map(Value::as_str)
+                                .any(|text| matches_whole(pattern, text, budget)),
+                            _ => false,
+                        })
             }
             Predicate::Compare(left, operator, right) => {
-                match (left.value(item, root), right.value(item, root)) {
-                    (Some(left), Some(right)) => compare(&left, *operator, &right),
+                match (
+                    left.value(item, root, budget),
+                    right.value(item, root, budget),
+                ) {
+                    (Some(left), Some(right)) => {
+                        budget.take(cost(&left, *operator, &right)).is_ok()
+                            && compare(&left, *operator, &right)
+                    }
                     // What is not there compares with nothing, not even by `!=`.
                     _ => false,
                 }
@@ -123,19 +140,44 @@ impl Predicate {
 }
 
 impl Query {
-    fn find<'a>(&self, item: &'a Value, root: &'a Value) -> Option<Cow<'a, Value>> {
+    fn find<'a>(
+        &self,
+        item: &'a Value,
+        root: &'a Value,
+        budget: &Budget,
+    ) -> Option<Cow<'a, Value>> {
         let document = if self.from_root { root } else { item };
-        evaluate::select(&self.tokens, self.definite, document, root).ok()
+        evaluate::select(&self.tokens, self.definite, document, root, budget).ok()
     }
 }
 
 impl Operand {
-    fn value<'a>(&'a self, item: &'a Value, root: &'a Value) -> Option<Cow<'a, Value>> {
+    fn value<'a>(
+        &'a self,
+        item: &'a Value,
+        root: &'a Value,
+        budget: &Budget,
+    ) -> Option<Cow<'a, Value>> {
         match self {
-            Operand::Query(query) => query.find(item, root),
+            Operand::Query(query) => query.find(item, root, budget),
             Operand::Literal(value) => Some(Cow::Borrowed(value)),
             Operand::Pattern(_) => None,
         }
+    }
+}
+
+/// How many values a comparison looks at, about.
+fn cost(left: &Value, operator: Operator, right: &Value) -> usize {
+    let length = |value: &Value| value.as_array().map_or(1, Vec::len);
+    match operator {
+        Operator::Equal | Operator::NotEqual => places(left).min(places(right)),
+        Operator::In | Operator::NotIn => places(right),
+        Operator::Contains => places(left),
+        Operator::SubsetOf | Operator::AnyOf | Operator::NoneOf => {
+            places(left).saturating_mul(length(right))
+        }
+        Operator::All => places(right).saturating_mul(length(left)),
+        _ => 1,
     }
 }
 
@@ -222,6 +264,6 @@ fn size(value: &Value) -> Option<usize> {
 }
 
 /// Java's `matches` wants the whole text; the parser anchored the pattern.
-fn matches_whole(pattern: &Regex, text: &str) -> bool {
-    pattern.is_match(text)
+fn matches_whole(pattern: &Regex, text: &str, budget: &Budget) -> bool {
+    budget.take(text.len() * CHARACTER_VISITS).is_ok() && pattern.is_match(text)
 }

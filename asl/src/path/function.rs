@@ -2,7 +2,7 @@
 
 use serde_json::{Number, Value};
 
-use super::evaluate;
+use super::evaluate::{self, Budget};
 use super::filter::Query;
 
 /// A function with what stands between its parentheses.
@@ -72,19 +72,31 @@ impl Name {
 
 impl Call {
     /// The function of `value`; its own paths start at `value` (`@`) or at `root` (`$`).
-    pub(super) fn apply(&self, value: &Value, root: &Value) -> Result<Value, String> {
+    pub(super) fn apply(
+        &self,
+        value: &Value,
+        root: &Value,
+        budget: &Budget,
+    ) -> Result<Value, String> {
         let mut arguments = Vec::with_capacity(self.arguments.len());
         for argument in &self.arguments {
             match argument {
                 Argument::Literal(literal) => arguments.push(literal.clone()),
                 Argument::Query(query) => {
                     let document = if query.from_root { root } else { value };
-                    arguments.push(
-                        evaluate::select(&query.tokens, query.definite, document, root)?
-                            .into_owned(),
-                    );
+                    let found =
+                        evaluate::select(&query.tokens, query.definite, document, root, budget)?;
+                    budget.copy(&found)?;
+                    arguments.push(found.into_owned());
                 }
             }
+        }
+        let looks_at_one = matches!(
+            self.name,
+            Name::Length | Name::Size | Name::First | Name::Last | Name::Index
+        );
+        if !looks_at_one {
+            budget.copy(value)?;
         }
         match self.name {
             Name::Length | Name::Size => Ok(match arguments.first().unwrap_or(value) {

@@ -146,6 +146,11 @@ impl Path {
                 .get(name)
                 .ok_or_else(|| format!("No value has been assigned to the variable '{name}'"))?,
         };
-        evaluate::select(&self.0.tokens, self.0.definite, document, document)
+        if !self.0.definite {
+            // A walk is bounded; a state may have hundreds of them.
+            scope.session.time_left()?;
+        }
+        let budget = evaluate::Budget::new();
+        evaluate::select(&self.0.tokens, self.0.definite, document, document, &budget)
     }
 }

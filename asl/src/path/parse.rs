@@ -16,6 +16,8 @@ use super::token::Token;
 const DEPTH_MAX: usize = 32;
 /// How many steps a path may have.
 const TOKENS_MAX: usize = 256;
+/// How large a pattern may be once it is compiled: matching takes time in proportion to it.
+const PATTERN_BYTES_MAX: usize = 32 * 1024;
 
 /// The steps of a path, after its `$`.
 pub(super) fn tokens(text: &str) -> Result<Vec<Token>, String> {
@@ -461,6 +463,7 @@ impl<'t> Cursor<'t> {
             .multi_line(flags.contains('m'))
             .dot_matches_new_line(flags.contains('s'))
             .ignore_whitespace(flags.contains('x'))
+            .size_limit(PATTERN_BYTES_MAX)
             .build()
             .map(Operand::Pattern)
             .map_err(|why| format!("the pattern /{source}/ is not valid: {why}"))

@@ -3,7 +3,9 @@
 
 use serde::Deserialize;
 
-use crate::machines::{EncryptionConfiguration, LogDestination, LoggingConfiguration};
+use crate::machines::{
+    EncryptionConfiguration, LogDestination, LoggingConfiguration, TracingConfiguration,
+};
 use crate::tags::Tag;
 
 use super::error::ApiError;
@@ -28,6 +30,17 @@ impl Logging {
         if let Some(level) = &self.level {
             check.member_of("loggingConfiguration.level", level, LOG_LEVELS);
         }
+        let destinations = self.destinations.iter().flatten();
+        for (i, destination) in destinations.enumerate() {
+            let group = destination.cloud_watch_logs_log_group.as_ref();
+            if let Some(arn) = group.and_then(|group| group.log_group_arn.as_deref()) {
+                let at = format!(
+                    "loggingConfiguration.destinations.{}.member.cloudWatchLogsLogGroup.logGroupArn",
+                    i + 1
+                );
+                check.length(&at, arn, validation::ARN);
+            }
+        }
     }
 
     /// What is left out has a default; whoever wants logs has to say where, once.
@@ -44,6 +57,25 @@ impl Logging {
             include_execution_data: self.include_execution_data.unwrap_or(false),
             destinations: self.destinations,
         })
+    }
+}
+
+/// `tracingConfiguration`, unchecked.
+#[derive(Debug, Deserialize)]
+pub(super) struct Tracing {
+    enabled: Option<bool>,
+}
+
+impl Tracing {
+    /// It is on or off; neither is a mistake.
+    pub(super) fn accept(self) -> Result<TracingConfiguration, ApiError> {
+        match self.enabled {
+            Some(enabled) => Ok(TracingConfiguration { enabled }),
+            None => Err(ApiError::new(
+                "InvalidTracingConfiguration",
+                "Invalid Tracing Configuration: enabled must be set to true or false",
+            )),
+        }
     }
 }
 

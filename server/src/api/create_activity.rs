@@ -11,6 +11,7 @@ use crate::registry::Decision;
 use super::arn;
 use super::configuration::{self, Encryption, RawTag};
 use super::error::ApiError;
+use super::keys::{self, Of};
 use super::request::{Answer, Text, read, write};
 use super::validation::{self, Check};
 
@@ -53,6 +54,7 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         encryption: encryption.transpose()?.unwrap_or_default(),
         tags,
     };
+    keys::check_new(app, &wanted.encryption, Of::Activity(&arn)).await?;
     let most = app.quotas.activities;
     let decide = |current: Option<&Activity>| match current {
         None if app.activity_documents.count() >= most => Err(ApiError::too_many_activities(most)),

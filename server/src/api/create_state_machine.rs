@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
-use crate::machines::{Machine, TracingConfiguration};
+use crate::machines::Machine;
 
-use super::configuration::{self, Encryption, Logging, RawTag};
+use super::configuration::{self, Encryption, Logging, RawTag, Tracing};
 use super::error::ApiError;
+use super::keys::{self, Of};
 use super::request::{Answer, Text, read, write};
 use super::validation::{self, Check, STATE_MACHINE_TYPES};
 use super::{arn, definition, versions};
@@ -23,7 +24,7 @@ struct Request<'a> {
     role_arn: Option<Text<'a>>,
     r#type: Option<Text<'a>>,
     logging_configuration: Option<Logging>,
-    tracing_configuration: Option<TracingConfiguration>,
+    tracing_configuration: Option<Tracing>,
     encryption_configuration: Option<Encryption>,
     tags: Option<Vec<RawTag>>,
     publish: Option<bool>,
@@ -63,6 +64,7 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     let publish = versions::accept(request.publish, request.version_description.as_deref())?;
     let kind = definition::machine_type(kind);
     let logging = request.logging_configuration.map(Logging::accept);
+    let tracing = request.tracing_configuration.map(Tracing::accept);
     let encryption = request.encryption_configuration.map(Encryption::accept);
     let tags = configuration::accept_tags(request.tags.unwrap_or_default());
     configuration::check_count(&tags, &arn, app.quotas.tags)?;
@@ -78,13 +80,15 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         updated_at: None,
         revision_id: None,
         logging: logging.transpose()?.unwrap_or_default(),
-        tracing: request.tracing_configuration.unwrap_or_default(),
+        tracing: tracing.transpose()?.unwrap_or_default(),
         encryption: encryption.transpose()?.unwrap_or_default(),
         tags,
         versions: Vec::new(),
         last_version: 0,
         aliases: Vec::new(),
+        deleting: false,
     };
+    keys::check_new(app, &wanted.encryption, Of::StateMachine(&wanted.arn)).await?;
     let publishes = publish.is_some();
     let wanted = match publish {
         Some(description) => wanted.published(description, now),
@@ -95,6 +99,7 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     let created = created
         .map_err(ApiError::server)?
         .ok_or_else(|| ApiError::too_many_machines(most))?;
+    versions::check_usable(&created)?;
     if !same(&created, &wanted) {
         return Err(ApiError::machine_already_exists(&created.arn));
     }

@@ -53,6 +53,7 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     };
     let most = app.quotas.aliases;
     let create = |current: &Machine| {
+        versions::check_usable(current)?;
         routing::check_versions(current, &wanted.routes)?;
         match current.alias(name) {
             Some(there) if same(there, &wanted) => Ok(current.clone()),

@@ -1,5 +1,6 @@
-//! `DeleteStateMachine`: gone at once, though its running executions go on. Deleting what is not there is
-//! no mistake.
+//! `DeleteStateMachine`: gone at once, or once its open executions have ended; until then it is `DELETING`
+//! and takes nothing new. They go on to their end, where AWS documents that it cuts them off at their next
+//! transition. Deleting what is not there is no mistake.
 
 use serde::Deserialize;
 

@@ -26,10 +26,18 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     check.done()?;
     arn::check(alias_arn, &[Resource::StateMachine])?;
     let (machine_arn, name) = arn::alias(alias_arn)?;
+    let seen = app.machines.find(machine_arn).await;
+    let seen = seen
+        .map_err(ApiError::server)?
+        .ok_or_else(ApiError::no_such_reference)?;
     let delete = |current: &Machine| {
+        // A machine that is being deleted may lose its aliases before.
+        if *current != *seen {
+            return Err(ApiError::changed_meanwhile(&current.arn));
+        }
         let mut changed = current.clone();
         changed.aliases.retain(|alias| &*alias.name != name);
-        Ok::<_, ApiError>(changed)
+        Ok(changed)
     };
     let deleted = app.machines.update(machine_arn, None, delete).await;
     deleted

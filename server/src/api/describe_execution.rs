@@ -7,6 +7,7 @@ use crate::app::App;
 
 use super::arn::{self, Resource};
 use super::error::ApiError;
+use super::keys;
 use super::request::{Answer, Text, read, write};
 use super::validation::{self, Check, INCLUDED_DATA};
 
@@ -70,6 +71,9 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
 
     let included = included != Some("METADATA_ONLY");
     let identity = execution.identity();
+    if included {
+        keys::check_execution(app, identity).await?;
+    }
     let status = execution.status();
     let closing = execution.closing();
     let output = closing.and_then(|closing| closing.output.as_ref());

@@ -13,6 +13,7 @@ use crate::versions::Qualifier;
 
 use super::arn::{self, Resource};
 use super::error::ApiError;
+use super::keys::{self, Of};
 use super::request::{Answer, Text, read, write};
 use super::validation::{self, Check, INCLUDED_DATA};
 use super::versions;
@@ -69,6 +70,8 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     let definition = if included == Some("METADATA_ONLY") {
         "{}".to_owned()
     } else {
+        let encryption = keys::encryption(&machine, version.map(|version| version.number));
+        keys::check(app, encryption, Of::StateMachine(&machine.arn)).await?;
         let text = app.machines.definition_text(hash).await;
         text.map_err(ApiError::server)?
     };
@@ -77,8 +80,11 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     let of_machine = Response {
         state_machine_arn: arn,
         name: &machine.name,
-        // A machine is gone as soon as it is deleted, so nobody sees it `DELETING`.
-        status: "ACTIVE",
+        status: if machine.deleting {
+            "DELETING"
+        } else {
+            "ACTIVE"
+        },
         definition: &definition,
         role_arn: &machine.role_arn,
         r#type: machine.kind,

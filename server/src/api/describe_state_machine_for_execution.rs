@@ -15,6 +15,7 @@ use crate::machines::{
 
 use super::arn::{self, Resource};
 use super::error::ApiError;
+use super::keys;
 use super::request::{Answer, Text, read, write};
 use super::validation::{self, Check, INCLUDED_DATA};
 
@@ -62,6 +63,7 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     let definition = if included == Some("METADATA_ONLY") {
         "{}".to_owned()
     } else {
+        keys::check_execution(app, identity).await?;
         let text = app.machines.definition_text(&identity.definition).await;
         let text = text.map_err(ApiError::server)?;
         match &identity.map_run {

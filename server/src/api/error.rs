@@ -102,6 +102,18 @@ impl ApiError {
         ApiError::new("StateMachineDoesNotExist", message)
     }
 
+    pub(super) fn machine_is_deleting(arn: &str) -> ApiError {
+        let message = format!("State Machine is being deleted: '{arn}'");
+        ApiError::new("StateMachineDeleting", message)
+    }
+
+    /// Somebody else was faster.
+    pub(super) fn changed_meanwhile(arn: &str) -> ApiError {
+        ApiError::conflict(format!(
+            "State machine '{arn}' was changed by another request at the same time; try again"
+        ))
+    }
+
     pub(super) fn machine_already_exists(arn: &str) -> ApiError {
         let message = format!("State Machine Already Exists: '{arn}'");
         ApiError::new("StateMachineAlreadyExists", message)

@@ -10,6 +10,7 @@ use crate::clock::Busy;
 
 use super::arn::{self, Resource};
 use super::error::ApiError;
+use super::keys::{self, Of};
 use super::request::{Answer, Text, read, write};
 use super::validation::{self, Check};
 
@@ -41,9 +42,10 @@ pub(super) async fn answer(app: &App, body: &[u8], busy: Busy) -> Answer {
     check.done()?;
     arn::check(arn, &[Resource::Activity])?;
     let found = app.activity_documents.find(arn).await;
-    if found.map_err(ApiError::server)?.is_none() {
-        return Err(ApiError::activity_does_not_exist(arn));
-    }
+    let activity = found
+        .map_err(ApiError::server)?
+        .ok_or_else(|| ApiError::activity_does_not_exist(arn))?;
+    keys::check(app, &activity.encryption, Of::Activity(arn)).await?;
     let worker = worker.map(str::to_owned);
     let patience = Patience {
         wait: WAIT,

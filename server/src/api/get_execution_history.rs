@@ -7,6 +7,7 @@ use crate::app::App;
 
 use super::arn::{self, Resource};
 use super::error::ApiError;
+use super::keys;
 use super::page;
 use super::request::{Answer, Text, read, write};
 use super::validation::{self, Check};
@@ -48,6 +49,7 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     if events.is_empty() {
         return Err(ApiError::execution_does_not_exist(arn));
     }
+    keys::check_execution_at(app, ExecutionKey::of(arn)).await?;
     let history = history::project(&events, request.include_execution_data.unwrap_or(true));
     let (events, next) = cut(&history, reverse, from, size);
     write(&Response {

@@ -54,6 +54,7 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     let found = versions::find(app, machine_arn).await?;
     let (machine, qualifier) =
         found.ok_or_else(|| ApiError::machine_does_not_exist(machine_arn))?;
+    versions::check_usable(&machine)?;
     let all: Vec<&Alias> = match qualifier {
         None => machine.aliases.iter().collect(),
         Some(Qualifier::Version(number)) => machine.aliases_of(number).collect(),

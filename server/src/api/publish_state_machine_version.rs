@@ -40,6 +40,7 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     arn::check(machine_arn, &[Resource::StateMachine])?;
     let now = app.clock.now();
     let publish = |current: &Machine| {
+        versions::check_usable(current)?;
         let revision = current.revision_id.as_deref().unwrap_or(INITIAL_REVISION);
         if let Some(wanted) = request.revision_id.as_deref()
             && wanted != revision

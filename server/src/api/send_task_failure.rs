@@ -32,6 +32,7 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         error: error.map(|error| Cow::Owned(error.to_owned())),
         cause: cause.map(str::to_owned),
     };
+    task::check_key(app, token).await?;
     let completed = app.runner.complete(token, Outcome::Failure(failure)).await;
     completed.map_err(task::refused)?;
     nothing()

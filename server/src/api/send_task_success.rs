@@ -26,6 +26,7 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     let output = check.required("output", &request.output, validation::DATA);
     check.done()?;
     let outcome = Outcome::Success(accept_output(output)?);
+    task::check_key(app, token).await?;
     let completed = app.runner.complete(token, outcome).await;
     completed.map_err(task::refused)?;
     nothing()

@@ -13,6 +13,7 @@ use crate::runner::Started;
 
 use super::arn::{self, Resource};
 use super::error::ApiError;
+use super::keys::{self, Of};
 use super::request::{Answer, Text, read, write};
 use super::validation::{self, Check};
 use super::{ids, jackson, versions};
@@ -58,12 +59,15 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     let found = versions::find(app, machine_arn).await?;
     let (machine, qualifier) = found.ok_or_else(unknown)?;
     let chosen = machine.choose(qualifier, draw).ok_or_else(unknown)?;
+    versions::check_usable(&machine)?;
     if machine.kind == MachineType::Express {
         return Err(ApiError::type_not_supported(
             "Executions of EXPRESS state machines are not supported by this version of Rejoin; \
              create the state machine with type STANDARD",
         ));
     }
+    let encryption = keys::encryption(&machine, chosen.version);
+    keys::check(app, encryption, Of::StateMachine(&machine.arn)).await?;
     let most = app.quotas.open_executions;
     if app.store.open_executions() >= most {
         return Err(ApiError::too_many_executions(most));

@@ -7,6 +7,7 @@ use crate::app::App;
 
 use super::arn::{self, Resource};
 use super::error::ApiError;
+use super::keys;
 use super::request::{Answer, Text, read, write};
 use super::validation::{self, Check};
 
@@ -33,6 +34,7 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     let cause = check.optional("cause", &request.cause, validation::CAUSE);
     check.done()?;
     arn::check(arn, &[Resource::Execution])?;
+    keys::check_execution_at(app, ExecutionKey::of(arn)).await?;
     let (error, cause) = (error.map(str::to_owned), cause.map(str::to_owned));
     let stopped = app.runner.stop(ExecutionKey::of(arn), error, cause).await;
     let stopped_at = stopped

@@ -1,8 +1,10 @@
-//! What the three `SendTask` operations share: how a token that is of no use is told.
+//! What the `SendTask` operations share: how a token that is of no use is told, and whether a key is.
 
+use crate::app::App;
 use crate::runner::TokenError;
 
 use super::error::ApiError;
+use super::keys;
 
 pub(super) fn refused(error: TokenError) -> ApiError {
     match error {
@@ -10,6 +12,14 @@ pub(super) fn refused(error: TokenError) -> ApiError {
         TokenError::Ended(_) => ApiError::task_timed_out(),
         TokenError::Gone => ApiError::task_does_not_exist(),
         TokenError::Server(what) => ApiError::server(what),
+    }
+}
+
+/// Checks the key of the machine whose task it is. A token that is of no use is told by who uses it.
+pub(super) async fn check_key(app: &App, token: &str) -> Result<(), ApiError> {
+    match app.runner.check(token) {
+        Ok(token) => keys::check_execution_at(app, token.execution).await,
+        Err(_) => Ok(()),
     }
 }
 

@@ -3,11 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
-use crate::machines::{Machine, TracingConfiguration};
+use crate::machines::Machine;
 
 use super::arn::{self, Resource};
-use super::configuration::{Encryption, Logging};
+use super::configuration::{Encryption, Logging, Tracing};
 use super::error::ApiError;
+use super::keys::{self, Of};
 use super::request::{Answer, Text, read, write};
 use super::validation::{self, Check};
 use super::{definition, ids, versions};
@@ -20,7 +21,7 @@ struct Request<'a> {
     definition: Option<Text<'a>>,
     role_arn: Option<Text<'a>>,
     logging_configuration: Option<Logging>,
-    tracing_configuration: Option<TracingConfiguration>,
+    tracing_configuration: Option<Tracing>,
     encryption_configuration: Option<Encryption>,
     publish: Option<bool>,
     version_description: Option<Text<'a>>,
@@ -74,10 +75,13 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     let logging = logging.transpose()?;
     let encryption = request.encryption_configuration.map(Encryption::accept);
     let encryption = encryption.transpose()?;
-    let tracing = request.tracing_configuration;
+    let tracing = request.tracing_configuration.map(Tracing::accept);
+    let tracing = tracing.transpose()?;
 
     let found = app.machines.find(arn).await.map_err(ApiError::server)?;
     let machine = found.ok_or_else(|| ApiError::machine_does_not_exist(arn))?;
+    let key = encryption.as_ref().unwrap_or(&machine.encryption);
+    keys::check_new(app, key, Of::StateMachine(&machine.arn)).await?;
     let definition = text.map(|text| definition::accept(text, machine.kind));
     let definition = definition.transpose()?;
     let hash = definition
@@ -85,6 +89,7 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         .map(|definition| definition.hash.clone());
     let now = app.clock.now();
     let change = |current: &Machine| {
+        versions::check_unchanged(&machine, current)?;
         let changed = Machine {
             definition: hash.unwrap_or_else(|| current.definition.clone()),
             role_arn: role_arn.map_or_else(|| current.role_arn.clone(), Into::into),

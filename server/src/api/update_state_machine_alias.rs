@@ -10,6 +10,7 @@ use super::error::ApiError;
 use super::request::{Answer, Text, read, write};
 use super::routing::{self, RawRoute};
 use super::validation::{self, ALIAS_DESCRIPTION, Check};
+use super::versions;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -51,7 +52,12 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         ));
     }
     let now = app.clock.now();
+    let seen = app.machines.find(machine_arn).await;
+    let seen = seen
+        .map_err(ApiError::server)?
+        .ok_or_else(ApiError::no_such_reference)?;
     let update = |current: &Machine| {
+        versions::check_unchanged(&seen, current)?;
         let mut changed = current.clone();
         let mut aliases = changed.aliases.iter_mut();
         let alias = aliases.find(|alias| &*alias.name == name);

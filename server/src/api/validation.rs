@@ -23,6 +23,8 @@ pub(super) struct Length {
 #[derive(Debug, Clone, Copy)]
 enum Measure {
     Characters,
+    /// And nothing but ASCII.
+    AsciiCharacters,
     /// Payloads are limited in bytes of UTF-8, as [`Quotas::payload_bytes`] says.
     Payload,
     /// [`Quotas::definition_bytes`].
@@ -61,7 +63,10 @@ pub(super) const PAGE_TOKEN: Length = characters(1, 1024, true);
 /// `ListExecutionsPageToken`.
 pub(super) const LIST_EXECUTIONS_PAGE_TOKEN: Length = characters(1, 3096, true);
 /// `TraceHeader`.
-pub(super) const TRACE_HEADER: Length = characters(0, 256, true);
+pub(super) const TRACE_HEADER: Length = Length {
+    measure: Measure::AsciiCharacters,
+    ..characters(0, 256, true)
+};
 /// `VersionDescription`.
 pub(super) const VERSION_DESCRIPTION: Length = characters(0, 256, false);
 /// `AliasDescription`.
@@ -205,7 +210,7 @@ impl Check {
 
     pub(super) fn length(&mut self, at: &str, text: &str, length: Length) {
         let max = match length.measure {
-            Measure::Characters => length.max,
+            Measure::Characters | Measure::AsciiCharacters => length.max,
             Measure::Payload => self.payload_bytes,
             Measure::Definition => self.definition_bytes,
         };
@@ -213,7 +218,7 @@ impl Check {
         let long = text.len() > max
             && match length.measure {
                 Measure::Payload | Measure::Definition => true,
-                Measure::Characters => text.chars().count() > max,
+                Measure::Characters | Measure::AsciiCharacters => text.chars().count() > max,
             };
         let shown = length.quoted.then_some(text);
         if long {
@@ -223,6 +228,10 @@ impl Check {
         if text.len() < length.min {
             let constraint = format!("have length greater than or equal to {}", length.min);
             self.violation(shown, at, &constraint);
+        }
+        if matches!(length.measure, Measure::AsciiCharacters) && !text.is_ascii() {
+            let constraint = r"satisfy regular expression pattern: \p{ASCII}*";
+            self.violation(shown, at, constraint);
         }
     }
 

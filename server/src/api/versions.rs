@@ -46,6 +46,22 @@ pub(super) fn publish(
     Ok(machine.published(description, at))
 }
 
+/// Refuses a machine that was deleted and is only there for its open executions.
+pub(super) fn check_usable(machine: &Machine) -> Result<(), ApiError> {
+    match machine.deleting {
+        true => Err(ApiError::machine_is_deleting(&machine.arn)),
+        false => Ok(()),
+    }
+}
+
+/// Refuses a change that was asked for while another one was made: whoever asked did not know of it.
+pub(super) fn check_unchanged(seen: &Machine, current: &Machine) -> Result<(), ApiError> {
+    match seen == current {
+        true => check_usable(current),
+        false => Err(ApiError::changed_meanwhile(&current.arn)),
+    }
+}
+
 /// The machine that an ARN names, itself or by a version or an alias of it, which may not be there.
 pub(super) async fn find<'a>(
     app: &App,

@@ -1,6 +1,6 @@
 //! Time passes: what is undelivered is tried again, what was kept expires, what is over is forgotten.
 
-use store::{Expect, StoreError, Table};
+use store::{DocumentChange, Expect, StoreError, Table};
 
 use super::deliver::{Attempt, used_keep_seconds};
 use super::disposition::Disposition;
@@ -34,6 +34,29 @@ impl Gateway {
         self.deliver(&mut delivery, Attempt::Again, flight)
             .await
             .map(drop)
+    }
+
+    /// A signed id that would no longer pass verification.
+    pub(super) async fn attend_receipt(&self, key: &str) -> Result<(), String> {
+        let found = self.0.store.get(Table::Receipt, key).await;
+        let Some(document) = found.map_err(|StoreError(what)| what)? else {
+            return Ok(());
+        };
+        if document.due.is_none_or(|due| due > self.0.clock.now()) {
+            return Ok(());
+        }
+        let removal = DocumentChange {
+            table: Table::Receipt,
+            key: key.to_owned(),
+            expect: Expect::Version(document.version),
+            content: None,
+            due: None,
+        };
+        match self.commit(vec![removal]).await {
+            // It has come again, and has another time now.
+            Ok(()) | Err(NotStored::Conflict) => Ok(()),
+            Err(NotStored::Server(what)) => Err(what),
+        }
     }
 
     /// A reference whose time has come.

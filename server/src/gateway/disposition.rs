@@ -33,7 +33,7 @@ pub enum Disposition {
     UnknownReference,
     /// Not JSON, or without what the route needs.
     Malformed,
-    /// Not signed as the route demands. No route demands it yet: signatures come with their own issue.
+    /// Not known to come from the route's third party: forged, expired, or changed on its way.
     Unverified,
     /// More bytes than the route takes.
     TooLarge,

@@ -166,6 +166,7 @@ fn in_brief(delivery: &Delivery) -> Value {
         "attempts": delivery.attempts,
         "peer": delivery.peer,
         "bodyBytes": delivery.body_bytes,
+        "verifiedBy": delivery.verified_by,
     });
     if let Some(holder) = &delivery.target {
         place_members(&mut shown, &holder.place);

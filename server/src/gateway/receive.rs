@@ -1,15 +1,17 @@
 //! A callback comes: read it, store it, deliver it, answer.
 
-use bytes::Bytes;
+use asl::Timestamp;
 use hyper::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
 use serde_json::json;
-use store::Expect;
+use store::{DocumentChange, Expect, Table};
 
 use super::alert::late_by;
 use super::deliver::Attempt;
 use super::disposition::Disposition;
-use super::record::{Body, Delivery, Holder, Intent, Reference, Standing, Step};
-use super::route::Route;
+use super::record::{
+    Body, Delivery, Holder, Intent, Receipt, Reference, Standing, Step, receipt_key,
+};
+use super::route::{Fault, Reading, Route};
 use super::{Gateway, NotStored};
 use crate::http::{Call, Reply};
 use crate::runner::TokenError;
@@ -17,31 +19,94 @@ use crate::runner::TokenError;
 /// When a third party should try again after a 503.
 const RETRY_AFTER_SECONDS: u32 = 5;
 
+/// How much is kept of a callback that is not verified, of its body and of its headers: anybody can
+/// send them, as large as they like.
+const UNVERIFIED_BYTES_MAX: usize = 8 * 1024;
+
+/// A callback on its way in.
+struct Arrival {
+    delivery: Delivery,
+    /// Equal for callbacks that say the same.
+    digest: String,
+    /// Where its signed id is remembered, if it has one.
+    receipt: Option<ReceiptSlot>,
+}
+
+/// A place for a [`Receipt`].
+struct ReceiptSlot {
+    key: String,
+    until: Timestamp,
+    /// What was there when it was last looked at.
+    expect: Expect,
+}
+
+impl Arrival {
+    /// The document that remembers the signed id, to be stored with the delivery.
+    fn receipt(&self) -> Option<DocumentChange> {
+        let slot = self.receipt.as_ref()?;
+        let receipt = Receipt {
+            delivery: self.delivery.id.clone(),
+            digest: self.digest.clone(),
+        };
+        Some(receipt.change(&slot.key, slot.expect, slot.until))
+    }
+}
+
 impl Gateway {
     /// Takes a callback in. It is worked on by a task of its own: a third party that hangs up early
     /// can't leave it half done.
     pub(super) async fn receive(&self, route: usize, call: &Call) -> Reply {
         self.sweep_sometimes();
-        let mut delivery = Delivery {
+        let at = &self.0.routes[route];
+        let received_at = self.0.clock.now();
+        let verified = at.verification.check(call, received_at);
+        let read = match &verified {
+            Ok(_) => at.read(&call.body),
+            Err(why) => Err(Fault {
+                disposition: Disposition::Unverified,
+                reason: why.clone(),
+            }),
+        };
+        // Of one that is too large, as much as the route takes shows whose it was.
+        let bytes_max = match verified {
+            Ok(_) => at.body_bytes_max,
+            Err(_) => at.body_bytes_max.min(UNVERIFIED_BYTES_MAX),
+        };
+        let headers = kept_headers(call, at, verified.is_err());
+        let (by, id) = verified
+            .ok()
+            .map_or((None, None), |verified| (verified.by, verified.id));
+        let delivery = Delivery {
             id: self.delivery_id(),
-            route: self.0.routes[route].name.clone(),
+            route: at.name.clone(),
             reference: None,
-            received_at: self.0.clock.now(),
+            received_at,
             peer: call.peer.to_string(),
-            headers: kept_headers(call),
-            body: Body::default(),
+            headers,
+            body: Body::of_head(&call.body, bytes_max),
             body_bytes: call.body.len(),
+            verified_by: by.map(|by| by.to_string()),
             intent: None,
             target: None,
             attempts: 0,
             steps: Vec::new(),
         };
-        let (gateway, body, busy) = (self.clone(), call.body.clone(), self.0.clock.busy());
+        let receipt = id.map(|id| ReceiptSlot {
+            key: receipt_key(&at.name, &id.text),
+            until: received_at.plus_seconds(id.replayable_seconds.unwrap_or(at.used_keep_seconds)),
+            expect: Expect::Absent,
+        });
+        let mut arrival = Arrival {
+            delivery,
+            digest: String::new(),
+            receipt,
+        };
+        let (gateway, busy) = (self.clone(), self.0.clock.busy());
         let taken = tokio::spawn(async move {
             let _busy = busy;
             let route = &gateway.0.routes[route];
-            let met = gateway.take_in(route, &mut delivery, &body).await;
-            reply(&delivery.id, met)
+            let met = gateway.take_in(route, &mut arrival, read).await;
+            reply(route, &arrival.delivery.id, met)
         });
         taken
             .await
@@ -51,21 +116,21 @@ impl Gateway {
     async fn take_in(
         &self,
         route: &Route,
-        delivery: &mut Delivery,
-        body: &Bytes,
+        arrival: &mut Arrival,
+        read: Result<Reading, Fault>,
     ) -> Result<Step, String> {
-        match route.read(body) {
+        match read {
             Ok(reading) => {
-                delivery.body = Body::of(body);
-                delivery.reference = Some(reading.reference);
-                delivery.intent = Some(reading.intent);
-                self.meet(route, delivery, &reading.digest).await
+                arrival.delivery.reference = Some(reading.reference);
+                arrival.delivery.intent = Some(reading.intent);
+                arrival.digest = reading.digest;
+                self.meet(route, arrival).await
             }
             Err(fault) => {
-                // Of one that is too large, as much as the route takes shows whose it was.
-                delivery.body = Body::of_head(body, route.body_bytes_max);
+                // Nothing has come of it, so it may come again.
+                arrival.receipt = None;
                 let step = self.step(fault.disposition, fault.reason);
-                let settled = self.settle(route, delivery, None, step, None).await;
+                let settled = self.settle(route, arrival, None, step, None).await;
                 settled.map_err(|not_stored| match not_stored {
                     NotStored::Server(what) => what,
                     NotStored::Conflict => "a new delivery's id exists already".into(),
@@ -74,17 +139,58 @@ impl Gateway {
         }
     }
 
+    /// What a callback is whose signed id has come before, if something came of that one: a replay.
+    async fn replayed(&self, arrival: &mut Arrival) -> Result<Option<Step>, String> {
+        let Some(slot) = &mut arrival.receipt else {
+            return Ok(None);
+        };
+        slot.expect = Expect::Absent;
+        let found: Option<(u64, Receipt)> = self.document(Table::Receipt, &slot.key).await?;
+        let Some((version, receipt)) = found else {
+            return Ok(None);
+        };
+        slot.expect = Expect::Version(version);
+        // What becomes of the first one decides: wait for it, or try it again now.
+        self.attend_delivery(&receipt.delivery).await?;
+        let Some((_, first)) = self.delivery(&receipt.delivery).await? else {
+            return Ok(None);
+        };
+        let counts = match first.disposition() {
+            Some(
+                Disposition::Delivered
+                | Disposition::DeliveredAsFailure
+                | Disposition::Heartbeat
+                | Disposition::Early,
+            )
+            | None => true,
+            // A heartbeat that could not be delivered is not tried again, so the next one counts.
+            Some(Disposition::Undeliverable) => first.intent != Some(Intent::Heartbeat),
+            Some(_) => false,
+        };
+        if !counts {
+            return Ok(None);
+        }
+        arrival.receipt = None;
+        arrival.delivery.target = first.target;
+        Ok(Some(self.repeat(
+            &receipt.delivery,
+            receipt.digest == arrival.digest,
+        )))
+    }
+
     /// Brings a callback together with its reference, whatever stands there by now.
-    async fn meet(
-        &self,
-        route: &Route,
-        delivery: &mut Delivery,
-        digest: &str,
-    ) -> Result<Step, String> {
-        let name = delivery.reference.clone().unwrap_or_default();
-        let heartbeat = delivery.intent == Some(Intent::Heartbeat);
+    async fn meet(&self, route: &Route, arrival: &mut Arrival) -> Result<Step, String> {
+        let name = arrival.delivery.reference.clone().unwrap_or_default();
+        let heartbeat = arrival.delivery.intent == Some(Intent::Heartbeat);
         let mut waited = false;
         loop {
+            if let Some(step) = self.replayed(arrival).await? {
+                match self.settle(route, arrival, None, step, None).await {
+                    Ok(step) => return Ok(step),
+                    Err(NotStored::Conflict) => continue,
+                    Err(NotStored::Server(what)) => return Err(what),
+                }
+            }
             let found = self.reference(&route.name, &name).await?;
             let (version, standing) = match found {
                 Some((version, reference)) => (Some(version), Some(reference.standing)),
@@ -92,12 +198,12 @@ impl Gateway {
             };
             let expect = version.map_or(Expect::Absent, Expect::Version);
             let met = match standing {
-                None => self.keep(route, delivery, &name, digest, expect).await,
+                None => self.keep(route, arrival, &name, expect).await,
                 Some(Standing::Kept { unknown: true, .. }) if self.may_be_early(route) => {
-                    self.keep(route, delivery, &name, digest, expect).await
+                    self.keep(route, arrival, &name, expect).await
                 }
                 Some(Standing::Kept { .. }) if heartbeat => {
-                    self.keep(route, delivery, &name, digest, expect).await
+                    self.keep(route, arrival, &name, expect).await
                 }
                 Some(Standing::Kept {
                     delivery: first,
@@ -108,24 +214,23 @@ impl Gateway {
                         "Nobody has registered {name:?} on this route, and delivery {first} came with it before; that one is kept in case somebody does."
                     );
                     let step = self.step(Disposition::UnknownReference, note);
-                    self.settle(route, delivery, None, step, None).await
+                    self.settle(route, arrival, None, step, None).await
                 }
                 Some(Standing::Kept {
                     delivery: first,
                     digest: said,
                     unknown: false,
                 }) => {
-                    let step = self.repeat(&first, said == digest);
-                    self.settle(route, delivery, None, step, None).await
+                    let step = self.repeat(&first, said == arrival.digest);
+                    self.settle(route, arrival, None, step, None).await
                 }
                 Some(standing) if heartbeat => {
                     let holder = standing.holder().cloned();
                     let holder = holder.expect("all but a kept reference have a holder");
-                    self.beat(route, delivery, holder).await
+                    self.beat(route, arrival, holder).await
                 }
                 Some(Standing::Waiting { holder }) => {
-                    self.hand_over(route, delivery, holder, &name, digest, expect)
-                        .await
+                    self.hand_over(route, arrival, holder, &name, expect).await
                 }
                 Some(Standing::Delivering {
                     delivery: first, ..
@@ -148,9 +253,8 @@ impl Gateway {
                         digest: said,
                     },
                 ) => {
-                    let step = self.repeat(&first, said == digest);
-                    self.settle(route, delivery, Some(&holder), step, None)
-                        .await
+                    let step = self.repeat(&first, said == arrival.digest);
+                    self.settle(route, arrival, Some(&holder), step, None).await
                 }
             };
             match met {
@@ -170,11 +274,11 @@ impl Gateway {
     async fn keep(
         &self,
         route: &Route,
-        delivery: &mut Delivery,
+        arrival: &mut Arrival,
         name: &str,
-        digest: &str,
         expect: Expect,
     ) -> Result<Step, NotStored> {
+        let delivery = &arrival.delivery;
         let early = self.may_be_early(route);
         let keep = route.early_keep_seconds;
         let until = delivery.received_at.plus_seconds(keep);
@@ -201,25 +305,26 @@ impl Gateway {
                 reference: name.to_owned(),
                 standing: Standing::Kept {
                     delivery: delivery.id.clone(),
-                    digest: digest.to_owned(),
+                    digest: arrival.digest.clone(),
                     unknown: !early,
                 },
             };
             reference.change(expect, Some(until))
         });
-        self.settle(route, delivery, None, step, reference).await
+        self.settle(route, arrival, None, step, reference).await
     }
 
     /// A callback meets the wait it is for: stores both as being delivered, then delivers.
     async fn hand_over(
         &self,
         route: &Route,
-        delivery: &mut Delivery,
+        arrival: &mut Arrival,
         holder: Holder,
         name: &str,
-        digest: &str,
         expect: Expect,
     ) -> Result<Step, NotStored> {
+        let (digest, receipt) = (arrival.digest.clone(), arrival.receipt());
+        let delivery = &mut arrival.delivery;
         let flight = self.0.flights.begin(&delivery.id);
         let flight = flight.expect("nobody else knows of a delivery before it is stored");
         delivery.target = Some(holder.clone());
@@ -229,14 +334,15 @@ impl Gateway {
             standing: Standing::Delivering {
                 holder: holder.clone(),
                 delivery: delivery.id.clone(),
-                digest: digest.to_owned(),
+                digest,
             },
         };
-        self.commit(vec![
+        let mut documents = vec![
             delivery.change(Expect::Absent, self.look_after()),
             reference.change(expect, self.forget_at(route, &holder)),
-        ])
-        .await?;
+        ];
+        documents.extend(receipt);
+        self.commit(documents).await?;
         Ok(self.deliver(delivery, Attempt::First, flight).await?)
     }
 
@@ -245,9 +351,10 @@ impl Gateway {
     async fn beat(
         &self,
         route: &Route,
-        delivery: &mut Delivery,
+        arrival: &mut Arrival,
         holder: Holder,
     ) -> Result<Step, NotStored> {
+        let delivery = &mut arrival.delivery;
         delivery.attempts = 1;
         delivery.target = Some(holder.clone());
         let step = match self.0.engine.heartbeat(&holder.token).await {
@@ -264,8 +371,7 @@ impl Gateway {
             }
             Err(error) => self.late(delivery, &holder, error),
         };
-        self.settle(route, delivery, Some(&holder), step, None)
-            .await
+        self.settle(route, arrival, Some(&holder), step, None).await
     }
 
     /// A callback for a reference that has had its answer.
@@ -342,41 +448,54 @@ impl Gateway {
     async fn settle(
         &self,
         route: &Route,
-        delivery: &mut Delivery,
+        arrival: &mut Arrival,
         holder: Option<&Holder>,
         step: Step,
-        reference: Option<store::DocumentChange>,
+        reference: Option<DocumentChange>,
     ) -> Result<Step, NotStored> {
+        let receipt = arrival.receipt();
+        let delivery = &mut arrival.delivery;
         if delivery.target.is_none() {
             delivery.target = holder.cloned();
         }
         delivery.steps = vec![step.clone()];
         let mut documents = vec![delivery.change(Expect::Absent, None)];
         documents.extend(reference);
+        documents.extend(receipt);
         documents.extend(self.alert(Some(route), delivery, &step));
         self.commit(documents).await?;
         Ok(step)
     }
 }
 
-/// The headers as they came, but not those whose values are secrets of the caller.
-fn kept_headers(call: &Call) -> Vec<(String, String)> {
-    call.headers
-        .iter()
-        .map(|(name, value)| {
-            let secret = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE].contains(name);
-            let value = if secret {
-                "(not kept)".into()
-            } else {
-                String::from_utf8_lossy(value.as_bytes()).into_owned()
-            };
-            (name.as_str().to_owned(), value)
-        })
-        .collect()
+/// The headers as they came, but not those whose values are secrets of the caller; of a stranger's
+/// only so much.
+fn kept_headers(call: &Call, route: &Route, unverified: bool) -> Vec<(String, String)> {
+    let mut left = if unverified {
+        UNVERIFIED_BYTES_MAX
+    } else {
+        usize::MAX
+    };
+    let all = call.headers.iter().map(|(name, value)| {
+        let secret = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE].contains(name)
+            || route.verification.secret_header() == Some(name);
+        let value = if secret {
+            "(not kept)".into()
+        } else {
+            String::from_utf8_lossy(value.as_bytes()).into_owned()
+        };
+        (name.as_str().to_owned(), value)
+    });
+    all.take_while(|(name, value)| {
+        let fits = left.checked_sub(name.len() + value.len());
+        left = fits.unwrap_or_default();
+        fits.is_some()
+    })
+    .collect()
 }
 
 /// What the third party hears. It is a stranger: nothing of the execution is told.
-fn reply(id: &str, met: Result<Step, String>) -> Reply {
+fn reply(route: &Route, id: &str, met: Result<Step, String>) -> Reply {
     let (disposition, message) = match &met {
         Ok(step) => (step.disposition, told(step)),
         Err(what) => {
@@ -397,6 +516,13 @@ fn reply(id: &str, met: Result<Step, String>) -> Reply {
             .headers
             .push(("Retry-After", RETRY_AFTER_SECONDS.to_string()));
     }
+    if disposition == Disposition::Unverified
+        && let Some(challenge) = route.verification.challenge()
+    {
+        reply
+            .headers
+            .push(("WWW-Authenticate", challenge.to_owned()));
+    }
     reply
 }
 
@@ -416,7 +542,8 @@ fn told(step: &Step) -> &str {
         Disposition::UnknownReference => "Nobody knows this reference.",
         // It speaks of the body alone.
         Disposition::Malformed | Disposition::TooLarge => &step.note,
-        Disposition::Unverified => "The callback is not signed as it must be.",
+        // Why is for the operator: whoever forges one must not learn how near it was.
+        Disposition::Unverified => "The callback is not verified.",
         Disposition::Undeliverable => "The callback is stored, and could not be delivered yet.",
     }
 }

@@ -6,9 +6,10 @@ use std::borrow::Cow;
 
 use asl::{Data, Failure, Timestamp};
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use engine::{Outcome, WaitEnd};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use store::{DocumentChange, Expect, Table};
 
 use super::disposition::Disposition;
@@ -90,8 +91,11 @@ pub(super) struct Delivery {
     pub peer: String,
     pub headers: Vec<(String, String)>,
     pub body: Body,
-    /// How many bytes came; more than are kept if it was too large.
+    /// How many bytes came; more than are kept if it was too large, or not verified.
     pub body_bytes: usize,
+    /// By what it is known to come from the third party; none if it is not, or if nobody has asked.
+    #[serde(default)]
+    pub verified_by: Option<String>,
     /// What it asks for; none if it could not be read.
     pub intent: Option<Intent>,
     /// The wait it is for, once that is known.
@@ -100,6 +104,14 @@ pub(super) struct Delivery {
     pub attempts: u32,
     /// What it was taken for, from the first to what it is now.
     pub steps: Vec<Step>,
+}
+
+/// That a callback with this signed id has come.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Receipt {
+    pub delivery: String,
+    /// Of what it said.
+    pub digest: String,
 }
 
 /// A disposition that a delivery got.
@@ -210,6 +222,28 @@ const KEY_SEPARATOR: char = '\n';
 /// The key of a reference's document.
 pub(super) fn reference_key(route: &str, reference: &str) -> String {
     format!("{route}{KEY_SEPARATOR}{reference}")
+}
+
+/// The key of a signed id's document. The id is hashed: a third party decides how long it is.
+pub(super) fn receipt_key(route: &str, id: &str) -> String {
+    let hash = Sha256::digest(id.as_bytes());
+    format!(
+        "{route}{KEY_SEPARATOR}{}",
+        URL_SAFE_NO_PAD.encode(&hash[..16])
+    )
+}
+
+impl Receipt {
+    /// The document's next content.
+    pub fn change(&self, key: &str, expect: Expect, due: Timestamp) -> DocumentChange {
+        DocumentChange {
+            table: Table::Receipt,
+            key: key.to_owned(),
+            expect,
+            content: Some(written(self)),
+            due: Some(due),
+        }
+    }
 }
 
 impl Reference {

@@ -9,6 +9,9 @@ use sha2::{Digest, Sha256};
 
 use super::disposition::Disposition;
 use super::record::Intent;
+use super::verify::Verification;
+use super::verify::config::VerifyConfig;
+use super::words::did_you_mean;
 use crate::topics::Topics;
 
 /// How long an early callback is kept if the route does not say.
@@ -31,6 +34,9 @@ pub struct RouteConfig {
     pub name: String,
     /// The path that the third party POSTs to, for example `/callbacks/valuation`.
     pub path: String,
+    /// How the third party is known; without it nobody asks, and the server's log says so at its start.
+    #[serde(default)]
+    pub verify: Option<VerifyConfig>,
     /// Where the reference is in the body, a JSONPath: `$.valuationReference`.
     pub reference: String,
     /// Which tasks register references here, as `STATE_MACHINE.STATE`. With it, a callback whose
@@ -100,6 +106,7 @@ pub(super) struct Route {
     pub index: usize,
     pub name: String,
     pub path: String,
+    pub verification: Verification,
     pub reference: Path,
     pub expects: Vec<String>,
     pub failure: Option<FailureRule>,
@@ -258,8 +265,8 @@ impl Route {
                     Disposition::named(wanted).ok_or_else(|| {
                         let known: Vec<_> = Disposition::ALL.iter().map(|d| d.name()).collect();
                         format!(
-                            "route \"{name}\": `alerts` has {wanted:?}, which is no disposition; there are {}",
-                            known.join(", ")
+                            "route \"{name}\": `alerts` has {wanted:?}, which is no disposition; {}",
+                            did_you_mean(wanted, &known)
                         )
                     })
                 })
@@ -283,8 +290,15 @@ impl Route {
             Some(text) if text != "$" => Some(path("output", &text)?),
             _ => None,
         };
+        let verification = match &config.verify {
+            None => Verification::None,
+            Some(verify) => verify
+                .checked()
+                .map_err(|what| format!("route \"{name}\": {what}"))?,
+        };
         Ok(Route {
             index,
+            verification,
             reference: path("reference", &config.reference)?,
             failure,
             heartbeat,
@@ -302,7 +316,7 @@ impl Route {
         })
     }
 
-    /// What a body says, in the order size, JSON, reference, intent.
+    /// What a callback that was verified says, in the order size, JSON, reference, intent.
     pub fn read(&self, body: &Bytes) -> Result<Reading, Fault> {
         let malformed = |reason: String| Fault {
             disposition: Disposition::Malformed,

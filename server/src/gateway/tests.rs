@@ -10,6 +10,7 @@ use ::engine::{ExecutionKey, Identity, Outcome, Token, WaitEnd, WaitId};
 use asl::{Data, Timestamp};
 use bytes::Bytes;
 use hashbrown::HashMap;
+use hyper::header::HeaderName;
 use hyper::{HeaderMap, Method, StatusCode};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -24,6 +25,8 @@ use crate::functions::Functions;
 use crate::http::{Call, Reply};
 use crate::runner::{TokenError, WaitView};
 use crate::topics::{TopicConfig, Topics};
+
+mod verified;
 
 const START: Timestamp = Timestamp(1_700_000_000_000);
 const TIMEOUT_SECONDS: i64 = 30;
@@ -264,10 +267,24 @@ impl World {
     }
 
     async fn send(&self, method: Method, path: &str, body: impl Into<Bytes>) -> Reply {
+        self.send_with(method, path, &[], body).await
+    }
+
+    async fn send_with(
+        &self,
+        method: Method,
+        path: &str,
+        more: &[(&str, String)],
+        body: impl Into<Bytes>,
+    ) -> Reply {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let mut headers = HeaderMap::new();
         headers.insert("x-request-id", "third-party-1".parse().expect("a header"));
         headers.insert("authorization", "Bearer secret".parse().expect("a header"));
+        for (name, value) in more {
+            let name = HeaderName::from_bytes(name.as_bytes()).expect("a header's name");
+            headers.append(name, value.parse().expect("a header's value"));
+        }
         let call = Call {
             method,
             path: path.to_owned(),
@@ -785,6 +802,7 @@ async fn crashed_after_storing(world: World) -> World {
         headers: Vec::new(),
         body: super::record::Body::of(body.to_string().as_bytes()),
         body_bytes: body.to_string().len(),
+        verified_by: None,
         intent: Some(reading.intent),
         target: Some(holder.clone()),
         attempts: 0,

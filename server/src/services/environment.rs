@@ -127,12 +127,18 @@ impl Environment {
         Some(format!("https://{}.{region}.{suffix}", service.endpoint))
     }
 
+    /// Whether a variable of this one service says where it is.
+    pub fn names(&self, service: &Service) -> bool {
+        self.own(service).is_some()
+    }
+
     fn named(&self, service: &Service) -> Option<&String> {
-        let own = service
-            .variables
-            .iter()
-            .find_map(|v| self.endpoints.get(*v));
-        own.or(self.endpoint.as_ref())
+        self.own(service).or(self.endpoint.as_ref())
+    }
+
+    fn own(&self, service: &Service) -> Option<&String> {
+        let mut variables = service.variables.iter();
+        variables.find_map(|variable| self.endpoints.get(*variable))
     }
 }
 

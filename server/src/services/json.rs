@@ -155,7 +155,7 @@ impl Services {
         Ok(with_metadata(body(&answer), &answer).into())
     }
 
-    async fn json(
+    pub(super) async fn json(
         &self,
         service: &Service,
         prefix: &str,
