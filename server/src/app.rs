@@ -51,8 +51,6 @@ pub struct Parts {
     pub activity_documents: Activities,
     /// Activity tasks.
     pub activities: ActivityQueues,
-    /// Other services.
-    pub services: Services,
     /// Functions.
     pub functions: Functions,
     /// Topics.
@@ -188,7 +186,6 @@ impl App {
             map_runs,
             activity_documents,
             activities,
-            services: services.clone(),
             functions,
             topics,
             gateway,

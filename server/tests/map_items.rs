@@ -23,29 +23,40 @@ use map_runs_support::{Server, distributed, output};
 use serde_json::{Value, json};
 use server::services::Environment;
 
-/// Objects by `/BUCKET/KEY`, and the paths that were asked for.
+/// Objects, and what was asked of them.
 #[derive(Clone, Default)]
-struct Objects(Arc<Mutex<(BTreeMap<String, Vec<u8>>, Vec<String>)>>);
+struct Objects(Arc<Mutex<Kept>>);
+
+#[derive(Default)]
+struct Kept {
+    /// By `/BUCKET/KEY`.
+    objects: BTreeMap<String, Vec<u8>>,
+    /// Methods and paths.
+    asked: Vec<String>,
+}
 
 impl Objects {
     fn put(&self, path: &str, content: impl Into<Vec<u8>>) {
         let mut inner = self.0.lock().expect("nobody panicked");
-        inner.0.insert(path.to_owned(), content.into());
+        inner.objects.insert(path.to_owned(), content.into());
     }
 
     fn json(&self, path: &str) -> Value {
         let inner = self.0.lock().expect("nobody panicked");
-        let content = inner.0.get(path).unwrap_or_else(|| panic!("no {path}"));
+        let content = inner
+            .objects
+            .get(path)
+            .unwrap_or_else(|| panic!("no {path}"));
         serde_json::from_slice(content).expect("JSON")
     }
 
     fn asked(&self) -> Vec<String> {
-        self.0.lock().expect("nobody panicked").1.clone()
+        self.0.lock().expect("nobody panicked").asked.clone()
     }
 
     /// As much of S3 as Maps use. A list has two objects a page.
     fn answer(&self, method: &Method, uri: &hyper::Uri, body: Bytes) -> (u16, Vec<u8>) {
-        let (objects, asked) = &mut *self.0.lock().expect("nobody panicked");
+        let Kept { objects, asked } = &mut *self.0.lock().expect("nobody panicked");
         asked.push(format!("{method} {uri}"));
         let query: BTreeMap<&str, &str> = uri
             .query()
@@ -483,7 +494,7 @@ fn results_have_the_form_that_is_asked_for() {
         .expect("a key");
     assert!(file.ends_with("/SUCCEEDED_0.jsonl"), "{file}");
     let inner = objects.0.lock().expect("nobody panicked");
-    assert_eq!(inner.0[&format!("/out/{file}")], b"1\n2\n3\n");
+    assert_eq!(inner.objects[&format!("/out/{file}")], b"1\n2\n3\n");
 }
 
 /// A folder that stands in for buckets.
