@@ -24,8 +24,6 @@ pub mod results;
 mod rows;
 mod source;
 
-use std::collections::VecDeque;
-
 use asl::{Failure, ItemReader};
 use engine::map_run::Reading;
 use serde_json::Value;
@@ -40,8 +38,10 @@ pub const ITEM_READER_FAILED: &str = "States.ItemReaderFailed";
 /// Items that are read as they are asked for.
 pub struct Items {
     source: Source,
-    /// How many may still be taken (`MaxItems`); 0 after the last one.
-    left: usize,
+    /// How many may still be taken (`MaxItems`).
+    left: u64,
+    /// How many were taken.
+    taken: u64,
 }
 
 impl Items {
@@ -55,32 +55,40 @@ impl Items {
         reading: &Reading,
     ) -> Result<Items, Failure> {
         let left = match reading.max_items {
-            None | Some(0) => usize::MAX,
-            Some(most) => usize::try_from(most)
+            None | Some(0) => u64::MAX,
+            Some(most) => u64::try_from(most)
                 .map_err(|_| refused(Fault("field MaxItems must be positive".to_owned())))?,
         };
         let source = Source::new(services.clone(), reader, &reading.arguments);
         Ok(Items {
             source: source.map_err(refused)?,
             left,
+            taken: 0,
         })
     }
 
-    /// The next items, as many as a piece of an object or a page of a list has; none after the last.
+    /// The next item; nothing after the last one.
     ///
     /// # Errors
     /// `States.ItemReaderFailed`; there are no items after that.
-    pub async fn portion(&mut self) -> Result<VecDeque<Value>, Failure> {
+    pub async fn next(&mut self) -> Result<Option<Value>, Failure> {
         if self.left == 0 {
-            return Ok(VecDeque::new());
+            return Ok(None);
         }
-        let mut portion = self.source.portion().await.map_err(refused)?;
-        portion.truncate(self.left);
-        match portion.len() {
-            0 => self.left = 0,
-            taken => self.left -= taken,
+        let item = self.source.next().await.map_err(refused)?;
+        match item.is_some() {
+            true => {
+                self.left -= 1;
+                self.taken += 1;
+            }
+            false => self.left = 0,
         }
-        Ok(portion)
+        Ok(item)
+    }
+
+    /// How many items there are, once they have all been taken.
+    pub fn total(&self) -> Option<u64> {
+        (self.left == 0).then_some(self.taken)
     }
 }
 

@@ -83,11 +83,6 @@ impl Batcher {
         })
     }
 
-    /// Whether no batch has been begun.
-    pub fn is_empty(&self) -> bool {
-        self.items.is_empty()
-    }
-
     /// Whether the batch that has been begun takes no further item.
     pub fn is_full(&self) -> bool {
         self.items.len() as u64 >= self.max_items

@@ -6,7 +6,7 @@
 
 use asl::{Data, Failure, ResultWriter, Timestamp, Transformation};
 use bytes::Bytes;
-use engine::{Execution, Status};
+use engine::Status;
 use serde_json::{Map, Value, json};
 
 use crate::services::Services;
@@ -41,44 +41,7 @@ pub struct Child<'a> {
     pub stopped_at: Option<Timestamp>,
 }
 
-impl<'a> Child<'a> {
-    /// A child that was started.
-    pub fn of(execution: &'a Execution) -> Child<'a> {
-        let identity = execution.identity();
-        let closing = execution.closing();
-        Child {
-            arn: &identity.arn,
-            name: &identity.name,
-            state_machine_arn: &identity.state_machine_arn,
-            input: &identity.input,
-            status: Some(execution.status()),
-            output: closing.and_then(|closing| closing.output.as_ref()),
-            failure: closing.and_then(|closing| closing.failure.as_ref()),
-            started_at: Some(identity.started_at),
-            stopped_at: closing.map(|closing| closing.at),
-        }
-    }
-
-    /// A child that was never started.
-    pub fn pending(
-        arn: &'a str,
-        name: &'a str,
-        state_machine_arn: &'a str,
-        input: &'a Data,
-    ) -> Child<'a> {
-        Child {
-            arn,
-            name,
-            state_machine_arn,
-            input,
-            status: None,
-            output: None,
-            failure: None,
-            started_at: None,
-            stopped_at: None,
-        }
-    }
-
+impl Child<'_> {
     /// What it gives to the results. One that did not succeed is shown whole, whatever the form.
     pub fn results(&self, form: Transformation) -> Vec<Value> {
         match (

@@ -29,12 +29,8 @@ impl Ready {
         self.0.push_back(item);
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    pub(super) fn take(&mut self) -> VecDeque<Value> {
-        std::mem::take(&mut self.0)
+    pub(super) fn pop(&mut self) -> Option<Value> {
+        self.0.pop_front()
     }
 
     /// Whether an item may have `bytes`.

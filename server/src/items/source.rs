@@ -33,6 +33,7 @@ impl Source {
         let listing = || Listing {
             services: services.clone(),
             parameters: arguments.clone(),
+            page: VecDeque::new(),
             next: Next::First,
         };
         let named = || Object {
@@ -44,16 +45,13 @@ impl Source {
             ItemSource::ListObjects if !config.load_and_flatten => {
                 return Ok(Source::Listed(listing()));
             }
-            ItemSource::ListObjects => Objects::Listed {
-                listing: listing(),
-                page: VecDeque::new(),
-            },
-            ItemSource::GetObject if inventory => Objects::Inventory(named()),
+            ItemSource::ListObjects => Objects::Listed(listing()),
+            ItemSource::GetObject if inventory => Objects::Inventory(Some(named())),
             ItemSource::GetObject if config.manifest == Some(ManifestType::AthenaData) => {
-                Objects::Athena {
-                    manifest: Manifest::Named(named()),
-                    lines: VecDeque::new(),
-                }
+                Objects::Athena(Box::new(Athena {
+                    manifest: Some(named()),
+                    open: None,
+                }))
             }
             ItemSource::GetObject => Objects::Rest(VecDeque::from([named()])),
         };
@@ -75,14 +73,11 @@ impl Source {
         })))
     }
 
-    /// The next items; none after the last.
-    pub(super) async fn portion(&mut self) -> Result<VecDeque<Value>, Fault> {
+    /// The next item; nothing after the last one.
+    pub(super) async fn next(&mut self) -> Result<Option<Value>, Fault> {
         match self {
-            Source::Listed(listing) => {
-                let page = listing.page().await?;
-                Ok(page.into_iter().map(Value::Object).collect())
-            }
-            Source::Within(within) => within.portion().await,
+            Source::Listed(listing) => Ok(listing.next().await?.map(Value::Object)),
+            Source::Within(within) => within.next().await,
         }
     }
 }
@@ -141,9 +136,14 @@ struct Open {
 }
 
 impl Open {
-    /// The next items; none after the last.
-    async fn portion(&mut self) -> Result<VecDeque<Value>, Fault> {
-        while self.ready.is_empty() && !self.ended {
+    async fn next(&mut self) -> Result<Option<Value>, Fault> {
+        loop {
+            if let Some(item) = self.ready.pop() {
+                return Ok(Some(item));
+            }
+            if self.ended {
+                return Ok(None);
+            }
             let piece = self.content.chunk().await;
             let piece = piece.map_err(|why| Fault(format!("{}: {why}", self.name)))?;
             match piece {
@@ -154,7 +154,6 @@ impl Open {
                 }
             }
         }
-        Ok(self.ready.take())
     }
 }
 
@@ -162,6 +161,7 @@ impl Open {
 pub(super) struct Listing {
     services: Services,
     parameters: Data,
+    page: VecDeque<Map<String, Value>>,
     next: Next,
 }
 
@@ -172,22 +172,21 @@ enum Next {
 }
 
 impl Listing {
-    /// The next objects; none after the last.
-    async fn page(&mut self) -> Result<Vec<Map<String, Value>>, Fault> {
+    async fn next(&mut self) -> Result<Option<Map<String, Value>>, Fault> {
         loop {
+            if let Some(object) = self.page.pop_front() {
+                return Ok(Some(object));
+            }
             let token = match &self.next {
                 Next::First => None,
                 Next::Page(token) => Some(token.as_str()),
-                Next::None => return Ok(Vec::new()),
+                Next::None => return Ok(None),
             };
             let parameters = self.parameters.value();
             let page = self.services.list_objects(parameters, token).await;
             let page = page.map_err(told)?;
+            self.page = page.objects.into();
             self.next = page.next.map_or(Next::None, Next::Page);
-            // S3 may give a page without objects before the last one.
-            if !page.objects.is_empty() {
-                return Ok(page.objects);
-            }
         }
     }
 }
@@ -197,7 +196,6 @@ pub(super) struct Within {
     services: Services,
     objects: Objects,
     format: Format,
-    /// The object that is being read.
     open: Option<Box<Open>>,
 }
 
@@ -220,20 +218,49 @@ impl Format {
 }
 
 impl Within {
-    async fn portion(&mut self) -> Result<VecDeque<Value>, Fault> {
+    async fn next(&mut self) -> Result<Option<Value>, Fault> {
         loop {
             if let Some(open) = &mut self.open {
-                let portion = open.portion().await?;
-                if !portion.is_empty() {
-                    return Ok(portion);
+                if let Some(item) = open.next().await? {
+                    return Ok(Some(item));
                 }
                 self.open = None;
             }
-            let Some(object) = self.objects.next(&self.services, &mut self.format).await? else {
-                return Ok(VecDeque::new());
+            let Some(object) = self.next_object().await? else {
+                return Ok(None);
             };
             let open = object.open(&self.services, self.format.rows()?).await?;
             self.open = Some(Box::new(open));
+        }
+    }
+
+    async fn next_object(&mut self) -> Result<Option<Object>, Fault> {
+        match &mut self.objects {
+            Objects::Rest(objects) => Ok(objects.pop_front()),
+            Objects::Listed(listing) => {
+                // S3 shows a folder as an empty object whose key ends in a slash.
+                while let Some(object) = listing.next().await? {
+                    let key = object.get("Key").and_then(Value::as_str);
+                    let key = key.filter(|key| !key.ends_with('/'));
+                    if let Some(key) = key {
+                        let bucket = listing.parameters.value()["Bucket"].as_str();
+                        return Ok(Some(Object::of(bucket.unwrap_or_default(), key)));
+                    }
+                }
+                Ok(None)
+            }
+            Objects::Athena(athena) => athena.next(&self.services).await,
+            Objects::Inventory(manifest) => {
+                let Some(manifest) = manifest.take() else {
+                    return Ok(None);
+                };
+                let inventory = inventory(&self.services, &manifest).await?;
+                self.format = Format::Columns(inventory.columns);
+                let mut objects = inventory.objects;
+                let first = objects.pop_front();
+                self.objects = Objects::Rest(objects);
+                Ok(first)
+            }
         }
     }
 }
@@ -243,89 +270,40 @@ enum Objects {
     /// These.
     Rest(VecDeque<Object>),
     /// Those of a list.
-    Listed {
-        listing: Listing,
-        page: VecDeque<Object>,
-    },
-    /// Those that Athena has written: a line of its manifest for each, `s3://BUCKET/KEY`.
-    Athena {
-        manifest: Manifest,
-        lines: VecDeque<Value>,
-    },
-    /// The files of an inventory, which its manifest names together with their columns.
-    Inventory(Object),
+    Listed(Listing),
+    /// Those that Athena has written, named in its manifest.
+    Athena(Box<Athena>),
+    /// The files of an inventory; nothing once its manifest was read.
+    Inventory(Option<Object>),
 }
 
-/// A manifest of Athena, before it is read and while it is.
-enum Manifest {
-    Named(Object),
-    Open(Box<Open>),
+/// A manifest of Athena: a line for each object, `s3://BUCKET/KEY`.
+struct Athena {
+    manifest: Option<Object>,
+    open: Option<Open>,
 }
 
-/// The column of Athena's manifest.
-const URI: &str = "uri";
-
-impl Objects {
-    async fn next(
-        &mut self,
-        services: &Services,
-        format: &mut Format,
-    ) -> Result<Option<Object>, Fault> {
-        loop {
-            match self {
-                Objects::Rest(objects) => return Ok(objects.pop_front()),
-                Objects::Listed { listing, page } => {
-                    if let Some(object) = page.pop_front() {
-                        return Ok(Some(object));
-                    }
-                    let listed = listing.page().await?;
-                    if listed.is_empty() {
-                        return Ok(None);
-                    }
-                    let bucket = listing.parameters.value()["Bucket"].as_str();
-                    let bucket = bucket.unwrap_or_default();
-                    // S3 shows a folder as an empty object whose key ends in a slash.
-                    let keys = listed.iter().filter_map(|object| object["Key"].as_str());
-                    let keys = keys.filter(|key| !key.ends_with('/'));
-                    *page = keys.map(|key| Object::of(bucket, key)).collect();
-                }
-                Objects::Athena { manifest, lines } => {
-                    if let Some(line) = lines.pop_front() {
-                        return located(line[URI].as_str().unwrap_or_default()).map(Some);
-                    }
-                    match manifest {
-                        Manifest::Named(object) => {
-                            let rows = Csv::with_columns([URI].into_iter())?.into();
-                            let open = object.open(services, rows).await?;
-                            *manifest = Manifest::Open(Box::new(open));
-                        }
-                        Manifest::Open(open) => {
-                            *lines = open.portion().await?;
-                            if lines.is_empty() {
-                                return Ok(None);
-                            }
-                        }
-                    }
-                }
-                Objects::Inventory(manifest) => {
-                    let inventory = inventory(services, manifest).await?;
-                    *format = Format::Columns(inventory.columns);
-                    *self = Objects::Rest(inventory.objects);
-                }
-            }
+impl Athena {
+    async fn next(&mut self, services: &Services) -> Result<Option<Object>, Fault> {
+        const COLUMN: &str = "uri";
+        if let Some(manifest) = self.manifest.take() {
+            let rows = Csv::with_columns([COLUMN].into_iter())?.into();
+            self.open = Some(manifest.open(services, rows).await?);
         }
+        let Some(open) = &mut self.open else {
+            return Ok(None);
+        };
+        let Some(row) = open.next().await? else {
+            return Ok(None);
+        };
+        let uri = row[COLUMN].as_str().unwrap_or_default().trim();
+        let parts = uri
+            .strip_prefix("s3://")
+            .and_then(|rest| rest.split_once('/'));
+        let (bucket, key) = parts
+            .ok_or_else(|| Fault(format!("The manifest names an object that is none: {uri}")))?;
+        Ok(Some(Object::of(bucket, key)))
     }
-}
-
-/// The object at `s3://BUCKET/KEY`.
-fn located(uri: &str) -> Result<Object, Fault> {
-    let uri = uri.trim();
-    let parts = uri
-        .strip_prefix("s3://")
-        .and_then(|rest| rest.split_once('/'));
-    let (bucket, key) =
-        parts.ok_or_else(|| Fault(format!("The manifest names an object that is none: {uri}")))?;
-    Ok(Object::of(bucket, key))
 }
 
 /// What the manifest of an inventory says.
