@@ -151,6 +151,7 @@ impl App {
             runner.clone(),
             topics.clone(),
         )?;
+        gateway.load_routes().await?;
         gateway.announce(address);
         let activities = ActivityQueues::default();
         activities.connect(runner.clone());

@@ -85,6 +85,8 @@ pub enum Table {
     Receipt = 9,
     /// Express executions that were started and have not ended, by ARN.
     Express = 10,
+    /// Callback routes that were made over the API, by name.
+    Route = 11,
 }
 
 /// A document to be written or removed.
