@@ -47,12 +47,16 @@ impl Server {
     }
 
     pub fn on_disk() -> Server {
+        Server::on_disk_in(Environment::default())
+    }
+
+    /// A server on disk whose other services are where the environment says.
+    pub fn on_disk_in(environment: Environment) -> Server {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("map-runs-{}-{number}", std::process::id());
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         let _ = std::fs::remove_dir_all(&directory);
-        let environment = Environment::default();
         Server {
             life: Some(begin(Some(directory.clone()), &environment, START)),
             directory: Some(directory),
