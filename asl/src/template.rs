@@ -168,6 +168,14 @@ fn compile_jsonata(
     match value {
         Value::String(text) => {
             let Some(inside) = jsonata::between_braces(text) else {
+                if jsonata::is_half_braced(text) {
+                    let message = "An expression must start with '{%' and end with '%}'";
+                    let fault = jsonata::Fault {
+                        code: "INVALID_JSONATA_EXPRESSION",
+                        message: message.to_owned(),
+                    };
+                    faults.push((pointer.to_owned(), fault));
+                }
                 return Node::Constant(value.clone());
             };
             match jsonata::Expression::parse(inside, &format!("{field}{pointer}")) {

@@ -24,13 +24,23 @@ use crate::table::Table;
 #[derive(clap::Args)]
 pub struct Bench {
     /// How many round trips are in flight at once, one run each
-    #[arg(long, value_delimiter = ',', default_value = "1,16,64,256")]
+    #[arg(
+        long,
+        value_name = "N,...",
+        value_delimiter = ',',
+        default_value = "1,16,64,256"
+    )]
     in_flight: Vec<usize>,
     /// For how long each run drives
     #[arg(long, value_name = "SECONDS", default_value_t = 5.0)]
     seconds: f64,
     /// How many executions to park, one run each; 0 for none
-    #[arg(long, value_delimiter = ',', default_value = "10000,1000000")]
+    #[arg(
+        long,
+        value_name = "N,...",
+        value_delimiter = ',',
+        default_value = "10000,1000000"
+    )]
     park: Vec<usize>,
     /// Where the measured server keeps its data; a folder made for it and removed afterwards
     #[arg(long, value_name = "DIR")]

@@ -10,13 +10,23 @@ pub const RED: &str = "\u{1b}[31m";
 pub const YELLOW: &str = "\u{1b}[33m";
 /// What frames.
 pub const BLUE: &str = "\u{1b}[34m";
+/// What is in the background.
+pub const DIM: &str = "\u{1b}[2m";
 /// What counts.
 pub const BOLD: &str = "\u{1b}[1m";
 const RESET: &str = "\u{1b}[0m";
 
+/// One of the two below.
+pub type Paint = fn(&str, &str) -> String;
+
 /// `text` for standard output.
 pub fn paint(colour: &str, text: &str) -> String {
     painted(colour, text, std::io::stdout().is_terminal())
+}
+
+/// `text` for standard error.
+pub fn paint_error(colour: &str, text: &str) -> String {
+    painted(colour, text, std::io::stderr().is_terminal())
 }
 
 fn painted(colour: &str, text: &str, terminal: bool) -> String {

@@ -27,6 +27,16 @@ pub struct Config {
     pub routes: Vec<RouteConfig>,
     /// `[services]`.
     pub services: ServicesConfig,
+    /// `[s3]`.
+    pub s3: S3Config,
+}
+
+/// `[s3]`: files instead of S3.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct S3Config {
+    /// The folder whose folders stand in for buckets.
+    pub directory: Option<PathBuf>,
 }
 
 /// `[services]`: where tasks find other services; what the AWS variables of the same names say wins.

@@ -40,8 +40,8 @@ pub struct Demo {
     /// With --serve: address and port; port 0 picks a free one [default: 127.0.0.1:8083]
     #[arg(long, value_name = "HOST:PORT", requires = "serve")]
     listen: Option<String>,
-    /// With --serve: which time it goes by [default: real]
-    #[arg(long, value_enum, requires = "serve")]
+    /// With --serve: real time, or virtual, which stands until it is moved [default: real]
+    #[arg(long, value_enum, requires = "serve", hide_possible_values = true)]
     clock: Option<ClockKind>,
 }
 

@@ -5,6 +5,7 @@
 //! - [`connection`], [`table`]: a bare HTTP client and a plain table, for `bench` and `demo`.
 //! - [`demo`]: the loan processor and all that can go wrong with its callback.
 //! - [`serve`]: a server until it is told to stop.
+//! - [`run`]: one execution of a definition in a file.
 //! - [`source`]: a definition's file, JSON or YAML, and where in it everything stands.
 //! - [`validate`]: whether definitions are right.
 //! - [`colour`]: colours where a terminal shows them.
@@ -14,6 +15,7 @@ mod colour;
 mod config;
 mod connection;
 mod demo;
+mod run;
 mod serve;
 mod source;
 mod table;
@@ -27,6 +29,8 @@ const EXAMPLES: &str = "\
 Begin with:
   rejoin demo                  what it is for, in moments
   rejoin demo --serve          the same system, left running for you to try
+  rejoin validate FILE         whether a definition is right, and where it is not
+  rejoin run FILE INPUT        one execution of it, here and now
   rejoin serve                 http://127.0.0.1:8083, data in ./rejoin-data
   rejoin help serve            how to point the AWS CLI at it";
 
@@ -47,6 +51,8 @@ enum Command {
     /// The demo's request function: what the demo starts this program as
     #[command(hide = true)]
     Function,
+    /// Run one execution of a definition in a file, and show its states as they pass
+    Run(run::Run),
     /// Check definitions, in JSON or YAML, before anything runs them
     Validate(validate::Validate),
     /// Measure callback round trips, parked executions and restarts on this machine
@@ -59,6 +65,7 @@ fn main() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Demo(demo) => demo.run(),
         Command::Function => demo::run_function(),
+        Command::Run(run) => run.run(),
         Command::Validate(validate) => validate.run(),
         Command::Bench(bench) => bench.run(),
     };

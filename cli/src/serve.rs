@@ -15,8 +15,11 @@ use crate::config::{ClockKind, Config};
 const LISTEN_DEFAULT: &str = "127.0.0.1:8083";
 const DATA_DIR_DEFAULT: &str = "rejoin-data";
 /// The account that Step Functions Local uses.
-const ACCOUNT_DEFAULT: &str = "123456789012";
-const RETENTION_DAYS_DEFAULT: u32 = 90;
+pub const ACCOUNT_DEFAULT: &str = "123456789012";
+/// The region in ARNs, where nothing else is said.
+pub const REGION_DEFAULT: &str = "us-east-1";
+/// For how many days ended executions are kept; as on AWS.
+pub const RETENTION_DAYS_DEFAULT: u32 = 90;
 
 const EXAMPLES: &str = "\
 In another terminal (any credentials do):
@@ -42,8 +45,8 @@ pub struct Serve {
     /// Keep everything in memory and forget it at the end
     #[arg(long, conflicts_with = "data_dir")]
     in_memory: bool,
-    /// Which time it goes by [default: real]
-    #[arg(long, value_enum)]
+    /// Which time it goes by: real, or virtual, which stands until it is moved [default: real]
+    #[arg(long, value_enum, hide_possible_values = true)]
     clock: Option<ClockKind>,
     /// Functions, topics, callback routes, and all of the above; rejoin.sample.toml shows every key
     #[arg(long, value_name = "FILE")]
@@ -78,7 +81,7 @@ impl Serve {
             region: config
                 .server
                 .region
-                .unwrap_or_else(|| "us-east-1".to_owned()),
+                .unwrap_or_else(|| REGION_DEFAULT.to_owned()),
             account: config
                 .server
                 .account
@@ -101,7 +104,10 @@ impl Serve {
             topics: config.topics,
             routes: config.routes,
             address,
-            environment: config.services.environment(variables()),
+            environment: config
+                .services
+                .environment(variables())
+                .with_buckets(config.s3.directory),
         })
         .await?;
         for note in &opening.notes {
@@ -150,7 +156,7 @@ pub async fn until_told_to_stop() -> Result<(), String> {
 }
 
 /// The variables that are text; AWS's are.
-fn variables() -> impl Iterator<Item = (String, String)> {
+pub fn variables() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }

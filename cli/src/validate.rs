@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use asl::Severity;
 
+use crate::colour::{Paint, paint};
 use crate::source::{Found, Source};
 
 const EXAMPLES: &str = "\
@@ -31,8 +32,14 @@ pub struct Validate {
     /// Definitions in JSON, or in YAML (.yaml, .yml); - is standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<String>,
-    /// Which type of state machine; an express one has no activities and no task tokens
-    #[arg(long, value_enum, default_value = "standard", ignore_case = true)]
+    /// standard, or express, which has no activities and no task tokens
+    #[arg(
+        long,
+        value_enum,
+        default_value = "standard",
+        ignore_case = true,
+        hide_possible_values = true
+    )]
     r#type: MachineKind,
     /// Exit with 1 for warnings too
     #[arg(long)]
@@ -84,7 +91,7 @@ impl Validate {
         if self.json {
             println!("{}", json::document(&examined));
         } else {
-            print!("{}", report::text(&examined));
+            print!("{}", report::text(&examined, paint));
         }
         let bad = |examined: &Examined<'_>| {
             let strict = self.strict && examined.count(Severity::Warning) > 0;
@@ -98,11 +105,20 @@ impl Validate {
     }
 
     fn examine<'s>(&self, source: &'s Source) -> Examined<'s> {
-        let (machine, found) = source.examine(self.r#type == MachineKind::Express);
-        Examined {
-            source,
-            states: machine.map(|machine| machine.states.len()),
-            found,
-        }
+        examine(source, self.r#type == MachineKind::Express)
+    }
+}
+
+/// What a person is told of one definition of a Standard state machine.
+pub fn report_on(source: &Source, paint: Paint) -> String {
+    report::text(&[examine(source, false)], paint)
+}
+
+fn examine(source: &Source, express: bool) -> Examined<'_> {
+    let (machine, found) = source.examine(express);
+    Examined {
+        source,
+        states: machine.map(|machine| machine.states.len()),
+        found,
     }
 }

@@ -18,6 +18,7 @@ use serde_json::Value;
 
 use crate::command::Outcome;
 use crate::decide::{Decider, Stop};
+use crate::effect::{Dispatch, Effect};
 use crate::event::{EventKind, FrameId};
 use crate::execution::Execution;
 use crate::flow::{Flaw, Leaving, Made};
@@ -114,30 +115,59 @@ pub struct Seen {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NeedsMock;
 
+/// Nobody can answer a trial, and its context is given: no token is ever made.
+fn no_tokens() -> TokenKey {
+    TokenKey::new(&[0; 32])
+}
+
 impl Trial {
+    /// What a Task state asks of its resource, for a caller that would have a real answer for a mock. `None`:
+    /// the state fails before, or is of another type.
+    pub fn asks(&self) -> Option<Dispatch> {
+        let tokens = &no_tokens();
+        let mut execution = self.entered(tokens);
+        let at = self.identity.started_at;
+        let mut decider = Decider::new(&mut execution, at, self.seed, tokens);
+        states::run(&mut decider, FrameId::ROOT).ok()?;
+        let events = decider.finish();
+        let effects = execution.effects(&events).into_iter();
+        effects
+            .filter_map(|effect| match effect {
+                Effect::Dispatch(dispatch) => Some(dispatch),
+                _ => None,
+            })
+            .next()
+    }
+
+    /// An execution that has just come to the state.
+    fn entered(&self, tokens: &TokenKey) -> Execution {
+        let identity = Arc::new(self.identity.clone());
+        let mut execution = Execution::blank(self.machine.clone(), identity);
+        execution.given_context = Some(self.context.clone());
+        let at = self.identity.started_at;
+        // An execution begins with room for all the events of one state.
+        let entered =
+            Decider::new(&mut execution, at, self.seed, tokens).enter(FrameId::ROOT, self.state);
+        debug_assert!(entered.is_ok(), "a new execution takes events");
+        let frame = execution.now.frames.get_mut(&FrameId::ROOT);
+        let frame = frame.expect("a new execution has a frame");
+        frame.variables = self.variables.clone();
+        if let Some(recovery) = recovery_of(&self.machine.state(self.state).kind) {
+            frame.retries = vec![self.retries; recovery.retriers.len()];
+        }
+        execution
+    }
+
     /// Runs the state.
     ///
     /// # Errors
     /// [`NeedsMock`].
     pub fn run(self) -> Result<Report, NeedsMock> {
-        // Nobody can answer a trial, and the context was given: no token is ever made.
-        let tokens = &TokenKey::new(&[0; 32]);
+        let tokens = &no_tokens();
         let at = self.identity.started_at;
-        let mut execution = Execution::blank(self.machine.clone(), Arc::new(self.identity));
-        execution.given_context = Some(self.context);
-        // An execution begins with room for all the events of one state.
-        let entered =
-            Decider::new(&mut execution, at, self.seed, tokens).enter(FrameId::ROOT, self.state);
-        debug_assert!(entered.is_ok(), "a new execution takes events");
-        let kind = &self.machine.state(self.state).kind;
+        let mut execution = self.entered(tokens);
         let place = execution.now.frames[&FrameId::ROOT].place().told();
-        let recovery = recovery_of(kind);
-        let frame = execution.now.frames.get_mut(&FrameId::ROOT);
-        let frame = frame.expect("a new execution has a frame");
-        frame.variables = self.variables.clone();
-        if let Some(recovery) = recovery {
-            frame.retries = vec![self.retries; recovery.retriers.len()];
-        }
+        let recovery = recovery_of(&self.machine.state(self.state).kind);
 
         let mut aside = execution.clone();
         let mut seen = Seen::default();

@@ -1,4 +1,4 @@
-//! A task state's wait, described for people: while it is open, and after it is over.
+//! A wait (a task's, or a Map Run's), described for people: while it is open, and after it is over.
 
 use std::sync::Arc;
 
@@ -36,9 +36,12 @@ pub struct EndedWait {
 
 /// What became of `wait`, if it ever was and is over.
 pub fn wait_end(events: &[Event], wait: WaitId) -> Option<EndedWait> {
-    let scheduled = events.iter().position(
-        |event| matches!(&event.kind, EventKind::TaskScheduled { wait: its, .. } if *its == wait),
-    )?;
+    let scheduled = events.iter().position(|event| match &event.kind {
+        EventKind::TaskScheduled { wait: its, .. } | EventKind::MapRunStarted { wait: its, .. } => {
+            *its == wait
+        }
+        _ => false,
+    })?;
     let frame = events[scheduled].frame;
     let mut open = opened(events, scheduled)?;
     let mut ended = None;
@@ -57,12 +60,16 @@ pub fn wait_end(events: &[Event], wait: WaitId) -> Option<EndedWait> {
                 open.heartbeat_at = heartbeat_seconds.map(|seconds| event.at.plus_seconds(seconds));
                 continue;
             }
-            EventKind::TaskSucceeded { output, .. } => WaitEnd::Succeeded {
-                output: output.clone(),
-            },
-            EventKind::TaskFailed { failure, .. } => WaitEnd::Failed {
-                failure: failure.clone(),
-            },
+            EventKind::TaskSucceeded { output, .. } | EventKind::MapRunSucceeded { output, .. } => {
+                WaitEnd::Succeeded {
+                    output: output.clone(),
+                }
+            }
+            EventKind::TaskFailed { failure, .. } | EventKind::MapRunFailed { failure, .. } => {
+                WaitEnd::Failed {
+                    failure: failure.clone(),
+                }
+            }
             EventKind::TaskTimedOut {
                 heartbeat: false, ..
             } => WaitEnd::TimedOut,
@@ -110,7 +117,12 @@ fn opened(events: &[Event], scheduled: usize) -> Option<OpenWait> {
         ..
     } = &event.kind
     else {
-        return None;
+        return Some(OpenWait {
+            state_name,
+            opened_at: event.at,
+            timeout_at: None,
+            heartbeat_at: None,
+        });
     };
     Some(OpenWait {
         state_name,

@@ -8,7 +8,7 @@
 //! - [`request`]: bodies in and out. [`error`]: errors in AWS's words.
 //! - [`validation`]: the constraints of the service model. [`arn`]: ARNs. [`page`]: `nextToken`.
 //! - [`definition`]: what is said of a definition. [`jackson`]: what is said of a text that is not JSON.
-//! - [`versions`], [`routing`]: versions and aliases. [`test_context`], [`mock_shape`]: what is given to
+//! - [`versions`], [`routing`]: versions and aliases. [`test_context`], [`mock_shape`], [`mock_results`]: what is given to
 //!   `TestState`. [`configuration`], [`keys`], [`tagged`], [`task`], [`ids`].
 //!
 //! Credentials are not looked at.
@@ -27,6 +27,7 @@ mod definition;
 mod ids;
 pub(crate) mod jackson;
 mod keys;
+mod mock_results;
 mod mock_shape;
 mod page;
 mod recorded_label;

@@ -52,6 +52,58 @@ pub struct Answer {
     pub body: Bytes,
 }
 
+/// What a request came to, with a body that may be larger than memory.
+#[derive(Debug)]
+pub struct Opened {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    body: Incoming,
+    place: String,
+    limit: Duration,
+}
+
+impl Opened {
+    /// The next piece of the body; nothing at its end.
+    ///
+    /// # Errors
+    /// One sentence: why it can't be read.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, String> {
+        loop {
+            let Some(frame) = in_time(self.limit, &self.place, async {
+                Ok::<_, String>(self.body.frame().await)
+            })
+            .await?
+            else {
+                return Ok(None);
+            };
+            let frame = frame.map_err(|e| unreadable(&self.place, &e))?;
+            // What is no data is trailers, which nobody here asks for.
+            if let Ok(data) = frame.into_data() {
+                return Ok(Some(data));
+            }
+        }
+    }
+
+    /// The whole body, if it is not too long.
+    ///
+    /// # Errors
+    /// As [`Opened::chunk`].
+    pub async fn whole(self) -> Result<Answer, String> {
+        let body = Limited::new(self.body, ANSWER_BYTES_MAX).collect();
+        let body = in_time(self.limit, &self.place, async {
+            let body = body.await;
+            body.map_err(|e| unreadable(&self.place, &*e))
+        });
+        Ok(Answer {
+            status: self.status,
+            headers: self.headers,
+            body: body.await?.to_bytes(),
+        })
+    }
+}
+
 impl Default for Client {
     fn default() -> Client {
         Client::new()
@@ -81,6 +133,47 @@ impl Client {
     ) -> Result<Answer, String> {
         let uri = address(url)?;
         let place = place(&uri);
+        let exchange = async {
+            let response = self.exchange(method, uri, &place, headers, body).await?;
+            whole(response).await.map_err(|e| unreadable(&place, &*e))
+        };
+        in_time(limit, &place, exchange).await
+    }
+
+    /// Sends one request and leaves the answer's body to be read piece by piece, each of them and the
+    /// answer's beginning within `limit` of real time.
+    ///
+    /// # Errors
+    /// As [`Client::send`].
+    pub async fn open(
+        &self,
+        method: Method,
+        url: &str,
+        headers: &[(&str, &str)],
+        limit: Duration,
+    ) -> Result<Opened, String> {
+        let uri = address(url)?;
+        let place = place(&uri);
+        let exchange = self.exchange(method, uri, &place, headers, Bytes::new());
+        let response = in_time(limit, &place, exchange).await?;
+        let (head, body) = response.into_parts();
+        Ok(Opened {
+            status: head.status,
+            headers: head.headers,
+            body,
+            place,
+            limit,
+        })
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        uri: Uri,
+        place: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> Result<Response<Incoming>, String> {
         let secure = uri.scheme() == Some(&Scheme::HTTPS);
         let mut request = Request::builder().method(method).uri(uri);
         for (name, value) in headers {
@@ -89,24 +182,12 @@ impl Client {
         let request = request
             .body(Full::new(body))
             .map_err(|e| format!("the request to {place} can't be written: {e}"))?;
-        let exchange = async {
-            let response = if secure {
-                self.secure()?.request(request).await
-            } else {
-                self.0.plain.request(request).await
-            };
-            let response = response.map_err(|e| explain(&place, &e))?;
-            whole(response)
-                .await
-                .map_err(|e| format!("the answer of {place} can't be read: {}", deepest(&*e)))
+        let response = if secure {
+            self.secure()?.request(request).await
+        } else {
+            self.0.plain.request(request).await
         };
-        match tokio::time::timeout(limit, exchange).await {
-            Ok(answer) => answer,
-            Err(_) => Err(format!(
-                "{place} did not answer within {} s",
-                limit.as_secs_f64()
-            )),
-        }
+        response.map_err(|e| explain(place, &e))
     }
 
     fn secure(&self) -> Result<&Secure, String> {
@@ -157,6 +238,24 @@ fn connector() -> HttpConnector {
     // Requests are written whole; waiting for more to send only delays the answer.
     connector.set_nodelay(true);
     connector
+}
+
+async fn in_time<T>(
+    limit: Duration,
+    place: &str,
+    exchange: impl Future<Output = Result<T, String>>,
+) -> Result<T, String> {
+    match tokio::time::timeout(limit, exchange).await {
+        Ok(done) => done,
+        Err(_) => Err(format!(
+            "{place} did not answer within {} s",
+            limit.as_secs_f64()
+        )),
+    }
+}
+
+fn unreadable(place: &str, error: &(dyn Error + 'static)) -> String {
+    format!("the answer of {place} can't be read: {}", deepest(error))
 }
 
 async fn whole(response: Response<Incoming>) -> Result<Answer, Box<dyn Error + Send + Sync>> {

@@ -102,6 +102,28 @@ impl Dispatcher {
         resources.map_runs.start(key, wait, resources.clock.busy());
     }
 
+    /// Asks a resource once for `TestState`, whose answer goes to no execution. `None`: it is an activity, or
+    /// its pattern waits for something else than the resource's answer.
+    pub async fn ask_once(
+        &self,
+        identity: &Identity,
+        dispatch: &Dispatch,
+    ) -> Option<Result<Data, Failure>> {
+        match &dispatch.resource {
+            Resource::Activity { .. } => return None,
+            Resource::Service { pattern, .. } if *pattern != Pattern::RequestResponse => {
+                return None;
+            }
+            _ => {}
+        }
+        let caller = Caller {
+            execution_arn: identity.arn.clone(),
+            state_machine_arn: identity.state_machine_arn.clone(),
+        };
+        let busy = self.0.resources.clock.busy();
+        Some(self.ask(&caller, dispatch, busy).await.0)
+    }
+
     /// A wait is over.
     pub fn wait_ended(&self, key: ExecutionKey, wait: WaitId) {
         let resources = &self.0.resources;

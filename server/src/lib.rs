@@ -34,6 +34,7 @@ pub mod executions;
 pub mod functions;
 pub mod gateway;
 pub mod http;
+pub mod items;
 pub mod machines;
 pub mod map_runs;
 pub mod quotas;

@@ -1,7 +1,7 @@
 //! Map Runs: the children of distributed Map states, started, watched and counted.
 //!
 //! A Map Run is a document of the store (settings, status, what came of it), and its children are
-//! executions like others. For each that goes on there is a driver ([`driver`]), and all that it knows it
+//! executions like others. For each that goes on there is a driver, and all that it knows it
 //! can find out again: the items are read anew, a child's name is drawn from the Map Run and its place,
 //! and a child that is there already is watched and not started. So a driver needs no journal of its own.
 //!
@@ -16,7 +16,9 @@
 //! The end is stored before the Map state is told. A Map Run that is found ended while its Map state still
 //! waits is told of again.
 //!
-//! In reading order: [`tally`] counts, [`document`] is what is stored, [`driver`] drives.
+//! In reading order: [`tally`] counts, [`document`] is what is stored, `names` and `inputs` are what
+//! children are called and given, `work` says what is to be done, `driver` does it, `gather` makes the
+//! result.
 
 use std::sync::{Arc, OnceLock};
 
@@ -30,7 +32,11 @@ use crate::clock::Busy;
 
 pub mod document;
 mod driver;
+mod gather;
+mod inputs;
+mod names;
 pub mod tally;
+mod work;
 
 use document::Record;
 use driver::{Driver, Message};

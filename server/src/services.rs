@@ -13,8 +13,10 @@
 //! - `failure`: what Step Functions calls their errors.
 //! - `lambda`, `json` (SQS, DynamoDB, EventBridge and others), `sns`, `s3`, `states`: one file a protocol;
 //!   `endpoint`: `http:invoke`, of no service. `keys`: whether KMS lets a key be used.
+//! - `objects`: what distributed Maps read and write, in S3 or in a `directory` that stands in for it.
 
 mod constraints;
+mod directory;
 mod endpoint;
 mod environment;
 mod failure;
@@ -22,6 +24,7 @@ mod http;
 mod json;
 mod keys;
 mod lambda;
+mod objects;
 mod parameters;
 mod s3;
 mod service;
@@ -44,6 +47,7 @@ use crate::functions::{Functions, with_grace};
 use crate::topics::Topics;
 pub use environment::{Credentials, Environment};
 pub use keys::KeyRefusal;
+pub(crate) use objects::Content;
 pub use service::Service;
 
 /// Calls services. Cloning is a reference count.

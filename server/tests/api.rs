@@ -1273,4 +1273,26 @@ async fn a_machine_that_is_made_anew_does_not_list_what_the_one_before_it_did() 
         false => ask(&app, "ListExecutions", next).await,
     };
     assert_eq!(listed["executions"], json!([]));
+#[tokio::test]
+async fn a_test_without_a_mock_asks_the_resource() {
+    let app = server().await;
+    let arn = machine(&app, "m", PASS).await;
+    let state = |resource: &str| json!({"Type": "Task", "Resource": resource, "Arguments": {"StateMachineArn": arn}, "QueryLanguage": "JSONata", "Output": "{% $states.result.Name %}", "End": true});
+    let test = |resource: &str| json!({"definition": state(resource).to_string(), "roleArn": ROLE});
+    let describe = test("arn:aws:states:::aws-sdk:sfn:describeStateMachine");
+    let tested = ask(&app, "TestState", describe).await;
+    assert_eq!(
+        (&tested["status"], &tested["output"]),
+        (&json!("SUCCEEDED"), &json!("\"m\""))
+    );
+    ask(&app, "DeleteStateMachine", json!({"stateMachineArn": arn})).await;
+    let describe = test("arn:aws:states:::aws-sdk:sfn:describeStateMachine");
+    let tested = ask(&app, "TestState", describe).await;
+    let expected = (
+        &json!("FAILED"),
+        &json!("Sfn.StateMachineDoesNotExistException"),
+    );
+    assert_eq!((&tested["status"], &tested["error"]), expected);
+    let (kind, message) = refused(&app, "TestState", test(&format!("{HERE}:activity:a"))).await;
+    assert_eq!(kind, "ValidationException", "{message}");
 }

@@ -12,7 +12,7 @@ use crate::script::WaitName;
 pub struct NamedWait {
     /// Its number.
     pub wait: WaitId,
-    /// Who was asked: the `Resource` as written.
+    /// Who was asked: the `Resource` as written, or the Map Run.
     pub resource: Arc<str>,
 }
 
@@ -34,6 +34,12 @@ pub fn find(events: &[Event], execution: &Execution, name: &WaitName) -> Result<
                 waits.push(NamedWait {
                     wait: *wait,
                     resource: resource.clone(),
+                });
+            }
+            EventKind::MapRunStarted { wait, run } if *states[&event.frame] == *name.state => {
+                waits.push(NamedWait {
+                    wait: *wait,
+                    resource: run.arn.clone(),
                 });
             }
             _ => {}

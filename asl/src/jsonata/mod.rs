@@ -86,6 +86,13 @@ pub fn between_braces(text: &str) -> Option<&str> {
     text.strip_prefix("{%")?.strip_suffix("%}").map(str::trim)
 }
 
+/// Whether one of the two is missing, which AWS's documentation says is refused. With blanks around
+/// both it is text (recorded).
+pub(crate) fn is_half_braced(text: &str) -> bool {
+    let text = text.trim();
+    text.starts_with("{%") != text.ends_with("%}")
+}
+
 impl Expression {
     /// Compiles `text`, which stands in `field`.
     ///

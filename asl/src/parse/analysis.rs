@@ -81,52 +81,62 @@ pub(super) fn task(reader: &mut Reader, fields: &Fields<'_>, resource: &Resource
             &format!("Nobody can answer without it: put {token} into '{field}'."),
         );
     }
-    for (pointer, name) in error_names(fields) {
-        if name == "States.HeartbeatTimeout" && !has_heartbeat {
-            reader.warning(
-                "REJOIN_ERROR_NEVER_RAISED",
-                &pointer,
-                "The state has no HeartbeatSeconds, so it never fails with States.HeartbeatTimeout",
-                "Give HeartbeatSeconds, or remove the name.",
-            );
-        } else if let Resource::Service {
-            service,
-            pattern: Pattern::RequestResponse,
-            ..
-        } = resource
-            && OWN_ERRORS_ONLY.contains(&&**service)
-            && !name.starts_with("States.")
-            && !name
-                .split_once('.')
-                .is_some_and(|(prefix, _)| prefix.eq_ignore_ascii_case(service))
-        {
-            reader.warning(
-                "REJOIN_ERROR_NEVER_RAISED",
-                &pointer,
-                format!("A task of '{service}' never fails with '{name}'"),
-                "The names of its errors begin with the service's, a dot after it; or use States.TaskFailed.",
-            );
+    for field in ["Retry", "Catch"] {
+        for (pointer, names) in entries(fields, field) {
+            for (at, name) in names.iter().enumerate() {
+                if let Some((message, hint)) = never_raised(name, &names, resource, has_heartbeat) {
+                    let pointer = format!("{pointer}/ErrorEquals[{at}]");
+                    reader.warning("REJOIN_ERROR_NEVER_RAISED", &pointer, message, &hint);
+                }
+            }
         }
     }
 }
 
+/// Why a task never fails with `name`, which stands among `names`, and what to do; nothing if it may.
+fn never_raised(
+    name: &str,
+    names: &[&str],
+    resource: &Resource,
+    has_heartbeat: bool,
+) -> Option<(String, String)> {
+    let known = ERROR_NAMES.contains(&name) || name.starts_with("States.Http.StatusCode.");
+    if name.starts_with("States.") && !known {
+        let hint = match nearest(name, ERROR_NAMES.iter().copied()) {
+            Some(near) => format!("It is spelled '{near}'."),
+            None => "Names that begin with 'States.' are the language's own.".to_owned(),
+        };
+        return Some((format!("There is no error '{name}'"), hint));
+    }
+    // Beside States.Timeout it says that both are meant, and does no harm.
+    if name == "States.HeartbeatTimeout" && !has_heartbeat && !names.contains(&"States.Timeout") {
+        return Some((
+            "The state has no HeartbeatSeconds, so it never fails with States.HeartbeatTimeout"
+                .to_owned(),
+            "Give HeartbeatSeconds, or remove the name.".to_owned(),
+        ));
+    }
+    let Resource::Service {
+        service,
+        pattern: Pattern::RequestResponse,
+        ..
+    } = resource
+    else {
+        return None;
+    };
+    let own = |(prefix, _): (&str, &str)| prefix.eq_ignore_ascii_case(service);
+    let foreign = !name.starts_with("States.") && !name.split_once('.').is_some_and(own);
+    (foreign && OWN_ERRORS_ONLY.contains(&&**service)).then(|| {
+        (
+            format!("A task of '{service}' never fails with '{name}'"),
+            "The names of its errors begin with the service's and a dot; or use States.TaskFailed."
+                .to_owned(),
+        )
+    })
+}
+
 /// `Retry` and `Catch`: what the entry before has taken does not come to the next.
 pub(super) fn handlers(reader: &mut Reader, fields: &Fields<'_>) {
-    for (pointer, name) in error_names(fields) {
-        let known = ERROR_NAMES.contains(&name) || name.starts_with("States.Http.StatusCode.");
-        if name.starts_with("States.") && !known {
-            let hint = match nearest(name, ERROR_NAMES.iter().copied()) {
-                Some(near) => format!("It is spelled '{near}'."),
-                None => "Names that begin with 'States.' are the language's own.".to_owned(),
-            };
-            reader.warning(
-                "REJOIN_ERROR_NEVER_RAISED",
-                &pointer,
-                format!("There is no error '{name}'"),
-                &hint,
-            );
-        }
-    }
     for field in ["Retry", "Catch"] {
         let mut taken: HashSet<&str> = HashSet::new();
         for (pointer, names) in entries(fields, field) {
@@ -193,18 +203,6 @@ fn entries<'v>(fields: &Fields<'v>, field: &str) -> Vec<(String, Vec<&'v str>)> 
         (format!("{}[{at}]", fields.at(field)), names.collect())
     });
     each.collect()
-}
-
-/// Every error that `Retry` and `Catch` name, each with its place.
-fn error_names<'v>(fields: &Fields<'v>) -> Vec<(String, &'v str)> {
-    let mut found = Vec::new();
-    for field in ["Retry", "Catch"] {
-        for (pointer, names) in entries(fields, field) {
-            let names = names.into_iter().enumerate();
-            found.extend(names.map(|(at, name)| (format!("{pointer}/ErrorEquals[{at}]"), name)));
-        }
-    }
-    found
 }
 
 /// Whether the task token, or something around it, goes into the payload.
@@ -479,6 +477,11 @@ mod tests {
         for (resource, names, expected) in [
             (INVOKE, &["Lambda.Unknown", "Mine"][..], vec![]),
             (INVOKE, &["States.HeartbeatTimeout"], never("0")),
+            (
+                INVOKE,
+                &["States.Timeout", "States.HeartbeatTimeout"],
+                vec![],
+            ),
             (INVOKE, &["States.Taskfailed"], never("0")),
             (INVOKE, &["States.Http.StatusCode.404"], vec![]),
             (

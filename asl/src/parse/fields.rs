@@ -378,11 +378,24 @@ pub(super) fn looks_like_expression(text: &str) -> bool {
         || (text.starts_with("States.") && text.ends_with(')'))
 }
 
-/// A member that holds an expression and does not say so in its name.
+/// A member that holds an expression and does not say so in its name, or is there under both names.
 fn warn_no_dollar(reader: &mut Reader, value: &Value, pointer: &str) {
     match value {
         Value::Object(members) => {
             for (name, value) in members {
+                if let Some(short) = name
+                    .strip_suffix(".$")
+                    .filter(|short| members.contains_key(*short))
+                {
+                    reader.warning(
+                        "REJOIN_REPEATED_FIELD",
+                        &format!("{pointer}/{name}"),
+                        format!(
+                            "Fields '{name}' and '{short}' are the same one when this is evaluated"
+                        ),
+                        "Remove or rename one of them.",
+                    );
+                }
                 match value {
                     Value::String(text) if !name.ends_with(".$") && looks_like_expression(text) => reader.warning(
                         "NO_DOLLAR",

@@ -153,18 +153,14 @@ pub(super) fn read(reader: &mut Reader, fields: &Fields<'_>, arn: &str) -> Optio
 
 fn recognize(arn: &str) -> Option<Resource> {
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
-    let [scheme, _partition, service, region, account, rest] = parts[..] else {
+    let [scheme, _partition, service, region, _account, rest] = parts[..] else {
         return None;
     };
     if scheme != "arn" {
         return None;
     }
     match service {
-        "lambda"
-            if rest
-                .strip_prefix("function:")
-                .is_some_and(|name| !name.is_empty()) =>
-        {
+        "lambda" if rest.strip_prefix("function:").is_some_and(is_function) => {
             Some(Resource::Function { arn: shared(arn) })
         }
         "states"
@@ -175,8 +171,21 @@ fn recognize(arn: &str) -> Option<Resource> {
         {
             Some(Resource::Activity { arn: shared(arn) })
         }
-        "states" if region.is_empty() && account.is_empty() => integration(arn, rest),
+        // Region and account are usually left out; AWS's own samples have some with both.
+        "states" => integration(arn, rest),
         _ => None,
+    }
+}
+
+/// `NAME`, `NAME:VERSION` or `NAME:ALIAS`.
+fn is_function(name: &str) -> bool {
+    let is_word = |text: &str| {
+        let ok = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        !text.is_empty() && text.chars().all(ok)
+    };
+    match name.split_once(':') {
+        Some((name, qualifier)) => is_word(name) && (qualifier == "$LATEST" || is_word(qualifier)),
+        None => is_word(name),
     }
 }
 

@@ -561,3 +561,55 @@ fn a_state_says_which_variables_it_reads() {
         ]
     );
 }
+
+/// What definitions of AWS's own samples have, which do run there.
+#[test]
+fn what_is_seen_on_aws_is_taken() {
+    for state in [
+        json!({"Type": "Pass", "InputPath": "$..a[?(@.status==Failure)]", "Next": "Done"}),
+        json!({"Type": "Pass", "Parameters": {"a.$": "States.ArrayGetItem($.a[?(@.key == Foo_Bar)].value, 0)"}, "Next": "Done"}),
+        json!({"Type": "Pass", "Parameters": {"a.$": "$$.Execution.Name "}, "Next": "Done"}),
+        json!({"Type": "Task", "Resource": "arn:aws:states:us-east-1:123456789012:aws-sdk:s3:getObject", "Next": "Done"}),
+        json!({"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:f:$LATEST", "Next": "Done"}),
+    ] {
+        assert_eq!(errors(&with(state.clone())), "", "{state}");
+    }
+}
+
+#[test]
+fn what_validators_of_others_refuse_is_refused() {
+    for (state, place) in [
+        (
+            json!({"Type": "Pass", "QueryLanguage": "JSONata", "Output": {"a": ["{% 10 %"]}, "Next": "Done"}),
+            "/States/S/Output/a[0]",
+        ),
+        (
+            json!({"Type": "Pass", "QueryLanguage": "JSONata", "Output": "10 %}", "Next": "Done"}),
+            "/States/S/Output",
+        ),
+        (
+            json!({"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:f:", "Next": "Done"}),
+            "/States/S/Resource",
+        ),
+        (
+            json!({"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:f:$*#", "Next": "Done"}),
+            "/States/S/Resource",
+        ),
+    ] {
+        let text = with(state);
+        let found = parse(&text).diagnostics;
+        let [one] = &found[..] else {
+            panic!("{text}: {found:?}")
+        };
+        assert_eq!(
+            (one.severity, one.pointer.as_str()),
+            (Severity::Error, place),
+            "{text}"
+        );
+    }
+    let both = json!({"Type": "Pass", "Parameters": {"a": {"b": 1, "b.$": "$.c"}}, "Next": "Done"});
+    assert_eq!(
+        warnings(&with(both)),
+        ["REJOIN_REPEATED_FIELD /States/S/Parameters/a/b.$"]
+    );
+}

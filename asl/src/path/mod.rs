@@ -71,7 +71,8 @@ impl Path {
                 }
             },
         };
-        let tokens = parse::tokens(rest)?;
+        // As Jayway does; AWS's own samples have paths with a blank at their end.
+        let tokens = parse::tokens(rest.trim_end())?;
         let definite = parse::definite(&tokens);
         Ok(Path(Arc::new(Compiled {
             text: text.into(),

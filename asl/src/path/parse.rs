@@ -412,13 +412,22 @@ impl<'t> Cursor<'t> {
             }
             _ => {
                 let word =
-                    self.take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '+' | '.'));
-                let value = serde_json::from_str(word).map_err(|_| match (word, self.peek()) {
-                    ("", Some(c)) => format!("'{c}' is not expected in a filter"),
-                    ("", None) => "the filter is not complete".to_owned(),
-                    (word, _) => format!("'{word}' is neither a path nor a literal"),
-                })?;
-                Ok(Operand::Literal(value))
+                    self.take_while(|c| c.is_alphanumeric() || matches!(c, '-' | '+' | '.' | '_'));
+                match (serde_json::from_str(word), self.peek()) {
+                    (Ok(value), _) => Ok(Operand::Literal(value)),
+                    // AWS takes a bare word as text: definitions of its own samples, which do run
+                    // there, have `[?(@.status == Failure)]`.
+                    (Err(_), _) if word.starts_with(char::is_alphabetic) => {
+                        Ok(Operand::Literal(Value::String(word.to_owned())))
+                    }
+                    (Err(_), Some(c)) if word.is_empty() => {
+                        Err(format!("'{c}' is not expected in a filter"))
+                    }
+                    (Err(_), None) if word.is_empty() => {
+                        Err("the filter is not complete".to_owned())
+                    }
+                    (Err(_), _) => Err(format!("'{word}' is neither a path nor a literal")),
+                }
             }
         }
     }

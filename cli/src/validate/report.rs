@@ -5,7 +5,7 @@ use std::fmt::Write;
 use asl::Severity;
 
 use super::Examined;
-use crate::colour::{BLUE, BOLD, GREEN, RED, YELLOW, paint};
+use crate::colour::{BLUE, BOLD, GREEN, Paint, RED, YELLOW};
 use crate::source::{Found, Place};
 
 /// A line is shown up to this many characters; definitions are at times one long line.
@@ -14,15 +14,15 @@ const LINE_MAX: usize = 100;
 const BEFORE_CARET: usize = 30;
 
 /// The report on all files.
-pub(super) fn text(examined: &[Examined<'_>]) -> String {
+pub(super) fn text(examined: &[Examined<'_>], paint: Paint) -> String {
     let mut text = String::new();
     for one in examined {
         for found in &one.found {
-            text += &diagnostic(&one.source.name, found);
+            text += &diagnostic(&one.source.name, found, paint);
         }
     }
     for one in examined {
-        text += &summary(one);
+        text += &summary(one, paint);
     }
     text
 }
@@ -30,7 +30,7 @@ pub(super) fn text(examined: &[Examined<'_>]) -> String {
 /// Writing to a string does not fail.
 const WRITES: &str = "a string takes everything";
 
-fn diagnostic(file: &str, found: &Found<'_>) -> String {
+fn diagnostic(file: &str, found: &Found<'_>, paint: Paint) -> String {
     let said = &found.diagnostic;
     let (colour, severity) = weight(said.severity);
     let head = paint(colour, &format!("{severity}[{}]", said.code));
@@ -117,7 +117,7 @@ fn weight(severity: Severity) -> (&'static str, &'static str) {
     }
 }
 
-fn summary(one: &Examined<'_>) -> String {
+fn summary(one: &Examined<'_>, paint: Paint) -> String {
     let errors = one.count(Severity::Error);
     let warnings = one.count(Severity::Warning);
     let mut parts = Vec::new();

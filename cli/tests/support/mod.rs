@@ -65,10 +65,7 @@ impl Server {
     }
 
     pub fn client(&self) -> Client {
-        Client {
-            address: self.address,
-            stream: None,
-        }
+        Client::at(self.address)
     }
 }
 
@@ -108,6 +105,14 @@ pub struct Client {
 pub type Answer = (u16, Value);
 
 impl Client {
+    /// For a server at this address.
+    pub fn at(address: SocketAddr) -> Client {
+        Client {
+            address,
+            stream: None,
+        }
+    }
+
     /// One exchange; an error means that no whole answer came, so nothing is known.
     pub fn send(
         &mut self,

@@ -1,12 +1,13 @@
-//! What the results of the optimized service integrations look like, for `TestState` to check a mock against.
+//! What the results of service integrations look like, for `TestState` to check a mock against.
 //!
 //! Names and types are those of the services' own API references, as a Task state sees them: a time is a
-//! text there, and a blob that holds JSON is any value. A service that is not in the table is not checked:
-//! this module does not know the models of all of AWS (`aws-sdk:*`).
+//! text there, and a blob that holds JSON is any value. The optimized integrations have their table here, those
+//! of `aws-sdk` in [`super::mock_results`]. A result that is in neither is not checked.
 
 use serde_json::Value;
 
 use super::error::ApiError;
+use super::mock_results::{self, Bounds, Service};
 
 /// How strictly a mock is checked: `MockResponseValidationMode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,20 +130,114 @@ pub(super) fn check(resource: &str, result: &Value, mode: Mode) -> Result<(), Ap
     let action = resource
         .strip_prefix("arn:aws:states:::")
         .unwrap_or_default();
-    let known = RESULTS.iter().find(|(known, _)| *known == action);
-    match known {
-        Some((_, fields)) if mode != Mode::None => {
-            object(result, "result", fields, mode).map_err(|why| {
-                ApiError::validation(format!("Mock result schema validation error: {why}"))
+    if mode == Mode::None {
+        return Ok(());
+    }
+    let checked = match action.strip_prefix("aws-sdk:") {
+        Some(action) => mock_results::result(action).map_or(Ok(()), |(service, shape)| {
+            fits(result, "result", service, shape, mode)
+        }),
+        None => RESULTS
+            .iter()
+            .find(|(known, _)| *known == action)
+            .map_or(Ok(()), |(_, fields)| object(result, "result", fields, mode)),
+    };
+    checked
+        .map_err(|why| ApiError::validation(format!("Mock result schema validation error: {why}")))
+}
+
+/// Whether a value is of a shape of a service.
+fn fits(
+    value: &Value,
+    name: &str,
+    service: &Service,
+    shape: &mock_results::Shape,
+    mode: Mode,
+) -> Result<(), String> {
+    use mock_results::Shape;
+    match shape {
+        Shape::Text(bounds) => {
+            let text = value.as_str().ok_or_else(|| must_be(name, "a string"))?;
+            within(text.chars().count() as f64, *bounds).map_err(|breach| match breach {
+                Breach::Below => format!("Field '{name}' is smaller than the minimum length"),
+                Breach::Above => format!("Field '{name}' exceeds the maximum length"),
             })
         }
-        _ => Ok(()),
+        Shape::Number(bounds) => {
+            let number = value.as_f64().ok_or_else(|| must_be(name, "a number"))?;
+            within(number, *bounds).map_err(|breach| match breach {
+                Breach::Below => format!("Field '{name}' is less than the minimum value"),
+                Breach::Above => format!("Field '{name}' exceeds the maximum value"),
+            })
+        }
+        Shape::Boolean {} => match value.is_boolean() {
+            true => Ok(()),
+            false => Err(must_be(name, "a boolean")),
+        },
+        Shape::Enum(set) => {
+            let text = value.as_str().ok_or_else(|| must_be(name, "a string"))?;
+            match set.iter().any(|known| **known == *text) {
+                true => Ok(()),
+                false => Err(format!("Field '{name}' is not an expected value")),
+            }
+        }
+        Shape::List(item) => {
+            let items = value.as_array().ok_or_else(|| must_be(name, "an array"))?;
+            let shape = service.shape(item);
+            items
+                .iter()
+                .try_for_each(|item| fits(item, name, service, shape, mode))
+        }
+        Shape::Map(item) => {
+            let items = value
+                .as_object()
+                .ok_or_else(|| must_be(name, "an object"))?;
+            let shape = service.shape(item);
+            items
+                .iter()
+                .try_for_each(|(key, item)| fits(item, key, service, shape, mode))
+        }
+        Shape::Object { members, required } => {
+            let found = value
+                .as_object()
+                .ok_or_else(|| must_be(name, "an object"))?;
+            let missing = required.iter().find(|name| !found.contains_key(&***name));
+            if let (Some(name), Mode::Strict) = (missing, mode) {
+                return Err(format!("Required field '{name}' is missing"));
+            }
+            found
+                .iter()
+                .try_for_each(|(name, value)| match members.get(name.as_str()) {
+                    Some(member) => fits(value, name, service, service.shape(member), mode),
+                    None => Ok(()),
+                })
+        }
     }
+}
+
+/// Which end of its bounds something is beyond.
+enum Breach {
+    Below,
+    Above,
+}
+
+fn within(number: f64, Bounds { min, max }: Bounds) -> Result<(), Breach> {
+    if min.is_some_and(|min| number < min) {
+        return Err(Breach::Below);
+    }
+    match max.is_some_and(|max| number > max) {
+        true => Err(Breach::Above),
+        false => Ok(()),
+    }
+}
+
+fn must_be(name: &str, what: &str) -> String {
+    format!("Field '{name}' must be {what}")
 }
 
 fn object(value: &Value, name: &str, fields: &[Field], mode: Mode) -> Result<(), String> {
     let Some(members) = value.as_object() else {
-        return Err(format!("Field '{name}' must be an object"));
+        return Err(must_be(name, "an object"));
     };
     for (name, required, shape) in fields {
         match members.get(*name) {
@@ -161,7 +256,7 @@ fn object(value: &Value, name: &str, fields: &[Field], mode: Mode) -> Result<(),
 fn matches(value: &Value, name: &str, shape: Shape, mode: Mode) -> Result<(), String> {
     let must = |fits: bool, what: &str| match fits {
         true => Ok(()),
-        false => Err(format!("Field '{name}' must be {what}")),
+        false => Err(must_be(name, what)),
     };
     match shape {
         Any => Ok(()),
@@ -259,8 +354,46 @@ mod tests {
                 "aws-sdk:s3:getObject",
                 json!({"ContentLength": "1"}),
                 Strict,
-                "",
+                "Field 'ContentLength' must be a number",
             ),
+            (
+                "aws-sdk:s3:getObject",
+                json!({"StorageClass": "Papyrus"}),
+                Present,
+                "Field 'StorageClass' is not an expected value",
+            ),
+            (
+                "aws-sdk:s3:listBuckets",
+                json!({"Buckets": [{"Name": "b"}, {"Name": 1}]}),
+                Strict,
+                "Field 'Name' must be a string",
+            ),
+            (
+                "aws-sdk:kms:encrypt",
+                json!({"CiphertextBlob": ""}),
+                Strict,
+                "Field 'CiphertextBlob' is smaller than the minimum length",
+            ),
+            (
+                "aws-sdk:lambda:getFunction",
+                json!({"Configuration": {"MemorySize": 10_241}}),
+                Present,
+                "Field 'MemorySize' exceeds the maximum value",
+            ),
+            (
+                "aws-sdk:lambda:getFunction",
+                json!({"Configuration": {"MemorySize": 127}}),
+                Strict,
+                "Field 'MemorySize' is less than the minimum value",
+            ),
+            (
+                "aws-sdk:sfn:startExecution",
+                json!({"StartDate": "now"}),
+                Strict,
+                "Required field 'ExecutionArn' is missing",
+            ),
+            ("aws-sdk:sfn:startExecution", json!({}), Present, ""),
+            ("aws-sdk:ec2:describeVpcs", json!(1), Strict, ""),
         ] {
             let outcome = check(&format!("arn:aws:states:::{action}"), &result, mode);
             let message = outcome.err().map(|error| error.message).unwrap_or_default();

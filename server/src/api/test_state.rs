@@ -4,10 +4,11 @@
 //! would call. A Wait state takes no time.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use asl::{Data, Failure, Severity, StateId, StateMachine};
 use engine::trial::{End, NeedsMock, Report, Trial};
-use engine::{Identity, Outcome};
+use engine::{Dispatch, Identity, Outcome};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -25,6 +26,8 @@ const INSPECTION_LEVELS: &[&str] = &["INFO", "DEBUG", "TRACE"];
 const VALIDATION_MODES: &[&str] = &["STRICT", "PRESENT", "NONE"];
 /// What a state is called whose definition comes without a name, and in the context object always.
 const STATE_NAME: &str = "StateName";
+/// How long a test may take, in real time, as on AWS.
+const ANSWER_LIMIT: Duration = Duration::from_secs(300);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -143,7 +146,7 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     role_arn.map_or(Ok(()), arn::check_role)?;
     let input = input.unwrap_or("{}");
     let input = Data::parse(input).map_err(|error| {
-        let fault = jackson::fault(input).unwrap_or_else(|| error.to_string());
+        let fault = jackson::explain(input, &error);
         ApiError::invalid_execution_input(&fault)
     })?;
     let context = context.map(test_context::accept).transpose()?;
@@ -187,7 +190,7 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     let retries = u32::try_from(retries.unwrap_or(0)).unwrap_or(u32::MAX);
     let context = context.unwrap_or_else(|| state.context(&identity, role_arn, retries));
     let (machine, id) = state.compile()?;
-    let trial = Trial {
+    let mut trial = Trial {
         machine: machine.into(),
         state: id,
         identity,
@@ -197,13 +200,33 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         retries,
         seed: ids::uuid().as_u64_pair().1,
     };
-    let report = trial.run().map_err(|NeedsMock| {
-        ApiError::validation(
-            "Calling a Task state's resource in a test is not supported by this version of \
-             Rejoin; specify a mock",
-        )
-    })?;
+    if trial.mock.is_none()
+        && let Some(dispatch) = trial.asks()
+    {
+        trial.mock = Some(ask(app, &trial.identity, &dispatch).await?);
+    }
+    let report = trial.run().map_err(|NeedsMock| needs_mock())?;
     tell(&report, &input, level.unwrap_or("INFO"))
+}
+
+/// What a Task state's resource really answers. It is asked once: Retry is for the test to show, not to do.
+async fn ask(app: &App, identity: &Identity, dispatch: &Dispatch) -> Result<Outcome, ApiError> {
+    // In a box, since what is asked may be this server's own API, and so this very operation.
+    let asked = Box::pin(app.dispatcher.ask_once(identity, dispatch));
+    match tokio::time::timeout(ANSWER_LIMIT, asked).await {
+        Ok(None) => Err(needs_mock()),
+        Ok(Some(Ok(result))) => Ok(Outcome::Success(result)),
+        Ok(Some(Err(failure))) => Ok(Outcome::Failure(failure)),
+        Err(_) => Err(ApiError::validation(
+            "The resource did not answer within the five minutes that a test may take",
+        )),
+    }
+}
+
+fn needs_mock() -> ApiError {
+    ApiError::validation(
+        "A test can't wait for an activity's worker, a task token or the end of a job; specify a mock",
+    )
 }
 
 /// The workflow variables that a request brings.
@@ -367,7 +390,7 @@ struct State {
 impl State {
     fn of(text: &str, name: Option<&str>) -> Result<State, ApiError> {
         let definition: Value = serde_json::from_str(text).map_err(|error| {
-            let fault = jackson::fault(text).unwrap_or_else(|| error.to_string());
+            let fault = jackson::explain(text, &error);
             ApiError::invalid_definition(&format!("INVALID_JSON_DESCRIPTION: {fault}"))
         })?;
         let found = match name {

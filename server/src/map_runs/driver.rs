@@ -4,32 +4,34 @@
 //! it waits it holds neither time nor the server: virtual time may go on to what its children wait for,
 //! and a server that is dropped takes its drivers along.
 
-use std::sync::Arc;
+use std::pin::Pin;
 
-use asl::{Data, Failure, StateMachine, Timestamp};
-use engine::{
-    CommandKind, Execution, ExecutionKey, Identity, Item, MapRunChild, Outcome, Status, WaitId,
-};
-use hashbrown::HashMap;
-use serde_json::Value;
+use asl::Failure;
+use asl::Timestamp;
+use engine::{CommandKind, EventKind, Execution, ExecutionKey, Outcome, Status, WaitId};
 use store::{Expect, ListQuery, MachineKey};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::app::{App, WeakApp};
 use crate::clock::Busy;
-use crate::runner::Started;
+use crate::items::batch::Batch;
+use crate::runner::{NotDone, Started};
 
 use super::Progress;
 use super::document::{self, Record, Standing};
+use super::gather::{Gathered, gather};
+use super::inputs::Inputs;
+use super::names::Names;
 use super::tally::{Settings, Tally};
+use super::work::{Child, Ending, Work};
 
 /// How many starts may be on their way to the disk at once: enough to fill a sync.
 const STARTS_MAX: usize = 256;
 
 /// What a driver is told.
 pub(super) enum Message {
-    /// A child ended.
+    /// The child at this place ended.
     Ended(u32, Status, Busy),
     /// UpdateMapRun.
     Settings(Settings, Busy),
@@ -45,6 +47,12 @@ pub(super) struct Driver {
     messages: mpsc::UnboundedReceiver<Message>,
     progress: Progress,
 }
+
+/// A child that is being started or stopped; the place and status of one that had ended before.
+type UnderWay = JoinSet<(Result<Option<(u32, Status)>, String>, Busy)>;
+
+/// The next input, on its way: reading it may take its time, and messages do not wait for it.
+type Reading = Pin<Box<dyn Future<Output = (Inputs, Result<Option<Batch>, Failure>, Busy)> + Send>>;
 
 impl Driver {
     pub(super) fn new(
@@ -75,19 +83,28 @@ impl Driver {
             return Ok(());
         };
         let Some(open) = parent.map_run(self.wait) else {
-            return self.clear_away(&app, &parent, busy).await;
+            return self.clear_away(&app, &parent).await;
         };
         let arn = open.run.arn.clone();
+        // From now on it hears of children, so none ends unseen between the look and the watch.
         app.map_runs.named((self.key, self.wait), &arn);
         let record = taken_up(&app, &parent, self.wait).await?;
-        let work = Work::new(&app, parent, self.wait, &record).await?;
+        let found = children(&app, &arn).await?;
+        let machine = app.machines.definition(&parent.identity().definition);
+        let state = open.state_name;
+        let work = Work::new(&record, parent.identity(), state, machine.await?, found);
         match record.standing {
-            Standing::Running => self.drive(app, work, busy).await,
+            Standing::Running => self.drive(app, parent, work, busy).await,
+            // It ended before the server did, and the Map state was not told.
             Standing::Succeeded { output } => {
-                // It ended before the server did, and nobody was told.
                 let outcome = match output {
                     Some(output) => Outcome::Success(output),
-                    None => work.list(&app).await?,
+                    None => match gather(&app, &parent, self.wait, &work, None).await? {
+                        Gathered::List(result) | Gathered::Written(result) => {
+                            Outcome::Success(result)
+                        }
+                        Gathered::Failed(failure) => Outcome::Failure(failure),
+                    },
                 };
                 self.tell(&app, outcome).await
             }
@@ -96,93 +113,128 @@ impl Driver {
         }
     }
 
-    async fn drive(&mut self, app: App, mut work: Work, busy: Busy) -> Result<(), String> {
+    async fn drive(
+        &mut self,
+        app: App,
+        parent: Execution,
+        mut work: Work,
+        busy: Busy,
+    ) -> Result<(), String> {
         let (mut app, mut busy) = (app, busy);
-        let mut under_way: JoinSet<(Result<Option<Ended>, String>, Busy)> = JoinSet::new();
+        let inputs = Inputs::open(&app.services, parent.clone(), self.wait, app.clock.now());
+        let mut inputs = match inputs {
+            Ok(inputs) => {
+                work.items = (inputs.total(), inputs.most());
+                Some(inputs)
+            }
+            Err(failure) => {
+                work.end(Ending::Failed(failure));
+                None
+            }
+        };
+        let mut reading: Option<Reading> = None;
+        let mut under_way = UnderWay::new();
         loop {
             work.check_failures();
-            while work.has_room() && under_way.len() < STARTS_MAX {
-                match work.next_child() {
-                    Ok(Some(child)) => {
-                        under_way.spawn(start(app.clone(), child, app.clock.busy()));
-                    }
-                    Ok(None) => break,
-                    Err(failure) => work.end(Ending::Failed(failure)),
-                }
+            let may_start = work.has_room() && under_way.len() < STARTS_MAX;
+            if may_start && let Some(inputs) = inputs.take() {
+                reading = Some(Box::pin(next(inputs, app.clock.busy())));
             }
-            // A child whose start is under way can't be stopped yet.
-            if work.is_to_stop() && under_way.is_empty() {
+            // A child whose start is under way, or may come to be, can't be stopped yet.
+            if under_way.is_empty() && reading.is_none() {
                 for arn in work.take_to_stop() {
                     under_way.spawn(stop(app.clone(), arn, app.clock.busy()));
                 }
             }
             *self.progress.lock() = work.known();
-            if work.is_over() && under_way.is_empty() {
-                return self.finish(&app, work, busy).await;
+            if work.is_over() && under_way.is_empty() && reading.is_none() {
+                return self.finish(&app, &parent, work, inputs, busy).await;
             }
             // Nothing to do until somebody has something to say, with their own hold on time.
             drop((app, busy));
+            let mut came = None;
             busy = tokio::select! {
+                biased;
                 message = self.messages.recv() => match message {
-                    Some(message) => work.hear(message),
+                    Some(message) => hear(&mut work, message),
                     None => return Ok(()),
                 },
                 Some(done) = under_way.join_next(), if !under_way.is_empty() => {
                     let (done, busy) = done.map_err(|e| format!("a child's start failed: {e}"))?;
-                    if let Some(ended) = done? {
-                        work.ended(ended.index, ended.status);
+                    if let Some((place, status)) = done? {
+                        work.ended(place, status);
                     }
                     busy
                 }
+                (rest, next, busy) = pending(&mut reading) => {
+                    work.items = (rest.total(), rest.most());
+                    inputs = Some(rest);
+                    came = Some(next);
+                    busy
+                }
             };
-            while let Ok(message) = self.messages.try_recv() {
-                drop(work.hear(message));
-            }
             app = match self.app.upgrade() {
                 Some(app) => app,
                 None => return Ok(()),
             };
+            if let Some(next) = came {
+                reading = None;
+                match next {
+                    Ok(Some(batch)) => {
+                        if let Some(child) = work.take(batch, app.clock.now()) {
+                            under_way.spawn(start(app.clone(), child, app.clock.busy()));
+                        }
+                    }
+                    Ok(None) => work.exhausted = true,
+                    Err(failure) => work.end(Ending::Failed(failure)),
+                }
+            }
         }
     }
 
     /// The last child has ended.
-    async fn finish(&mut self, app: &App, mut work: Work, _busy: Busy) -> Result<(), String> {
-        let (standing, outcome) = match work.ending.take() {
-            Some(Ending::Abandoned) => (Standing::Aborted, None),
-            Some(Ending::Failed(failure)) => (
-                Standing::Failed {
-                    failure: failure.clone(),
-                },
-                Some(Outcome::Failure(failure)),
+    async fn finish(
+        &mut self,
+        app: &App,
+        parent: &Execution,
+        mut work: Work,
+        mut inputs: Option<Inputs>,
+        _busy: Busy,
+    ) -> Result<(), String> {
+        let ending = work.ending.take();
+        if let Some(Ending::Abandoned) = ending {
+            let (tally, at) = (work.known(), app.clock.now());
+            return close(app, &work.arn, Standing::Aborted, tally, at).await;
+        }
+        let known = work.known();
+        let gathered = gather(app, parent, self.wait, &work, inputs.as_mut()).await?;
+        let (standing, outcome) = match (ending, gathered) {
+            (Some(Ending::Failed(failure)), _) | (_, Gathered::Failed(failure)) => {
+                let told = Outcome::Failure(failure.clone());
+                (Standing::Failed { failure }, told)
+            }
+            (_, Gathered::List(result)) => (
+                Standing::Succeeded { output: None },
+                Outcome::Success(result),
             ),
-            None => {
-                let outcome = work.list(app).await?;
-                let standing = match &outcome {
-                    Outcome::Success(_) => Standing::Succeeded { output: None },
-                    Outcome::Failure(failure) => Standing::Failed {
-                        failure: failure.clone(),
-                    },
-                };
-                work.tally.written();
-                (standing, Some(outcome))
+            (_, Gathered::Written(result)) => {
+                let output = Some(result.clone());
+                (Standing::Succeeded { output }, Outcome::Success(result))
             }
         };
-        let (tally, at) = (work.known(), app.clock.now());
-        close(app, &work.arn, standing, tally, at).await?;
-        match outcome {
-            Some(outcome) => self.tell(app, outcome).await,
-            None => Ok(()),
+        let mut tally = known;
+        if matches!(standing, Standing::Succeeded { .. }) {
+            tally.written();
         }
+        close(app, &work.arn, standing, tally, app.clock.now()).await?;
+        self.tell(app, outcome).await
     }
 
     /// The Map state hears how it ended.
     async fn tell(&self, app: &App, outcome: Outcome) -> Result<(), String> {
-        use crate::runner::NotDone;
         let wait = self.wait;
-        let told = app
-            .runner
-            .command(self.key, CommandKind::Complete { wait, outcome });
-        match told.await {
+        let command = CommandKind::Complete { wait, outcome };
+        match app.runner.command(self.key, command).await {
             // Refused: it did not want to know any longer.
             Ok(()) | Err(NotDone::Refused(_) | NotDone::Unknown) => Ok(()),
             Err(NotDone::Server(what)) => Err(what),
@@ -190,17 +242,10 @@ impl Driver {
     }
 
     /// The Map state does not wait any longer, and the server ended before all of the children did.
-    async fn clear_away(
-        &mut self,
-        app: &App,
-        parent: &Execution,
-        busy: Busy,
-    ) -> Result<(), String> {
+    async fn clear_away(&self, app: &App, parent: &Execution) -> Result<(), String> {
         let events = app.runner.events(self.key).await?;
         let arn = events.iter().find_map(|event| match &event.kind {
-            engine::EventKind::MapRunStarted { wait, run } if *wait == self.wait => {
-                Some(run.arn.clone())
-            }
+            EventKind::MapRunStarted { wait, run } if *wait == self.wait => Some(run.arn.clone()),
             _ => None,
         });
         let Some(arn) = arn else {
@@ -215,334 +260,49 @@ impl Driver {
         let names = Names::new(&arn, parent.identity());
         let mut tally = Tally::default();
         for (name, status) in children(app, &arn).await? {
-            let arn = names.execution(&name);
-            let key = ExecutionKey::of(&arn);
+            let key = ExecutionKey::of(&names.execution(&name));
             if status == Status::Running {
                 app.runner.stop(key, None, None).await?;
             }
-            let child = app.runner.execution(key).await?;
-            let items = child
-                .and_then(|child| Some((child.identity().map_run.as_ref()?.items, child.status())));
-            if let Some((items, status)) = items {
+            if let Some(child) = app.runner.execution(key).await? {
+                let items = child.identity().map_run.as_ref().map_or(1, |run| run.items);
                 tally.begin(items);
-                tally.end(status, items);
+                tally.end(child.status(), items);
             }
         }
-        close(
-            app,
-            &arn,
-            Standing::Aborted,
-            tally.known(None, 1),
-            app.clock.now(),
-        )
-        .await?;
-        drop(busy);
-        Ok(())
+        let (tally, at) = (tally.known(None, 1), app.clock.now());
+        close(app, &arn, Standing::Aborted, tally, at).await
     }
 }
 
-/// Why children are started no longer.
-enum Ending {
-    Failed(Failure),
-    Abandoned,
-}
-
-/// A child that was found to have ended.
-struct Ended {
-    index: u32,
-    status: Status,
-}
-
-/// A child to be started.
-struct Child {
-    machine: Arc<StateMachine>,
-    identity: Identity,
-    index: u32,
-}
-
-/// The work of one Map Run: the items, the children, and how far they are.
-struct Work {
-    arn: Arc<str>,
-    wait: WaitId,
-    parent: Execution,
-    machine: Arc<StateMachine>,
-    names: Names,
-    settings: Settings,
-    tally: Tally,
-    /// Children that were found, by name, and what was last heard of those that were not come to yet.
-    found: HashMap<String, Status>,
-    /// Children that run, by their place, and how many items each has.
-    open: HashMap<u32, u32>,
-    /// The place of the next child, which is the number of those before.
-    next: u32,
-    items: Items,
-    ending: Option<Ending>,
-    stopping: bool,
-    now: Timestamp,
-}
-
-impl Work {
-    async fn new(
-        app: &App,
-        parent: Execution,
-        wait: WaitId,
-        record: &Record,
-    ) -> Result<Work, String> {
-        let arn = record.arn.clone();
-        let found = children(app, &arn).await?.into_iter().collect();
-        let machine = app.machines.definition(&parent.identity().definition);
-        let open = parent
-            .map_run(wait)
-            .expect("the caller saw that it is open");
-        let ending = not_supported(&open);
-        let items = Items {
-            list: open.items.clone(),
-            next: 0,
-        };
-        Ok(Work {
-            names: Names::new(&arn, parent.identity()),
-            machine: machine.await?,
-            arn,
-            wait,
-            parent,
-            settings: record.settings,
-            tally: Tally::default(),
-            found,
-            open: HashMap::new(),
-            next: 0,
-            items,
-            ending,
-            stopping: false,
-            now: app.clock.now(),
-        })
-    }
-
-    fn has_room(&self) -> bool {
-        self.ending.is_none() && self.open.len() < self.settings.concurrency()
-    }
-
-    /// The next child that is not there yet.
-    fn next_child(&mut self) -> Result<Option<Child>, Failure> {
-        while let Some((index, value)) = self.items.next() {
-            let items = 1;
-            let place = self.next;
-            let name = self.names.child(place);
-            let found = self.found.remove(&name);
-            self.next += 1;
-            match found {
-                Some(Status::Running) => {
-                    self.tally.begin(items);
-                    self.open.insert(place, items);
-                    if !self.has_room() {
-                        return Ok(None);
-                    }
-                }
-                Some(status) => {
-                    self.tally.begin(items);
-                    self.tally.end(status, items);
-                }
-                None => {
-                    let seed = ExecutionKey::of(&name).0 as u64;
-                    let item = Item {
-                        index,
-                        value: &value,
-                    };
-                    let input = self.parent.item_input(self.wait, &item, self.now, seed)?;
-                    self.tally.begin(items);
-                    self.open.insert(place, items);
-                    let identity = self.identity(name, place, items, input);
-                    let machine = self.machine.clone();
-                    return Ok(Some(Child {
-                        machine,
-                        identity,
-                        index: place,
-                    }));
-                }
-            }
+/// Takes a message in; gives its hold on time.
+fn hear(work: &mut Work, message: Message) -> Busy {
+    match message {
+        Message::Ended(place, status, busy) => {
+            work.ended(place, status);
+            busy
         }
-        Ok(None)
-    }
-
-    fn identity(&self, name: String, index: u32, items: u32, input: Data) -> Identity {
-        let parent = self.parent.identity();
-        let state = self.parent.map_run(self.wait);
-        let state = state.expect("children are started while the wait is open");
-        Identity {
-            arn: self.names.execution(&name).into(),
-            name: name.into(),
-            state_machine_arn: self.names.machine_arn.clone(),
-            state_machine_name: self.names.machine_name.clone(),
-            definition: parent.definition.clone(),
-            role_arn: parent.role_arn.clone(),
-            input,
-            started_at: self.now,
-            version: None,
-            alias: None,
-            map_run: Some(MapRunChild {
-                arn: self.arn.clone(),
-                state: state.state_name.clone(),
-                index,
-                items,
-            }),
+        Message::Settings(settings, busy) => {
+            work.settings = settings;
+            busy
+        }
+        Message::Abandon(busy) => {
+            work.end(Ending::Abandoned);
+            busy
         }
     }
-
-    /// Takes a message in; gives its hold on time.
-    fn hear(&mut self, message: Message) -> Busy {
-        match message {
-            Message::Ended(index, status, busy) => {
-                self.ended(index, status);
-                busy
-            }
-            Message::Settings(settings, busy) => {
-                self.settings = settings;
-                busy
-            }
-            Message::Abandon(busy) => {
-                self.ending = Some(Ending::Abandoned);
-                busy
-            }
-        }
-    }
-
-    fn ended(&mut self, index: u32, status: Status) {
-        match self.open.remove(&index) {
-            Some(items) => self.tally.end(status, items),
-            // It ran before the server was started, and is not come to yet.
-            None if index >= self.next => {
-                self.found.insert(self.names.child(index), status);
-            }
-            None => {}
-        }
-    }
-
-    fn end(&mut self, ending: Ending) {
-        self.ending.get_or_insert(ending);
-    }
-
-    fn check_failures(&mut self) {
-        let total = self.items.total();
-        if self.settings.exceeded_by(&self.tally.items, total) {
-            let cause = "The specified tolerated failure threshold was exceeded";
-            let failure = Failure::new("States.ExceedToleratedFailureThreshold", cause);
-            self.end(Ending::Failed(failure));
-        }
-    }
-
-    fn is_to_stop(&self) -> bool {
-        self.ending.is_some() && !self.stopping
-    }
-
-    /// The ARNs of the children that run.
-    fn take_to_stop(&mut self) -> Vec<String> {
-        self.stopping = true;
-        let open = self.open.keys();
-        open.map(|index| self.names.execution(&self.names.child(*index)))
-            .collect()
-    }
-
-    fn is_over(&self) -> bool {
-        let done = self.items.is_done() || (self.ending.is_some() && self.stopping);
-        done && self.open.is_empty()
-    }
-
-    fn known(&self) -> Tally {
-        self.tally.known(self.items.total(), 1)
-    }
-
-    /// The outputs of the children that succeeded, in the order of their items.
-    async fn list(&self, app: &App) -> Result<Outcome, String> {
-        let mut results = Vec::new();
-        let mut bytes = 0;
-        let count = match self.next {
-            0 => self.items.total().unwrap_or(0) as u32,
-            next => next,
-        };
-        for index in 0..count {
-            let arn = self.names.execution(&self.names.child(index));
-            let child = app.runner.execution(ExecutionKey::of(&arn)).await?;
-            let output = child.and_then(|child| child.closing()?.output.clone());
-            if let Some(output) = output {
-                bytes += output.text().len() + 1;
-                results.push(output.value().clone());
-            }
-            if bytes > app.quotas.payload_bytes {
-                break;
-            }
-        }
-        Ok(Outcome::Success(Data::from(Value::Array(results))))
-    }
 }
 
-fn not_supported(open: &engine::map_run::OpenRun<'_>) -> Option<Ending> {
-    let run = open.run;
-    let asked = [
-        ("ItemReader", run.reading.is_some()),
-        ("ItemBatcher", run.batches.is_some()),
-        ("ResultWriter", run.destination.is_some()),
-    ];
-    let (name, _) = asked.into_iter().find(|(_, asked)| *asked)?;
-    let cause = format!("{name} is not supported by this version of Rejoin");
-    Some(Ending::Failed(Failure::runtime(cause)))
+async fn next(mut inputs: Inputs, busy: Busy) -> (Inputs, Result<Option<Batch>, Failure>, Busy) {
+    let next = inputs.next().await;
+    (inputs, next, busy)
 }
 
-/// The items, one after the other.
-struct Items {
-    list: Data,
-    next: usize,
-}
-
-impl Items {
-    fn all(&self) -> &[Value] {
-        self.list.value().as_array().map_or(&[], Vec::as_slice)
-    }
-
-    fn next(&mut self) -> Option<(u32, Value)> {
-        let value = self.all().get(self.next)?.clone();
-        self.next += 1;
-        Some((self.next as u32 - 1, value))
-    }
-
-    fn total(&self) -> Option<u64> {
-        Some(self.all().len() as u64)
-    }
-
-    fn is_done(&self) -> bool {
-        self.next >= self.all().len()
-    }
-}
-
-/// What children are called.
-struct Names {
-    run: Arc<str>,
-    /// `arn:aws:states:REGION:ACCOUNT:execution:MACHINE/LABEL:`.
-    executions: String,
-    machine_arn: Arc<str>,
-    /// `MACHINE/LABEL`.
-    machine_name: Arc<str>,
-}
-
-impl Names {
-    fn new(run: &Arc<str>, parent: &Identity) -> Names {
-        let (head, _) = run.rsplit_once(':').unwrap_or((run, ""));
-        let (_, label) = head.rsplit_once('/').unwrap_or((head, ""));
-        let machine_arn = format!("{}/{label}", parent.defined_machine_arn());
-        let machine_name = machine_arn.rsplit(':').next().unwrap_or_default();
-        Names {
-            run: run.clone(),
-            executions: head.replacen(":mapRun:", ":execution:", 1) + ":",
-            machine_name: machine_name.into(),
-            machine_arn: machine_arn.into(),
-        }
-    }
-
-    /// The name of the child at this place, which is always the same.
-    fn child(&self, index: u32) -> String {
-        engine::map_run::drawn(&[&self.run, &index.to_string()])
-    }
-
-    fn execution(&self, name: &str) -> String {
-        format!("{}{name}", self.executions)
+/// What is being read, or never.
+async fn pending(reading: &mut Option<Reading>) -> (Inputs, Result<Option<Batch>, Failure>, Busy) {
+    match reading {
+        Some(reading) => reading.await,
+        None => std::future::pending().await,
     }
 }
 
@@ -570,9 +330,8 @@ async fn children(app: &App, arn: &str) -> Result<Vec<(String, Status)>, String>
 
 /// The Map Run's document, made if there is none.
 async fn taken_up(app: &App, parent: &Execution, wait: WaitId) -> Result<Record, String> {
-    let open = parent
-        .map_run(wait)
-        .expect("the caller saw that it is open");
+    let open = parent.map_run(wait);
+    let open = open.expect("the caller saw that it is open");
     if let Some((_, record)) = document::read(&app.store, &open.run.arn).await? {
         return Ok(record);
     }
@@ -609,28 +368,26 @@ async fn close(
     changed.await.map(drop)
 }
 
-async fn start(app: App, child: Child, busy: Busy) -> (Result<Option<Ended>, String>, Busy) {
-    let Child {
-        machine,
-        mut identity,
-        index,
-    } = child;
-    identity.started_at = app.clock.now();
+async fn start(
+    app: App,
+    child: Child,
+    busy: Busy,
+) -> (Result<Option<(u32, Status)>, String>, Busy) {
     let runner = app.runner.clone();
     drop(app);
-    let started = runner.start(machine, identity).await;
+    let started = runner.start(child.machine, child.identity).await;
     let ended = started.map(|started| match started {
         // Its end will be told.
         Started::New(_) => None,
         Started::Existing(execution) => match execution.status() {
             Status::Running => None,
-            status => Some(Ended { index, status }),
+            status => Some((child.place, status)),
         },
     });
     (ended, busy)
 }
 
-async fn stop(app: App, arn: String, busy: Busy) -> (Result<Option<Ended>, String>, Busy) {
+async fn stop(app: App, arn: String, busy: Busy) -> (Result<Option<(u32, Status)>, String>, Busy) {
     let runner = app.runner.clone();
     drop(app);
     let stopped = runner.stop(ExecutionKey::of(&arn), None, None).await;

@@ -11,6 +11,7 @@
 //! requests go unsigned: a stand-in does not mind. With neither, nothing is sent.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use super::service::Service;
 
@@ -24,6 +25,7 @@ pub struct Environment {
     endpoint: Option<String>,
     /// By the part of the variable's name that names the service, for example `SQS`.
     endpoints: BTreeMap<String, String>,
+    buckets: Option<PathBuf>,
 }
 
 /// Who signs.
@@ -79,7 +81,19 @@ impl Environment {
             credentials,
             endpoint,
             endpoints,
+            buckets: None,
         }
+    }
+
+    /// Names the folder whose folders stand in for S3's buckets, for the items and results of Maps.
+    pub fn with_buckets(mut self, directory: Option<PathBuf>) -> Environment {
+        self.buckets = directory;
+        self
+    }
+
+    /// The folder whose folders stand in for buckets, if there is one.
+    pub fn buckets(&self) -> Option<&Path> {
+        self.buckets.as_deref()
     }
 
     /// Fills in the region if no variable names one.

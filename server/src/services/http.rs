@@ -10,7 +10,7 @@ use super::environment::Environment;
 use super::failure::{self, Reported};
 use super::service::Service;
 use super::sign::{self, Scope, Signable};
-use crate::client::{Answer, Client, address};
+use crate::client::{Answer, Client, Opened, address};
 use crate::clock::Clock;
 
 /// The longest that an answer may take in real time; the limit of the task is the engine's to watch.
@@ -45,6 +45,30 @@ impl Call<'_> {
         client: &Client,
         environment: &Environment,
     ) -> Result<Answer, asl::Failure> {
+        let signed = self.signed(environment)?;
+        let cannot = |what: String| failure::unreachable(self.prefix, &what);
+        let headers = signed.headers();
+        let sent = client.send(self.method, &signed.url, &headers, self.body, ANSWER_LIMIT);
+        sent.await.map_err(cannot)
+    }
+
+    /// Sends it, signed and without a body, and leaves the answer's to be read.
+    ///
+    /// # Errors
+    /// As [`Call::send`].
+    pub async fn open(
+        self,
+        client: &Client,
+        environment: &Environment,
+    ) -> Result<Opened, asl::Failure> {
+        let signed = self.signed(environment)?;
+        let cannot = |what: String| failure::unreachable(self.prefix, &what);
+        let headers = signed.headers();
+        let opened = client.open(self.method, &signed.url, &headers, ANSWER_LIMIT);
+        opened.await.map_err(cannot)
+    }
+
+    fn signed(&self, environment: &Environment) -> Result<Signed, asl::Failure> {
         let Some(endpoint) = environment.endpoint(self.service) else {
             return Err(failure::no_credentials(
                 self.prefix,
@@ -90,8 +114,24 @@ impl Call<'_> {
             authorization = sign::authorization(&request, &scope, who);
             headers.push(("authorization", &authorization));
         }
-        let sent = client.send(self.method, &url, &headers, self.body, ANSWER_LIMIT);
-        sent.await.map_err(cannot)
+        let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        Ok(Signed {
+            headers: headers.into_iter().map(owned).collect(),
+            url,
+        })
+    }
+}
+
+/// Where a request goes and what it carries.
+struct Signed {
+    url: String,
+    headers: Vec<(String, String)>,
+}
+
+impl Signed {
+    fn headers(&self) -> Vec<(&str, &str)> {
+        let headers = self.headers.iter();
+        headers.map(|(n, v)| (n.as_str(), v.as_str())).collect()
     }
 }
 

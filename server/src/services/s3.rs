@@ -228,10 +228,7 @@ fn listed(answer: &Answer) -> Map<String, Value> {
         .filter_map(|inside| Some(json!({ "Prefix": xml::text(inside, "Prefix")? })))
         .collect();
     // The list's own members stand before and after what it lists.
-    let mut own = body.to_string();
-    for inside in xml::elements(&body, "Contents").chain(xml::elements(&body, "CommonPrefixes")) {
-        own = own.replacen(inside, "", 1);
-    }
+    let own = xml::without(&body, &["Contents", "CommonPrefixes"]);
     let mut result: Map<String, Value> = [
         "ContinuationToken",
         "Delimiter",
@@ -262,7 +259,8 @@ fn number(xml: &str, name: &str) -> Option<(String, Value)> {
     Some((name.to_owned(), number.into()))
 }
 
-fn error(answer: &Answer) -> Failure {
+/// The failure of a task to which S3 answered with an error.
+pub(super) fn error(answer: &Answer) -> Failure {
     let body = String::from_utf8_lossy(&answer.body);
     // An answer to HEAD has no body.
     let code = xml::text(&body, "Code").unwrap_or_else(|| match answer.status.as_u16() {

@@ -19,6 +19,26 @@ pub fn elements<'a>(xml: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
     })
 }
 
+/// The text without the elements of these names.
+pub fn without(xml: &str, names: &[&str]) -> String {
+    let mut rest = xml.to_owned();
+    for name in names {
+        let (open, close) = (format!("<{name}>"), format!("</{name}>"));
+        let mut kept = String::new();
+        let mut ahead = rest.as_str();
+        while let Some(at) = ahead.find(&open) {
+            let Some(length) = ahead[at..].find(&close) else {
+                break;
+            };
+            kept.push_str(&ahead[..at]);
+            ahead = &ahead[at + length + close.len()..];
+        }
+        kept.push_str(ahead);
+        rest = kept;
+    }
+    rest
+}
+
 fn unescaped(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;
@@ -70,5 +90,9 @@ mod tests {
         assert_eq!(text(xml, "C"), None);
         assert_eq!(elements(xml, "B").count(), 2);
         assert_eq!(elements("<B><B>", "B").count(), 0);
+        assert_eq!(
+            without("<A>1</A>2<B>3</B>4<A>5</A><A>", &["A", "B"]),
+            "24<A>"
+        );
     }
 }

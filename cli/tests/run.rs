@@ -1,0 +1,292 @@
+//! `rejoin run` as a shell sees it: what passes on standard error, the output on standard output,
+//! and the exit status.
+
+mod support;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::{Value, json};
+use support::{Client, Folder};
+
+const NESTED: &str = "\
+StartAt: Prepare
+States:
+  Prepare: {Type: Pass, Result: [1, 2], ResultPath: $.items, Next: Each}
+  Each:
+    Type: Map
+    ItemsPath: $.items
+    MaxConcurrency: 1
+    ItemProcessor:
+      StartAt: Add
+      States:
+        Add: {Type: Pass, Parameters: {n.$: 'States.MathAdd($, 1)'}, Next: Both}
+        Both:
+          Type: Parallel
+          Branches:
+            - {StartAt: Rest, States: {Rest: {Type: Wait, Seconds: 3600, End: true}}}
+            - {StartAt: Go, States: {Go: {Type: Pass, End: true}}}
+          ResultSelector: {n.$: '$[0].n'}
+          End: true
+    Next: Send
+  Send:
+    Type: Task
+    Resource: arn:aws:states:::sqs:sendMessage
+    Parameters: {QueueUrl: 'http://127.0.0.1:9/1/q', MessageBody: hello}
+    Retry: [{ErrorEquals: [States.ALL], MaxAttempts: 1, IntervalSeconds: 30}]
+    Catch: [{ErrorEquals: [States.ALL], ResultPath: null, Next: Enough}]
+    End: true
+  Enough: {Type: Choice, Choices: [{Variable: '$[1].n', NumericEquals: 3, Next: Done}], Default: Sorry}
+  Sorry: {Type: Fail, Error: Wrong}
+  Done: {Type: Succeed}
+";
+
+const WAITS: &str =
+    r#"{"StartAt": "Rest", "States": {"Rest": {"Type": "Wait", "Seconds": 86400, "End": true}}}"#;
+
+/// Without what this machine may say about AWS.
+fn command(folder: &Folder, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rejoin"));
+    command.arg("run").args(arguments).current_dir(&folder.0);
+    let variables = std::env::vars_os().map(|(name, _)| name);
+    for name in variables.filter(|name| name.to_string_lossy().starts_with("AWS_")) {
+        command.env_remove(name);
+    }
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+fn run(folder: &Folder, arguments: &[&str], input: &str) -> Output {
+    let mut child = command(folder, arguments)
+        .spawn()
+        .expect("the program runs");
+    let mut stdin = child.stdin.take().expect("it was asked for");
+    // A program that refuses its arguments does not read.
+    let _ = stdin.write_all(input.as_bytes());
+    drop(stdin);
+    child.wait_with_output().expect("the program ends")
+}
+
+fn folder(name: &str) -> Folder {
+    let folder = Folder::new(name);
+    for (file, text) in [
+        ("nested.asl.yaml", NESTED),
+        ("waits.asl.json", WAITS),
+        (
+            "pass.json",
+            r#"{"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}}"#,
+        ),
+        (
+            "bad.json",
+            r#"{"StartAt": "A", "States": {"A": {"Type": "Pas", "End": true}}}"#,
+        ),
+        ("input.yaml", "order: 7\n"),
+    ] {
+        std::fs::write(folder.0.join(file), text).expect("a file can be written");
+    }
+    folder
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn states_pass_by_and_the_output_comes_out() {
+    let folder = folder("run-nested");
+    let output = run(&folder, &["nested.asl.yaml", "--virtual-time"], "");
+    assert_eq!(
+        text(&output.stderr),
+        "\
+\x20  0.000 s ✓ Prepare  Pass
+   0.000 s ▸ Each  2 items
+   0.000 s   [0] ✓ Add  Pass
+   0.000 s   [0] ▸ Both  2 branches
+   0.000 s     [0][0] ▸ Rest  waits 1 h 00 m
+   0.000 s     [0][1] ✓ Go  Pass
+  1 h 00 m     [0][0] ✓ Rest  1 h 00 m
+  1 h 00 m   [0] ✓ Both  1 h 00 m
+  1 h 00 m   [1] ✓ Add  Pass
+  1 h 00 m   [1] ▸ Both  2 branches
+  1 h 00 m     [1][0] ▸ Rest  waits 1 h 00 m
+  1 h 00 m     [1][1] ✓ Go  Pass
+  2 h 00 m     [1][0] ✓ Rest  1 h 00 m
+  2 h 00 m   [1] ✓ Both  1 h 00 m
+  2 h 00 m ✓ Each  2 h 00 m
+  2 h 00 m ▸ Send  sqs:sendMessage
+  2 h 00 m ✗ Send  SQS.SdkClientException: Unable to load AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to call AWS, or AWS_ …
+  2 h 00 m ↻ Send  tried again in 30.00 s
+  2 h 00 m ▸ Send  sqs:sendMessage
+  2 h 00 m ✗ Send  SQS.SdkClientException: Unable to load AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to call AWS, or AWS_ …
+  2 h 00 m ↷ Send  caught
+  2 h 00 m ✓ Enough  Choice
+  2 h 00 m ✓ Done  Succeed
+SUCCEEDED in 2 h 00 m of virtual time
+"
+    );
+    assert_eq!(text(&output.stdout), "[{\"n\":2},{\"n\":3}]\n");
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn an_input_comes_from_anywhere_and_the_status_says_how_it_went() {
+    let folder = folder("run-input");
+    for (arguments, input, status, printed) in [
+        (&["pass.json"][..], "", 0, "{}\n"),
+        (&["pass.json", "[1, 2]"], "", 0, "[1, 2]\n"),
+        (&["pass.json", "@input.yaml"], "", 0, "{\"order\":7}\n"),
+        (&["pass.json", "-"], "\"in\"", 0, "\"in\"\n"),
+        (
+            &["-", "1"],
+            r#"{"StartAt": "A", "States": {"A": {"Type": "Fail", "Error": "No"}}}"#,
+            1,
+            "",
+        ),
+        (&["pass.json", "{a}"], "", 2, ""),
+        (&["pass.json", "@missing.json"], "", 2, ""),
+        (&["-", "-"], "", 2, ""),
+        (&["missing.json"], "", 2, ""),
+        (&["bad.json"], "", 2, ""),
+        (&["pass.json", "--config", "missing.toml"], "", 2, ""),
+        (&["pass.json", "--timeout", "soon"], "", 2, ""),
+        (&[], "", 2, ""),
+    ] {
+        let output = run(&folder, arguments, input);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(status), "{arguments:?}: {said}");
+        assert_eq!(text(&output.stdout), printed, "{arguments:?}");
+        assert!(!said.is_empty(), "{arguments:?}");
+    }
+    let refused = text(&run(&folder, &["bad.json"], "").stderr);
+    assert!(refused.contains("bad.json:1:43"), "{refused}");
+    assert!(refused.contains("It is spelled 'Pass'"), "{refused}");
+    let failed = run(
+        &folder,
+        &["-"],
+        r#"{"StartAt": "A", "States": {"A": {"Type": "Fail", "Error": "No", "Cause": "Because"}}}"#,
+    );
+    let failed = text(&failed.stderr);
+    assert!(failed.ends_with(" ms\nNo\nBecause\n"), "{failed}");
+}
+
+#[test]
+fn a_program_reads_one_document() {
+    let folder = folder("run-json");
+    let output = run(&folder, &["pass.json", "7", "--json", "--name", "once"], "");
+    assert_eq!(text(&output.stderr), "");
+    let read: Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
+    assert_eq!(read["status"], "SUCCEEDED");
+    assert_eq!(read["output"], 7);
+    assert_eq!(
+        read["executionArn"],
+        "arn:aws:states:us-east-1:123456789012:execution:pass:once"
+    );
+    let types: Vec<&str> = read["events"]
+        .as_array()
+        .expect("a history")
+        .iter()
+        .filter_map(|event| event["type"].as_str())
+        .collect();
+    assert_eq!(
+        types,
+        [
+            "ExecutionStarted",
+            "PassStateEntered",
+            "PassStateExited",
+            "ExecutionSucceeded"
+        ]
+    );
+    let output = run(
+        &folder,
+        &["waits.asl.json", "--json", "--timeout", "0.1"],
+        "",
+    );
+    assert_eq!(output.status.code(), Some(1));
+    let read: Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
+    assert_eq!(
+        (&read["status"], &read["error"]),
+        (&json!("ABORTED"), &json!("States.Timeout"))
+    );
+}
+
+/// The lines of a running program's standard error, up to one that has `part`.
+fn until(child: &mut BufReader<std::process::ChildStderr>, part: &str) -> String {
+    let mut line = String::new();
+    loop {
+        line.clear();
+        let read = child
+            .read_line(&mut line)
+            .expect("the program speaks UTF-8");
+        assert!(read > 0, "the program ended without {part:?}");
+        if line.contains(part) {
+            return line;
+        }
+    }
+}
+
+fn start(folder: &Folder, arguments: &[&str]) -> (Child, BufReader<std::process::ChildStderr>) {
+    let mut child = command(folder, arguments)
+        .spawn()
+        .expect("the program runs");
+    let said = child.stderr.take().expect("it was asked for");
+    (child, BufReader::new(said))
+}
+
+#[test]
+fn a_task_that_waits_says_how_to_answer_it() {
+    let folder = Folder::new("run-waits");
+    let arn = "arn:aws:states:eu-west-1:210987654321:activity:approve";
+    let definition = json!({"StartAt": "Ask", "States": {"Ask": {"Type": "Task", "Resource": arn, "End": true}}});
+    let file = folder.0.join("ask.json");
+    std::fs::write(file, definition.to_string()).expect("a file can be written");
+    let (child, mut said) = start(&folder, &["ask.json", "{\"order\": 7}"]);
+    let line = until(&mut said, "get-activity-task");
+    assert!(line.contains(arn), "{line}");
+    let mut words = line.split_whitespace();
+    let url = words
+        .find(|word| word.starts_with("http://"))
+        .expect("it says where");
+    let address = url
+        .trim_start_matches("http://")
+        .parse()
+        .expect("an address");
+    let mut client = Client::at(address);
+    let task = client.must("GetActivityTask", &json!({ "activityArn": arn }));
+    assert_eq!(task["input"], "{\"order\": 7}");
+    let line = until(&mut said, "send-task-success");
+    let token = task["taskToken"].as_str().expect("a token");
+    assert!(line.contains(token), "the token is the one: {line}");
+    client.must(
+        "SendTaskSuccess",
+        &json!({ "taskToken": token, "output": "{\"ok\": true}" }),
+    );
+    let output = end(child, said);
+    assert_eq!(output, (Some(0), "{\"ok\": true}\n".to_owned()));
+}
+
+#[test]
+fn a_signal_stops_the_execution_cleanly() {
+    let folder = folder("run-signal");
+    let (child, mut said) = start(&folder, &["waits.asl.json"]);
+    until(&mut said, "waits 1 d 00 h");
+    let id = child.id().to_string();
+    let sent = Command::new("kill").args(["-INT", &id]).status();
+    assert!(sent.expect("kill runs").success());
+    until(&mut said, "ABORTED");
+    until(&mut said, "Stopped by a signal");
+    assert_eq!(end(child, said), (Some(1), String::new()));
+}
+
+/// The end of a program, with what it printed.
+fn end(mut child: Child, mut said: BufReader<std::process::ChildStderr>) -> (Option<i32>, String) {
+    let mut rest = String::new();
+    said.read_to_string(&mut rest)
+        .expect("the program speaks UTF-8");
+    let output = child.stdout.take().expect("it was asked for");
+    let printed = std::io::read_to_string(output).expect("the program speaks UTF-8");
+    let status = child.wait().expect("the program ends");
+    (status.code(), printed)
+}

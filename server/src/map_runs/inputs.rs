@@ -1,0 +1,133 @@
+//! What a Map Run's children are given: items, selected and put into batches, one child after the other.
+//!
+//! Inputs are pulled, and so are the items behind them: no more of them is in memory than the next child
+//! needs. Pulling them again, after a restart, gives the same children in the same order.
+
+use asl::{Data, Failure, Timestamp};
+use engine::map_run::OpenRun;
+use engine::{Execution, ExecutionKey, Item, WaitId};
+use serde_json::Value;
+
+use crate::items::Items;
+use crate::items::batch::{Batch, Batcher};
+use crate::services::Services;
+
+/// The inputs of the children that have not been asked for yet.
+pub(super) struct Inputs {
+    parent: Execution,
+    wait: WaitId,
+    now: Timestamp,
+    source: Source,
+    batcher: Option<Batcher>,
+    /// How many items were taken.
+    taken: u32,
+    /// A source that failed or is empty is not asked again.
+    ended: bool,
+}
+
+enum Source {
+    /// The state's items, and which one is next.
+    List(Data, usize),
+    /// They are read.
+    Read(Box<Items>),
+}
+
+impl Inputs {
+    /// The inputs of all the children of a Map Run that `parent` waits for.
+    ///
+    /// # Errors
+    /// The failure of the Map Run.
+    pub(super) fn open(
+        services: &Services,
+        parent: Execution,
+        wait: WaitId,
+        now: Timestamp,
+    ) -> Result<Inputs, Failure> {
+        let open = parent.map_run(wait);
+        let OpenRun {
+            map, run, items, ..
+        } = open.expect("a Map Run is driven while its wait is open");
+        let reader = map.distributed.as_ref().and_then(|d| d.reader.as_ref());
+        let source = match reader.zip(run.reading.as_ref()) {
+            Some((reader, reading)) => {
+                Source::Read(Box::new(Items::open(services, reader, reading)?))
+            }
+            None => Source::List(items.clone(), 0),
+        };
+        let batcher = run.batches.as_ref().map(Batcher::new).transpose()?;
+        Ok(Inputs {
+            source,
+            batcher,
+            parent,
+            wait,
+            now,
+            taken: 0,
+            ended: false,
+        })
+    }
+
+    /// The next child's input; nothing after the last one.
+    ///
+    /// # Errors
+    /// The failure of the Map Run; there are no inputs after that.
+    pub(super) async fn next(&mut self) -> Result<Option<Batch>, Failure> {
+        let next = self.pull().await;
+        self.ended |= !matches!(next, Ok(Some(_)));
+        next
+    }
+
+    async fn pull(&mut self) -> Result<Option<Batch>, Failure> {
+        while !self.ended {
+            let Some(item) = self.item().await? else {
+                self.ended = true;
+                break;
+            };
+            let input = self.selected(&item)?;
+            let Some(batcher) = &mut self.batcher else {
+                return Ok(Some(Batch { input, items: 1 }));
+            };
+            if let Some(batch) = batcher.push(&input) {
+                return Ok(Some(batch));
+            }
+            if batcher.is_full() {
+                return Ok(batcher.take());
+            }
+        }
+        Ok(self.batcher.as_mut().and_then(Batcher::take))
+    }
+
+    async fn item(&mut self) -> Result<Option<Value>, Failure> {
+        match &mut self.source {
+            Source::List(list, next) => {
+                let item = list.value().as_array().and_then(|list| list.get(*next));
+                *next += 1;
+                Ok(item.cloned())
+            }
+            Source::Read(items) => items.next().await,
+        }
+    }
+
+    /// What `ItemSelector` makes of an item.
+    fn selected(&mut self, value: &Value) -> Result<Data, Failure> {
+        let index = self.taken;
+        self.taken += 1;
+        // The same random numbers for the same item, whenever it is asked for.
+        let seed = &self.parent.identity().arn;
+        let seed = ExecutionKey::of(&format!("{seed}/{}/{index}", self.wait.0)).0 as u64;
+        let item = Item { index, value };
+        self.parent.item_input(self.wait, &item, self.now, seed)
+    }
+
+    /// How many items there are, as far as that is known.
+    pub(super) fn total(&self) -> Option<u64> {
+        match &self.source {
+            Source::List(list, _) => list.value().as_array().map(|list| list.len() as u64),
+            Source::Read(items) => items.total(),
+        }
+    }
+
+    /// How many items a child takes, if that is all that limits it.
+    pub(super) fn most(&self) -> u64 {
+        self.batcher.as_ref().map_or(1, Batcher::most)
+    }
+}
