@@ -1261,7 +1261,7 @@ async fn a_machine_that_is_made_anew_does_not_list_what_the_one_before_it_did() 
     start(&app, &arn, json!({})).await;
     start(&app, &arn, json!({})).await;
     ask(&app, "DeleteStateMachine", json!({"stateMachineArn": arn})).await;
-    app.clock.advance(Timestamp(1_700_000_001_000)).await;
+    drop(app.clock.advance(Timestamp(1_700_000_001_000)).await);
     machine(&app, "m", PASS).await;
     let third = start(&app, &arn, json!({})).await;
     let body = json!({"stateMachineArn": arn, "maxResults": 1});
@@ -1273,6 +1273,8 @@ async fn a_machine_that_is_made_anew_does_not_list_what_the_one_before_it_did() 
         false => ask(&app, "ListExecutions", next).await,
     };
     assert_eq!(listed["executions"], json!([]));
+}
+
 #[tokio::test]
 async fn a_test_without_a_mock_asks_the_resource() {
     let app = server().await;

@@ -375,7 +375,7 @@ impl World {
             }
             for due in due {
                 match due {
-                    Due::Document(store::Table::Message, _) => {}
+                    Due::Document(Table::Message, _) => {}
                     Due::Document(table, key) => self.gateway.attend(table, &key).await,
                     Due::Execution(_) => panic!("the engine here has no store"),
                 }
@@ -628,7 +628,7 @@ async fn what_was_found_due_and_got_another_time_meanwhile_is_left_alone() {
     let said = world.call_back(json!({"ref": "r1"})).await;
     assert_eq!(said, took(202, "early"));
     for due in due {
-        if let Due::Document(table @ store::Table::Reference, key) = due {
+        if let Due::Document(table @ Table::Reference, key) = due {
             world.gateway.attend(table, &key).await;
         }
     }
