@@ -55,7 +55,6 @@ impl ContextObject<'_> {
                 "StartTime": identity.started_at.to_string(),
                 "Name": &*identity.name,
                 "RoleArn": &*identity.role_arn,
-                "RedriveCount": 0,
             },
             "StateMachine": {
                 "Id": &*identity.state_machine_arn,
@@ -66,6 +65,9 @@ impl ContextObject<'_> {
                 "EnteredTime": place.entered_at.to_string(),
             },
         });
+        if !self.execution.surroundings.synchronous {
+            object["Execution"]["RedriveCount"] = 0.into();
+        }
         let retried = matches!(
             place.state_type,
             StateType::Task | StateType::Parallel | StateType::Map

@@ -407,3 +407,29 @@ fn ten_thousand_items_take_seconds() {
     println!("10,000 items took {took:?}");
     assert!(took < std::time::Duration::from_secs(60), "{took:?}");
 }
+
+#[test]
+fn express_children_are_described_and_take_five_minutes_at_most() {
+    let server = Server::start();
+    let waits =
+        json!({"StartAt": "W", "States": {"W": {"Type": "Wait", "SecondsPath": "$", "End": true}}});
+    let fields = json!({"Label": "l", "ToleratedFailureCount": 1});
+    let mut definition: Value =
+        serde_json::from_str(&distributed(waits, fields)).expect("a definition is JSON");
+    let processor = &mut definition["States"]["Each"]["ItemProcessor"];
+    processor["ProcessorConfig"]["ExecutionType"] = json!("EXPRESS");
+    server.machine("m", &definition.to_string());
+    let execution = server.start_execution("m", json!([1, 400]));
+    let ended = server.ended(&execution);
+    assert_eq!(output(&ended), json!([1]));
+    let run = server.map_run(&execution);
+    assert_eq!(server.describe(&run)["itemCounts"]["timedOut"], 1);
+    let here = "arn:aws:states:us-east-1:123456789012:express:m/l:";
+    for child in server.children(&run) {
+        let arn = child["executionArn"].as_str().expect("an ARN");
+        assert!(arn.starts_with(here), "{arn}");
+        let described = server.ask("DescribeExecution", json!({"executionArn": arn}));
+        assert_eq!(described["mapRunArn"], run);
+        assert_eq!(described["status"], child["status"]);
+    }
+}

@@ -9,7 +9,7 @@ use std::pin::Pin;
 use asl::Failure;
 use asl::Timestamp;
 use engine::{CommandKind, EventKind, Execution, ExecutionKey, Outcome, Status, WaitId};
-use store::{Expect, ListQuery, MachineKey};
+use store::{Expect, ListQuery, MachineKey, Summary};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -22,7 +22,6 @@ use super::Progress;
 use super::document::{self, Record, Standing};
 use super::gather::{Gathered, gather};
 use super::inputs::Inputs;
-use super::names::Names;
 use super::tally::{Settings, Tally};
 use super::work::{Child, Ending, Work};
 
@@ -83,7 +82,7 @@ impl Driver {
             return Ok(());
         };
         let Some(open) = parent.map_run(self.wait) else {
-            return self.clear_away(&app, &parent).await;
+            return self.clear_away(&app).await;
         };
         let arn = open.run.arn.clone();
         // From now on it hears of children, so none ends unseen between the look and the watch.
@@ -91,8 +90,7 @@ impl Driver {
         let record = taken_up(&app, &parent, self.wait).await?;
         let found = children(&app, &arn).await?;
         let machine = app.machines.definition(&parent.identity().definition);
-        let state = open.state_name;
-        let work = Work::new(&record, parent.identity(), state, machine.await?, found);
+        let work = Work::new(&record, parent.identity(), &open, machine.await?, found);
         match record.standing {
             Standing::Running => self.drive(app, parent, work, busy).await,
             // It ended before the server did, and the Map state was not told.
@@ -242,7 +240,7 @@ impl Driver {
     }
 
     /// The Map state does not wait any longer, and the server ended before all of the children did.
-    async fn clear_away(&self, app: &App, parent: &Execution) -> Result<(), String> {
+    async fn clear_away(&self, app: &App) -> Result<(), String> {
         let events = app.runner.events(self.key).await?;
         let arn = events.iter().find_map(|event| match &event.kind {
             EventKind::MapRunStarted { wait, run } if *wait == self.wait => Some(run.arn.clone()),
@@ -257,10 +255,8 @@ impl Driver {
         if record.standing != Standing::Running {
             return Ok(());
         }
-        let names = Names::new(&arn, parent.identity());
         let mut tally = Tally::default();
-        for (name, status) in children(app, &arn).await? {
-            let key = ExecutionKey::of(&names.execution(&name));
+        for (key, status) in keys(app, &arn).await? {
             if status == Status::Running {
                 app.runner.stop(key, None, None).await?;
             }
@@ -308,6 +304,18 @@ async fn pending(reading: &mut Option<Reading>) -> (Inputs, Result<Option<Batch>
 
 /// The children of a Map Run that there are, by name.
 async fn children(app: &App, arn: &str) -> Result<Vec<(String, Status)>, String> {
+    let listed = listed(app, arn).await?.into_iter();
+    let named = listed.map(|(_, summary)| (summary.name.to_string(), summary.status));
+    Ok(named.collect())
+}
+
+/// The same, by key.
+async fn keys(app: &App, arn: &str) -> Result<Vec<(ExecutionKey, Status)>, String> {
+    let listed = listed(app, arn).await?.into_iter();
+    Ok(listed.map(|(key, summary)| (key, summary.status)).collect())
+}
+
+async fn listed(app: &App, arn: &str) -> Result<Vec<(ExecutionKey, Summary)>, String> {
     const PAGE: usize = 1000;
     let mut found = Vec::new();
     let mut after = None;
@@ -319,8 +327,7 @@ async fn children(app: &App, arn: &str) -> Result<Vec<(String, Status)>, String>
             limit: PAGE,
         };
         let page = app.store.list(query).await.map_err(|e| e.to_string())?;
-        let named = page.executions.into_iter();
-        found.extend(named.map(|(_, summary)| (summary.name.to_string(), summary.status)));
+        found.extend(page.executions);
         after = page.next;
         if after.is_none() {
             return Ok(found);
@@ -348,6 +355,7 @@ async fn taken_up(app: &App, parent: &Execution, wait: WaitId) -> Result<Record,
         started_at: open.opened_at,
         stopped_at: None,
         tally: Tally::default(),
+        forget_at: None,
     };
     document::write(&app.store, &record, Expect::Absent).await?;
     Ok(record)
@@ -364,6 +372,7 @@ async fn close(
         record.standing = standing.clone();
         record.tally = tally;
         record.stopped_at = Some(at);
+        record.forget_at = app.map_runs.forget_at(app, at);
     });
     changed.await.map(drop)
 }
