@@ -1203,7 +1203,9 @@ mod tests {
             for (operation, body) in [("CreateStateMachine", created), ("StartExecution", started)]
             {
                 let body = body.to_string();
-                let done = crate::api::perform(&app, operation, body.as_bytes()).await;
+                let busy = app.clock.busy();
+                let done = crate::api::perform_holding(&app, operation, body.as_bytes(), busy);
+                let (done, _) = done.await;
                 assert!(done.is_ok(), "{operation}");
             }
             assert_eq!(app.store.undelivered(None, 10).await, [key]);

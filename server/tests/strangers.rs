@@ -43,7 +43,7 @@ async fn server() -> (App, SocketAddr) {
 
 fn head(operation: &str, length: usize) -> String {
     format!(
-        "POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nX-Amz-Target: AWSStepFunctions.{operation}\r\nContent-Length: {length}\r\n\r\n"
+        "POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Type: application/x-amz-json-1.0\r\nX-Amz-Target: AWSStepFunctions.{operation}\r\nContent-Length: {length}\r\n\r\n"
     )
 }
 

@@ -74,6 +74,10 @@ fn call(app: &App, operation: &[u8], body: Vec<u8>) -> Option<Call> {
         "x-amz-target",
         hyper::header::HeaderValue::from_bytes(&target).ok()?,
     );
+    headers.insert(
+        hyper::header::CONTENT_TYPE,
+        hyper::header::HeaderValue::from_static("application/x-amz-json-1.0"),
+    );
     Some(Call {
         method: Method::POST,
         path: "/".to_owned(),
