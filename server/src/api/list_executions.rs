@@ -156,7 +156,13 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         query.limit = size - found.len();
         let page = app.store.list(query.clone()).await;
         let page = page.map_err(|e| ApiError::server(e.to_string()))?;
+        query.after = page.next;
         for (key, summary) in page.executions {
+            // The newest come first; those before the machine was made are of another of its name.
+            if summary.started_at < machine.created_at {
+                query.after = None;
+                break;
+            }
             let redrives = Redrives::of(&app.store, key).await;
             let redrives = redrives.map_err(ApiError::server)?;
             if wanted.is_some_and(|wanted| wanted != redrives.is_some()) {
@@ -173,7 +179,6 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
                 found.push((summary, execution, redrives));
             }
         }
-        query.after = page.next;
         if query.after.is_none() || found.len() == size {
             break;
         }
