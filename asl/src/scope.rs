@@ -9,6 +9,13 @@ use crate::timestamp::Timestamp;
 pub trait Context {
     /// The whole object.
     fn value(&self) -> &Value;
+
+    /// Where a path of `names` leads, as far as it can be had without making the whole, and how many of
+    /// the names that takes; nothing if it cannot, or if nothing is there.
+    fn part(&self, names: &[&str]) -> Option<(&Value, usize)> {
+        let _ = names;
+        None
+    }
 }
 
 /// Randomness for `States.UUID`, `States.MathRandom` and retry jitter; the caller owns the seed.

@@ -149,8 +149,13 @@ impl Config {
             .values_mut()
             .flat_map(|topic| &mut topic.subscribers)
         {
-            if let SubscriberConfig::File(path) = subscriber {
-                *path = folder.join(&*path);
+            match subscriber {
+                SubscriberConfig::File(path) => *path = folder.join(&*path),
+                SubscriberConfig::Webhook(webhook) => {
+                    let secrets = webhook.secrets.iter_mut();
+                    secrets.for_each(|secret| secret.relative_to(folder));
+                }
+                _ => {}
             }
         }
     }

@@ -134,6 +134,7 @@ fn the_sample_configuration_is_read_with_every_line_uncommented() {
     let text = uncommented
         .join("\n")
         .replace("127.0.0.1:8083", "127.0.0.1:0")
+        .replace("env:ALERTS_SECRET", "whsec_c2VjcmV0")
         .replace("env:VALUATION_SECRET", "whsec_c2VjcmV0")
         .replace("env:ORDERS_SECRET", "secret")
         .replace(
@@ -170,6 +171,8 @@ fn the_sample_configuration_shows_every_key() {
         "[topics.t]\n".to_owned(),
         route.to_owned(),
         format!("{route}[routes.verify]\nscheme = \"none\"\n"),
+        format!("{route}[[routes.outcomes]]\npath = \"/o\"\noutcome = \"heartbeat\"\n"),
+        format!("{route}[routes.answers.delivered]\n"),
         format!("{route}[routes.failure]\nwhen = \"$.w\"\nerror = \"e\"\n"),
         format!("{route}[routes.heartbeat]\nwhen = \"$.w\"\n"),
     ] {

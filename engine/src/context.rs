@@ -1,4 +1,8 @@
 //! The context object, `$$`: made when an expression first asks for it, and not before.
+//!
+//! It holds a copy of the execution's input and of an item, which may be large. Most expressions read
+//! something else of it, or only these: they are given the part they ask for ([`asl::Context::part`]),
+//! or a Map would copy its execution's input for each of its items.
 
 use std::cell::OnceCell;
 
@@ -23,11 +27,37 @@ pub(crate) struct ContextObject<'a> {
     pub(crate) given_item: Option<&'a Item<'a>>,
     pub(crate) tokens: &'a TokenKey,
     pub(crate) made: OnceCell<Value>,
+    /// The same without what may be large.
+    pub(crate) small: OnceCell<Value>,
 }
 
 impl asl::Context for ContextObject<'_> {
     fn value(&self) -> &Value {
         self.made.get_or_init(|| self.make())
+    }
+
+    fn part(&self, names: &[&str]) -> Option<(&Value, usize)> {
+        if self.execution.given_context.is_some() {
+            return None;
+        }
+        match names {
+            ["Execution", "Input", ..] => Some((self.execution.now.identity.input.value(), 2)),
+            ["Map", "Item", "Value", ..] => self.item().map(|(_, value)| (value, 3)),
+            // With these the whole is meant.
+            [] | ["Execution"] | ["Map"] | ["Map", "Item"] => None,
+            ["Map", "Item", name, ..] => {
+                let small = self.small.get_or_init(|| self.small());
+                small
+                    .get("Map")?
+                    .get("Item")?
+                    .get(name)
+                    .map(|value| (value, 3))
+            }
+            [name, ..] => {
+                let small = self.small.get_or_init(|| self.small());
+                small.get(name).map(|value| (value, 1))
+            }
+        }
     }
 }
 
@@ -35,7 +65,11 @@ impl ContextObject<'_> {
     fn make(&self) -> Value {
         let mut object = match &self.execution.given_context {
             Some(given) => given.clone(),
-            None => self.known(),
+            None => {
+                let mut known = self.known();
+                known["Execution"]["Input"] = self.execution.now.identity.input.value().clone();
+                known
+            }
         };
         if let Some((index, value)) = self.item() {
             object["Map"] = json!({ "Item": { "Index": index, "Value": value } });
@@ -43,7 +77,15 @@ impl ContextObject<'_> {
         object
     }
 
-    /// What the execution knows of itself and of the state.
+    fn small(&self) -> Value {
+        let mut object = self.known();
+        if let Some((index, _)) = self.item() {
+            object["Map"] = json!({ "Item": { "Index": index } });
+        }
+        object
+    }
+
+    /// What the execution knows of itself and of the state. The input has its place and nothing in it.
     fn known(&self) -> Value {
         let identity = &*self.execution.now.identity;
         let frame = &self.execution.now.frames[&self.frame];
@@ -51,11 +93,10 @@ impl ContextObject<'_> {
         let mut object = json!({
             "Execution": {
                 "Id": &*identity.arn,
-                "Input": identity.input.value(),
+                "Input": null,
                 "StartTime": identity.started_at.to_string(),
                 "Name": &*identity.name,
                 "RoleArn": &*identity.role_arn,
-                "RedriveCount": 0,
             },
             "StateMachine": {
                 "Id": &*identity.state_machine_arn,
@@ -66,6 +107,9 @@ impl ContextObject<'_> {
                 "EnteredTime": place.entered_at.to_string(),
             },
         });
+        if !self.execution.surroundings.synchronous {
+            object["Execution"]["RedriveCount"] = 0.into();
+        }
         let retried = matches!(
             place.state_type,
             StateType::Task | StateType::Parallel | StateType::Map

@@ -20,7 +20,7 @@ use crate::effect::{Dispatch, Effect};
 use crate::event::{Event, EventKind, FrameId};
 use crate::frame::{Frame, OpenTask, Phase};
 use crate::identity::{Identity, WaitId};
-use crate::limits::Quotas;
+use crate::limits::{EXPRESS_SECONDS_MAX, Quotas};
 use crate::slice::Slice;
 use crate::token::TokenKey;
 use crate::wait::after_seconds;
@@ -69,6 +69,9 @@ pub struct Surroundings {
     pub deleted_activities: Vec<Arc<str>>,
     /// The limits that hold now.
     pub quotas: Quotas,
+    /// Whether it was started by `StartSyncExecution`. Its context object then has no `RedriveCount`
+    /// (recorded in `test_query_runtime_memory`); an Express execution that nobody waits for has one.
+    pub synchronous: bool,
 }
 
 /// An execution at one moment.
@@ -416,11 +419,7 @@ impl Execution {
 
     pub(crate) fn blank(machine: Arc<StateMachine>, identity: Arc<Identity>) -> Execution {
         let root = Frame::new(None, 0, identity.input.clone());
-        // `TimeoutSeconds` is the machine's, and a child runs a part of it.
-        let timeout_seconds = machine.timeout_seconds;
-        let deadline = timeout_seconds
-            .filter(|_| identity.map_run.is_none())
-            .map(|seconds| after_seconds(identity.started_at, seconds));
+        let deadline = deadline(&machine, &identity, identity.started_at);
         let now = Snapshot {
             identity,
             status: Status::Running,
@@ -442,4 +441,19 @@ impl Execution {
             given_context: None,
         }
     }
+}
+
+/// When an execution that starts, or starts again, at `from` will have run for too long.
+pub(crate) fn deadline(
+    machine: &StateMachine,
+    identity: &Identity,
+    from: Timestamp,
+) -> Option<Timestamp> {
+    let most = identity.is_express().then_some(EXPRESS_SECONDS_MAX);
+    // `TimeoutSeconds` is the machine's, and a child of a Map Run runs a part of it.
+    let own = machine
+        .timeout_seconds
+        .filter(|_| identity.map_run.is_none());
+    let seconds = [own, most].into_iter().flatten().min()?;
+    Some(after_seconds(from, seconds))
 }

@@ -156,6 +156,7 @@ impl Decider<'_> {
             given_item: seen.given_item,
             tokens: self.tokens,
             made: OnceCell::new(),
+            small: OnceCell::new(),
         };
         let session = match self.slice.and_then(|slice| slice.patience) {
             Some(patience) => Session::impatient(patience),

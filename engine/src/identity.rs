@@ -73,6 +73,11 @@ pub struct MapRunChild {
 }
 
 impl Identity {
+    /// Whether it is an execution of an EXPRESS machine, which its ARN says (`...:express:...`).
+    pub fn is_express(&self) -> bool {
+        self.arn.split(':').nth(5) == Some("express")
+    }
+
     /// The ARN of the machine that is defined: that of a child names its Map state's label as well.
     pub fn defined_machine_arn(&self) -> &str {
         let labelled = self.state_machine_arn.split_once('/');

@@ -14,6 +14,10 @@ pub const VARIABLES_BYTES_MAX: usize = 10 * 1024 * 1024;
 /// execution's success, it is its failure.
 pub const HISTORY_EVENTS_MAX: u64 = 25_000;
 
+/// An Express execution runs for so many seconds at most, whatever `TimeoutSeconds` says. Its history
+/// has no limit.
+pub const EXPRESS_SECONDS_MAX: u64 = 300;
+
 /// An inline Map runs at most so many iterations at once, whatever `MaxConcurrency` says (and 0 says
 /// "no limit"), so that one Map does not flood what it calls.
 pub const INLINE_MAP_CONCURRENCY_MAX: u32 = 40;

@@ -9,7 +9,7 @@
 //! - [`validation`]: the constraints of the service model. [`arn`]: ARNs. [`page`]: `nextToken`.
 //! - [`definition`]: what is said of a definition. [`jackson`]: what is said of a text that is not JSON.
 //! - [`versions`], [`routing`]: versions and aliases. [`test_context`], [`mock_shape`], [`mock_results`]: what is given to
-//!   `TestState`. [`configuration`], [`keys`], [`tagged`], [`task`], [`ids`].
+//!   `TestState`. [`start`], [`configuration`], [`keys`], [`tagged`], [`task`], [`ids`].
 //!
 //! Credentials are not looked at.
 
@@ -17,6 +17,7 @@ use hyper::StatusCode;
 use serde_json::json;
 
 use crate::app::App;
+use crate::clock::Busy;
 use crate::http::{Call, Reply, Unreadable};
 
 pub mod error;
@@ -33,6 +34,7 @@ mod page;
 mod recorded_label;
 mod request;
 mod routing;
+mod start;
 mod tagged;
 mod task;
 mod test_context;
@@ -76,6 +78,7 @@ mod update_state_machine;
 mod update_state_machine_alias;
 mod validate_state_machine_definition;
 
+pub(crate) use arn::qualified;
 use error::ApiError;
 use request::Answer;
 
@@ -89,9 +92,12 @@ pub async fn handle(app: &App, call: Call) -> Reply {
         _ if !is_json(&call) => Err(ApiError::unknown_operation(format!(
             "The header Content-Type is to be {CONTENT_TYPE}"
         ))),
-        // The one operation that waits for something, so it lets virtual time go on.
+        // A long poll: virtual time goes on meanwhile.
         Some("GetActivityTask") => get_activity_task::answer(app, &call.body, call.busy).await,
-        Some(operation) => perform(app, operation, &call.body).await,
+        Some(operation) => {
+            let (answer, _busy) = perform_holding(app, operation, &call.body, call.busy).await;
+            answer
+        }
         None => Err(ApiError::unknown_operation(format!(
             "The header X-Amz-Target is to name an operation, for example \
              {TARGET_PREFIX}StartExecution, not '{target}'"
@@ -122,8 +128,22 @@ pub fn unreadable(why: Unreadable) -> Reply {
     reply("/", Err(error))
 }
 
-/// Performs an operation, for a client or for a task of this server.
-pub(crate) async fn perform(app: &App, operation: &str, body: &[u8]) -> Answer {
+/// Performs an operation, for a client or for a task of this server, with virtual time standing but for
+/// as long as the operation waits for something itself.
+pub(crate) async fn perform_holding(
+    app: &App,
+    operation: &str,
+    body: &[u8],
+    busy: Busy,
+) -> (Answer, Busy) {
+    match operation {
+        "StartSyncExecution" => start_sync_execution::answer(app, body, busy).await,
+        _ => (perform(app, operation, body).await, busy),
+    }
+}
+
+/// Performs an operation that waits for nothing.
+async fn perform(app: &App, operation: &str, body: &[u8]) -> Answer {
     match operation {
         "CreateActivity" => create_activity::answer(app, body).await,
         "CreateStateMachine" => create_state_machine::answer(app, body).await,
@@ -146,7 +166,6 @@ pub(crate) async fn perform(app: &App, operation: &str, body: &[u8]) -> Answer {
         "SendTaskHeartbeat" => send_task_heartbeat::answer(app, body).await,
         "SendTaskSuccess" => send_task_success::answer(app, body).await,
         "StartExecution" => start_execution::answer(app, body).await,
-        "StartSyncExecution" => start_sync_execution::answer(app, body).await,
         "StopExecution" => stop_execution::answer(app, body).await,
         "TagResource" => tag_resource::answer(app, body).await,
         "UntagResource" => untag_resource::answer(app, body).await,

@@ -13,6 +13,7 @@ use crate::activity::Activities;
 use crate::client::Client;
 use crate::clock::Clock;
 use crate::dispatch::{Dispatcher, Resources};
+use crate::express::Express;
 use crate::functions::{FunctionConfig, Functions};
 use crate::gateway::{Gateway, RouteConfig};
 use crate::machines::Machines;
@@ -43,6 +44,8 @@ pub struct Parts {
     pub machines: Machines,
     /// Executions.
     pub runner: Runner,
+    /// Executions that are not stored.
+    pub express: Express,
     /// Tasks to their resources.
     pub dispatcher: Dispatcher,
     /// Map Runs.
@@ -150,6 +153,7 @@ impl App {
             runner.clone(),
             topics.clone(),
         )?;
+        gateway.load_routes().await?;
         gateway.announce(address);
         let activities = ActivityQueues::default();
         activities.connect(runner.clone());
@@ -167,7 +171,7 @@ impl App {
             functions.clone(),
             topics.clone(),
         );
-        let map_runs = MapRuns::default();
+        let map_runs = MapRuns::new(i64::from(retention_days).saturating_mul(86_400));
         let dispatcher = Dispatcher::new(Resources {
             runner: runner.clone(),
             clock: clock.clone(),
@@ -178,6 +182,12 @@ impl App {
             retention: retention.clone(),
         });
         runner.connect(&dispatcher);
+        let express = Express::new(
+            clock.clone(),
+            store.clone(),
+            machines.clone(),
+            runner.clone(),
+        );
         let parts = Parts {
             place,
             quotas,
@@ -186,6 +196,7 @@ impl App {
             client,
             machines,
             runner,
+            express,
             dispatcher,
             map_runs,
             activity_documents,
@@ -202,6 +213,7 @@ impl App {
         // Before anybody else has a say: what is dispatched from now on must not be taken for
         // something that a former run left.
         app.runner.resume().await;
+        app.express.resume().await?;
         tokio::spawn(scheduler::run(app.clone()));
         tokio::spawn(retention.clone().watch());
         retention.sweep_sometimes();

@@ -162,12 +162,17 @@ impl Clock {
 
     /// Sleeps until `until`. Give up any `Busy` of your own first, or virtual time never gets there.
     pub async fn sleep_until(&self, until: Timestamp) -> Busy {
-        let Some(state) = &self.0 else {
-            let left = until.0.saturating_sub(Clock::machine_time().0).max(0);
-            tokio::time::sleep(Duration::from_millis(left as u64)).await;
-            return Busy(None);
-        };
-        let woken = {
+        let alarm = self.alarm(until);
+        if let Some(state) = &self.0 {
+            settle(state);
+        }
+        alarm.await
+    }
+
+    /// What [`Clock::sleep_until`] waits for. It counts from this call on and not from when it is first
+    /// waited for, so that whoever hands it to another task may give up a `Busy` meanwhile.
+    pub fn alarm(&self, until: Timestamp) -> impl Future<Output = Busy> + Send + use<> {
+        let woken = self.0.as_ref().map(|state| {
             let mut inner = state.lock();
             let (wake, woken) = oneshot::channel();
             inner.sequence += 1;
@@ -178,11 +183,19 @@ impl Clock {
                 wake,
             }));
             woken
-        };
-        settle(state);
-        woken
-            .await
-            .expect("the clock keeps every sleeper until it wakes")
+        });
+        async move {
+            match woken {
+                None => {
+                    let left = until.0.saturating_sub(Clock::machine_time().0).max(0);
+                    tokio::time::sleep(Duration::from_millis(left as u64)).await;
+                    Busy(None)
+                }
+                Some(woken) => woken
+                    .await
+                    .expect("the clock keeps every sleeper until it wakes"),
+            }
+        }
     }
 
     /// Names the store, whose timers move virtual time as sleepers do.

@@ -198,7 +198,9 @@ impl Dispatcher {
                 let operation = action.split('.').next().unwrap_or(action);
                 let parameters = parameters.value();
                 if (&**service, operation) == ("states", "startExecution") {
-                    let started = services.start_execution(caller, dispatch.wait, parameters);
+                    let pattern = Pattern::RequestResponse;
+                    let started =
+                        services.start_execution(caller, dispatch.wait, parameters, pattern);
                     return (started.await.map(Data::from), busy);
                 }
                 services
@@ -227,7 +229,10 @@ impl Dispatcher {
             return;
         };
         let parameters = dispatch.parameters.value();
-        let started = match services.start_execution(caller, wait, parameters).await {
+        let started = match services
+            .start_execution(caller, wait, parameters, Pattern::Sync)
+            .await
+        {
             Ok(started) => started,
             Err(failure) => return self.complete(key, wait, Err(failure)).await,
         };

@@ -45,25 +45,31 @@
 //!
 //! In reading order:
 //! - [`disposition`]: what can become of a delivery.
-//! - [`route`]: how a callback is read; the configuration. [`verify`]: who it comes from.
+//! - [`route`]: how a callback is read; the configuration. `address`, `callback`, `expression`: its path,
+//!   its values, what is asked of them. `routes`: all of them. [`verify`]: who a callback comes from.
 //! - `record`: what is stored.
 //! - `receive`: a callback comes. `register`: a reference comes. `deliver`: the two meet.
 //! - `attend`: time passes. `sweep`: much time has passed.
-//! - `alert`: who is told. `inbox`: who asks.
+//! - `alert`: who is told. `inbox`: who asks. `manage`: routes over the API.
 //! - `expected`, `flights`, `engine`: what the above needs.
 
+mod address;
 mod alert;
 mod attend;
+pub mod callback;
 mod deliver;
 pub mod disposition;
 mod engine;
 mod expected;
+mod expression;
 mod flights;
 mod inbox;
+mod manage;
 mod receive;
 mod record;
 mod register;
 pub mod route;
+mod routes;
 mod sweep;
 #[cfg(test)]
 mod tests;
@@ -75,13 +81,13 @@ use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use ::engine::{ExecutionKey, WaitId};
-use hashbrown::HashMap;
 use hyper::{Method, StatusCode};
+use parking_lot::RwLock;
 use store::{Commit, CommitError, Document, DocumentChange, Store, StoreError, Table};
 use uuid::Uuid;
 
 pub use self::disposition::Disposition;
-pub use self::route::{ConditionConfig, FailureConfig, RouteConfig};
+pub use self::route::config::RouteConfig;
 pub use self::verify::config::VerifyConfig;
 
 use self::engine::Engine;
@@ -89,6 +95,7 @@ use self::expected::Expected;
 use self::flights::Flights;
 use self::record::{Delivery, Reference, reference_key};
 use self::route::Route;
+use self::routes::{Found, Routes};
 use crate::clock::Clock;
 use crate::http::{Call, Reply};
 use crate::runner::Runner;
@@ -103,9 +110,9 @@ struct Inner {
     store: Store,
     engine: Arc<dyn Engine>,
     topics: Topics,
-    routes: Vec<Route>,
-    by_path: HashMap<String, usize>,
-    by_name: HashMap<String, usize>,
+    routes: RwLock<Arc<Routes>>,
+    /// Held by whoever changes the stored routes, across the whole of it.
+    routes_turn: tokio::sync::Mutex<()>,
     expected: Expected,
     flights: Flights,
     /// Orders the ids of deliveries of the same millisecond.
@@ -153,36 +160,21 @@ impl Gateway {
         engine: Arc<dyn Engine>,
         topics: Topics,
     ) -> Result<Gateway, String> {
-        let mut routes = Vec::with_capacity(configs.len());
-        let mut by_path = HashMap::new();
-        let mut by_name = HashMap::new();
-        for (index, config) in configs.into_iter().enumerate() {
-            let route = Route::checked(index, config, &topics)?;
-            if by_name.insert(route.name.clone(), index).is_some() {
-                return Err(format!(
-                    "two routes have the name \"{}\"; give one of them another `name`",
-                    route.name
-                ));
-            }
-            if let Some(other) = by_path.insert(route.path.clone(), index) {
-                let other: &Route = &routes[other];
-                return Err(format!(
-                    "the routes \"{}\" and \"{}\" have the same path {:?}; give one of them another `path`",
-                    other.name, route.name, route.path
-                ));
-            }
-            routes.push(route);
+        let expected = Expected::default();
+        let mut routes = Routes::default();
+        for config in configs {
+            let route = Route::checked(&config, &topics)?;
+            expected.add(&route);
+            routes = routes.with(route)?;
         }
-        let expected = Expected::new(routes.iter().map(|route| route.expects.as_slice()));
         let swept_at = AtomicI64::new(clock.now().0);
         Ok(Gateway(Arc::new(Inner {
             clock,
             store,
             engine,
             topics,
-            routes,
-            by_path,
-            by_name,
+            routes: RwLock::new(Arc::new(routes)),
+            routes_turn: tokio::sync::Mutex::default(),
             expected,
             flights: Flights::default(),
             sequence: AtomicU32::new(0),
@@ -198,11 +190,12 @@ impl Gateway {
 
     /// Answers a call on a route's path, or on the gateway's own API under `/rejoin/`; `None` if it is neither.
     pub async fn handle(&self, call: &Call) -> Option<Reply> {
-        if let Some(&route) = self.0.by_path.get(call.path.as_str()) {
-            return Some(match call.method {
-                Method::POST => self.receive(route, call).await,
-                _ => not_allowed("POST"),
-            });
+        match self.routes().at(&call.path, &call.method) {
+            Found::Route(route, entrance, parameters) => {
+                return Some(self.receive(route, entrance, &parameters, call).await);
+            }
+            Found::OtherMethod(methods) => return Some(not_allowed(&methods)),
+            Found::Nobody => {}
         }
         if let Some(rest) = call.path.strip_prefix("/rejoin/references/") {
             return Some(match call.method {
@@ -210,6 +203,11 @@ impl Gateway {
                 Method::GET => self.show_reference(rest).await,
                 _ => not_allowed("GET, PUT"),
             });
+        }
+        if let Some(rest) = call.path.strip_prefix("/rejoin/routes")
+            && (rest.is_empty() || rest.starts_with('/'))
+        {
+            return Some(self.manage_routes(rest, call).await);
         }
         let rest = call.path.strip_prefix("/rejoin/deliveries")?;
         if !rest.is_empty() && !rest.starts_with('/') {
@@ -314,8 +312,12 @@ impl Gateway {
         self.0.base_url.get().map_or(DEFAULT_BASE_URL, |url| url)
     }
 
-    fn route_named(&self, name: &str) -> Option<&Route> {
-        self.0.by_name.get(name).map(|&index| &self.0.routes[index])
+    fn routes(&self) -> Arc<Routes> {
+        self.0.routes.read().clone()
+    }
+
+    fn route_named(&self, name: &str) -> Option<Arc<Route>> {
+        self.routes().named(name)
     }
 }
 

@@ -9,7 +9,8 @@
 //! In reading order:
 //! - [`app`]: the parts, joined.
 //! - [`clock`]: real time, or time that moves only when nothing is in flight.
-//! - [`runner`]: the four beats for all executions; `aside`: what takes long; [`dispatch`]: tasks to their resources.
+//! - [`runner`]: the four beats for all executions; `aside`: what takes long; [`dispatch`]: tasks to their
+//!   resources; [`express`]: executions that are not stored.
 //! - [`scheduler`]: what is due.
 //! - [`machines`], [`versions`], [`activity`], [`activities`]: what executions are made of and work for;
 //!   [`registry`]: their documents, kept in memory; [`tags`].
@@ -31,6 +32,7 @@ pub mod client;
 pub mod clock;
 pub mod dispatch;
 pub mod executions;
+pub mod express;
 pub mod functions;
 pub mod gateway;
 pub mod http;

@@ -22,6 +22,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use asl::Timestamp;
 use engine::{ExecutionKey, Identity, Status, WaitId};
 use hashbrown::HashMap;
 use parking_lot::Mutex;
@@ -43,11 +44,11 @@ use driver::{Driver, Message};
 use tally::{Settings, Tally};
 
 /// The Map Runs of a server. Cloning is a reference count.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct MapRuns(Arc<Inner>);
 
-#[derive(Default)]
 struct Inner {
+    keep_seconds: i64,
     app: OnceLock<WeakApp>,
     drivers: Mutex<Drivers>,
 }
@@ -69,6 +70,22 @@ struct Handle {
 type Progress = Arc<Mutex<Tally>>;
 
 impl MapRuns {
+    /// Keeps those that have ended for `keep_seconds`.
+    pub fn new(keep_seconds: i64) -> MapRuns {
+        MapRuns(Arc::new(Inner {
+            keep_seconds,
+            app: OnceLock::new(),
+            drivers: Mutex::default(),
+        }))
+    }
+
+    /// When one that ends at this time may be forgotten. On the virtual clock never: a moment that
+    /// something waits for is one that time goes to.
+    fn forget_at(&self, app: &App, ended_at: Timestamp) -> Option<Timestamp> {
+        let forget_at = ended_at.plus_seconds(self.0.keep_seconds);
+        (!app.clock.is_virtual()).then_some(forget_at)
+    }
+
     /// Names the server; it holds this, so it comes after.
     pub fn connect(&self, app: WeakApp) {
         assert!(self.0.app.set(app).is_ok(), "a part is connected once");
@@ -104,12 +121,20 @@ impl MapRuns {
         });
     }
 
-    /// The scheduler hands out each Map Run that is not over, once after every start of the server.
+    /// The scheduler hands out each Map Run that is not over, once after every start of the server, and
+    /// each that is, when it has been kept long enough.
     pub async fn attend(&self, arn: &str) {
         let Some(app) = self.app() else {
             return;
         };
         match document::read(&app.store, arn).await {
+            Ok(Some((_, record))) if record.standing != document::Standing::Running => {
+                // One that has just ended was handed out as long as it ran.
+                let forgotten = record.forget_at.is_some_and(|at| at <= app.clock.now());
+                if forgotten && let Err(what) = document::forget(&app.store, arn).await {
+                    eprintln!("rejoin: a Map Run could not be forgotten: {what}");
+                }
+            }
             Ok(Some((_, record))) => {
                 let key = ExecutionKey::of(&record.execution_arn);
                 self.start(key, record.wait, app.clock.busy());

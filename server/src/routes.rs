@@ -7,7 +7,7 @@
 //! | `/rejoin/clock` | [`crate::time_control`] |
 //! | `/rejoin/executions/...` | [`crate::executions`] |
 //! | `/rejoin/topics/...` | [`crate::topics`] |
-//! | `/rejoin/references/...`, `/rejoin/deliveries/...`, each route's own path | [`crate::gateway`] |
+//! | `/rejoin/references/...`, `/rejoin/deliveries/...`, `/rejoin/routes/...`, each route's own path | [`crate::gateway`] |
 
 use hyper::{Method, StatusCode};
 use serde_json::json;

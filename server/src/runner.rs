@@ -9,11 +9,14 @@
 //! One command may be a long way. It goes in slices ([`engine::slice`]), with the first three beats for each,
 //! and what comes in meanwhile has its turn between two of them; [`crate::aside`] says on which threads.
 //!
-//! A cell keeps its execution for a while ([`RESIDENT_MAX`] in all), then only the store has it.
+//! A cell keeps its execution for a while ([`RESIDENT_MAX`] in all), then only the store has it. Express
+//! executions are not stored (`volatile`): for them a commit is nothing, and the cell stays.
+
+mod volatile;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use asl::{Data, StateMachine, Timestamp};
@@ -32,6 +35,8 @@ use crate::aside::{self, Aside};
 use crate::clock::{Busy, Clock};
 use crate::dispatch::{Dispatcher, WeakDispatcher};
 use crate::machines::Machines;
+pub use volatile::Ended;
+use volatile::Volatile;
 
 /// How many executions at rest stay in memory. Enough for those whose callbacks come within moments;
 /// a parked one costs a read of about ten microseconds when its callback comes.
@@ -62,6 +67,8 @@ struct Inner {
     shards: [Mutex<HashMap<ExecutionKey, Arc<Cell>>>; SHARDS],
     /// Executions at rest that are still in memory, oldest first.
     resident: Mutex<VecDeque<ExecutionKey>>,
+    /// Who started a volatile execution and is told what it comes to.
+    ends: Mutex<HashMap<ExecutionKey, oneshot::Sender<Ended>>>,
     /// Who wants to know when an execution ends.
     watchers: Mutex<HashMap<ExecutionKey, Vec<oneshot::Sender<Busy>>>>,
     seed: AtomicU64,
@@ -85,14 +92,42 @@ struct CellState {
 
 struct Resident {
     execution: Execution,
-    version: u32,
-    /// Events since the last stored snapshot.
-    tail: usize,
+    keeping: Keeping,
+}
+
+/// Where an execution is kept.
+enum Keeping {
+    /// In the store.
+    Durable {
+        version: u32,
+        /// Events since the last stored snapshot.
+        tail: usize,
+    },
+    /// Here, as long as it runs.
+    Volatile(Volatile),
+}
+
+impl Keeping {
+    /// That of an execution which begins. The Express children of a Map Run are stored as others are:
+    /// AWS describes them too, and their results are the Map Run's.
+    fn of(identity: &Identity, synchronous: bool) -> Keeping {
+        match identity.is_express() && identity.map_run.is_none() {
+            true => Keeping::Volatile(Volatile::new(synchronous)),
+            false => Keeping::Durable {
+                version: 0,
+                tail: 0,
+            },
+        }
+    }
 }
 
 impl Resident {
     fn is_unfinished(&self) -> bool {
         self.execution.is_unfinished()
+    }
+
+    fn is_volatile(&self) -> bool {
+        matches!(self.keeping, Keeping::Volatile(_))
     }
 }
 
@@ -101,6 +136,8 @@ enum Request {
     Start {
         machine: Arc<StateMachine>,
         identity: Identity,
+        /// Whether whoever started it waits for its end.
+        synchronous: bool,
         reply: oneshot::Sender<Result<Started, String>>,
     },
     /// A pick-up is answered with the task's input.
@@ -177,6 +214,7 @@ impl Runner {
             quotas,
             shards: Default::default(),
             resident: Mutex::default(),
+            ends: Mutex::default(),
             watchers: Mutex::default(),
             seed: AtomicU64::new(seed),
             aside: Aside::new(),
@@ -218,12 +256,48 @@ impl Runner {
         machine: Arc<StateMachine>,
         identity: Identity,
     ) -> Result<Started, String> {
+        self.begin(machine, identity, false).await
+    }
+
+    /// Starts an Express execution, which is not stored, and runs it as far as it goes; what comes back
+    /// waits for its end. `synchronous` is [`Surroundings::synchronous`]. Each needs an ARN of its own:
+    /// the caller draws a new one for each start.
+    ///
+    /// # Errors
+    /// Text for the log. What comes back gives an error if the execution is lost by a fault of ours.
+    pub async fn start_express(
+        &self,
+        machine: Arc<StateMachine>,
+        identity: Identity,
+        synchronous: bool,
+    ) -> Result<oneshot::Receiver<Ended>, String> {
+        assert!(
+            identity.is_express(),
+            "only Express executions are volatile"
+        );
+        let key = ExecutionKey::of(&identity.arn);
+        let (told, ended) = oneshot::channel();
+        self.0.ends.lock().insert(key, told);
+        let started = self.begin(machine, identity, synchronous).await;
+        if started.is_err() {
+            self.0.ends.lock().remove(&key);
+        }
+        started.map(|_| ended)
+    }
+
+    async fn begin(
+        &self,
+        machine: Arc<StateMachine>,
+        identity: Identity,
+        synchronous: bool,
+    ) -> Result<Started, String> {
         let (reply, answer) = oneshot::channel();
         self.enqueue(
             ExecutionKey::of(&identity.arn),
             Request::Start {
                 machine,
                 identity,
+                synchronous,
                 reply,
             },
         );
@@ -432,6 +506,10 @@ impl Runner {
         }))
     }
 
+    fn downgrade(&self) -> WeakRunner {
+        WeakRunner(Arc::downgrade(&self.0))
+    }
+
     /// Queues a request and sees to it that somebody works the queue.
     fn enqueue(&self, key: ExecutionKey, request: Request) {
         let mut shard = self.0.shard(key).lock();
@@ -495,7 +573,9 @@ impl Runner {
             };
             let definition = definition(resident.as_ref(), &batch);
             let slow = |hash: &Arc<str>| self.0.aside.is_slow(hash);
-            let sent = !aside && definition.as_ref().is_some_and(slow);
+            // What takes too long is given up and begun again from the store, where a volatile execution is not.
+            let irreplaceable = resident.as_ref().is_some_and(Resident::is_volatile);
+            let sent = !aside && (irreplaceable || definition.as_ref().is_some_and(slow));
             let inner = self.0.clone();
             let there = resident.take();
             let decide = move |patience| inner.decide_in_time(there, batch, surroundings, patience);
@@ -523,8 +603,11 @@ impl Runner {
             match committed {
                 Ok(()) => {
                     answer_all(batch, std::mem::take(&mut decided.verdicts), None);
-                    if let Some(resident) = resident {
-                        self.act(key, &resident.execution, &decided);
+                    if let Some(Resident { execution, keeping }) = resident {
+                        self.act(key, execution, &decided);
+                        if let Keeping::Volatile(volatile) = keeping {
+                            volatile.arm(self, key, execution);
+                        }
                     }
                     return;
                 }
@@ -570,6 +653,7 @@ impl Runner {
                 engine::Effect::StartMapRun(wait) => dispatcher.start_map_run(key, wait),
                 engine::Effect::WaitEnded(wait) => dispatcher.wait_ended(key, wait),
                 engine::Effect::ExecutionEnded => {
+                    self.0.tell_end(key, execution);
                     for watcher in self.0.watchers.lock().remove(&key).into_iter().flatten() {
                         let _ = watcher.send(self.0.clock.busy());
                     }
@@ -577,6 +661,15 @@ impl Runner {
                 }
             }
         }
+    }
+}
+
+/// A runner as what it sets off knows it: an alarm must not keep a server alive.
+struct WeakRunner(Weak<Inner>);
+
+impl WeakRunner {
+    fn upgrade(&self) -> Option<Runner> {
+        self.0.upgrade().map(Runner)
     }
 }
 
@@ -655,9 +748,24 @@ impl Inner {
         execution.look_for_unfinished();
         Ok(Some(Resident {
             execution,
-            version: loaded.version,
-            tail,
+            keeping: Keeping::Durable {
+                version: loaded.version,
+                tail,
+            },
         }))
+    }
+
+    /// Tells whoever started a volatile execution what it came to.
+    fn tell_end(&self, key: ExecutionKey, execution: &Execution) {
+        let told = self.ends.lock().remove(&key);
+        if let (Some(told), Some(closing)) = (told, execution.closing()) {
+            // One who has given up waiting does not mind.
+            let _ = told.send(Ended {
+                status: execution.status(),
+                closing: closing.clone(),
+                busy: self.clock.busy(),
+            });
+        }
     }
 
     /// The quotas, and which activities of the batch's machine are not there. A machine without activities
@@ -683,6 +791,13 @@ impl Inner {
         Ok(Surroundings {
             deleted_activities,
             quotas: self.quotas,
+            synchronous: matches!(
+                resident.map(|resident| &resident.keeping),
+                Some(Keeping::Volatile(Volatile {
+                    synchronous: true,
+                    ..
+                }))
+            ),
         })
     }
 
@@ -727,7 +842,10 @@ impl Inner {
         for request in batch {
             let verdict = match request {
                 Request::Start {
-                    machine, identity, ..
+                    machine,
+                    identity,
+                    synchronous,
+                    ..
                 } => match resident {
                     Some(existing) => Verdict::Existing(Box::new(existing.execution.clone())),
                     None => {
@@ -736,14 +854,16 @@ impl Inner {
                             identity.clone(),
                             self.seed(),
                             &self.tokens,
-                            surroundings.clone(),
+                            Surroundings {
+                                synchronous: *synchronous,
+                                ..surroundings.clone()
+                            },
                             slice,
                         )?;
                         events.extend(first);
                         *resident = Some(Resident {
                             execution,
-                            version: 0,
-                            tail: 0,
+                            keeping: Keeping::of(identity, *synchronous),
                         });
                         Verdict::Started(identity.started_at)
                     }
@@ -822,15 +942,18 @@ impl Inner {
             return Ok(());
         }
         let execution = &resident.execution;
-        let tail = resident.tail + events.len();
+        let Keeping::Durable { version, tail } = &mut resident.keeping else {
+            return Ok(());
+        };
+        let new_tail = *tail + events.len();
         let running = execution.status() == Status::Running;
-        let snapshot = (running && tail >= SNAPSHOT_EVENTS).then(|| execution.snapshot());
-        let tail = if snapshot.is_some() { 0 } else { tail };
+        let snapshot = (running && new_tail >= SNAPSHOT_EVENTS).then(|| execution.snapshot());
+        let new_tail = if snapshot.is_some() { 0 } else { new_tail };
         let identity = execution.identity();
         let commit = Commit {
             execution: Some(ExecutionCommit {
                 key,
-                expected_version: resident.version,
+                expected_version: *version,
                 events: events.clone(),
                 snapshot,
                 summary: Summary {
@@ -850,8 +973,8 @@ impl Inner {
             }),
             documents: Vec::new(),
         };
-        resident.version = self.store.commit(commit).await?;
-        resident.tail = tail;
+        *version = self.store.commit(commit).await?;
+        *tail = new_tail;
         Ok(())
     }
 
@@ -871,7 +994,9 @@ impl Inner {
             return true;
         }
         state.resident = resident.take();
-        let count = !std::mem::replace(&mut state.counted, true);
+        let stored = !state.resident.as_ref().is_some_and(Resident::is_volatile);
+        // What is nowhere else is not to be forgotten.
+        let count = stored && !std::mem::replace(&mut state.counted, true);
         drop(state);
         drop(shard);
         if count {
@@ -942,6 +1067,7 @@ impl Drop for Driving<'_> {
             shard.remove(&self.key);
         }
         self.cell.0.lock().queue.clear();
+        self.inner.ends.lock().remove(&self.key);
     }
 }
 

@@ -125,7 +125,7 @@ impl Services {
                     .await
             }
             ("http", "invoke") => self.meanwhile(busy, self.http_invoke(parameters)).await,
-            ("aws-sdk:sfn", _) => (self.sdk_sfn(operation, parameters).await, busy),
+            ("aws-sdk:sfn", _) => self.sdk_sfn(operation, parameters, busy).await,
             _ => {
                 self.meanwhile(busy, self.sdk(service, operation, parameters))
                     .await

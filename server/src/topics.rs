@@ -19,7 +19,7 @@
 //! timer for that: on the virtual clock it would be a reason for time to move.
 //!
 //! A topic is one of the configuration, or one that the server's parts [`Topics::ensure`]. There are no
-//! filter policies, no raw delivery, no FIFO topics, and envelopes are not signed.
+//! filter policies, no raw delivery, no FIFO topics, and SNS's envelopes are not signed; a webhook's are.
 //!
 //! In reading order:
 //! - `message`: the document, and what people see of it.
@@ -53,6 +53,7 @@ use crate::app::Place;
 use crate::client::Client;
 use crate::clock::{Busy, Clock};
 use crate::functions::{Functions, with_grace};
+use crate::gateway::verify::secret::SecretSource;
 use delivery::Subscriber;
 use message::Message;
 pub use message::{DeliveryView, MessagePage, MessageView};
@@ -111,12 +112,25 @@ pub struct TopicConfig {
 pub enum SubscriberConfig {
     /// An HTTP or HTTPS endpoint, in SNS's own JSON envelope.
     Http(String),
+    /// An endpoint that hears JSON, signed as Standard Webhooks has it.
+    Webhook(WebhookConfig),
     /// A function of this server, in the shape of an SNS event.
     Function(String),
     /// The server's log; the value is a level, for example `log = "warn"`.
     Log(String),
     /// A file, one JSON object a line.
     File(PathBuf),
+}
+
+/// An endpoint that verifies what it hears.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebhookConfig {
+    /// HTTP or HTTPS.
+    pub url: String,
+    /// What it is signed with: with each of them, so that the endpoint can change over. `env:NAME`,
+    /// `file:PATH` or the secret itself, base64 after `whsec_`.
+    pub secrets: Vec<SecretSource>,
 }
 
 /// A topic as people see it.

@@ -542,11 +542,10 @@ async fn refusals_are_in_the_words_of_aws() {
              expecting double-quote to start field name'",
         ),
         (
-            "StartExecution",
+            "ListExecutions",
             json!({"stateMachineArn": express}),
             "StateMachineTypeNotSupported",
-            "Executions of EXPRESS state machines are not supported by this version of Rejoin; \
-             create the state machine with type STANDARD",
+            "This operation is not supported by this type of state machine",
         ),
         (
             "StartSyncExecution",

@@ -83,6 +83,10 @@ pub enum Table {
     MapRun = 8,
     /// Signed ids of callbacks that were taken, by route and id.
     Receipt = 9,
+    /// Express executions that were started and have not ended, by ARN.
+    Express = 10,
+    /// Callback routes that were made over the API, by name.
+    Route = 11,
 }
 
 /// A document to be written or removed.

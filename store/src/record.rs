@@ -463,7 +463,7 @@ pub(crate) fn status_of(number: u8) -> Result<Status, String> {
 }
 
 /// All tables, by their numbers.
-pub(crate) const TABLES: [Table; 10] = [
+pub(crate) const TABLES: [Table; 12] = [
     Table::Meta,
     Table::StateMachine,
     Table::Definition,
@@ -474,6 +474,8 @@ pub(crate) const TABLES: [Table; 10] = [
     Table::Message,
     Table::MapRun,
     Table::Receipt,
+    Table::Express,
+    Table::Route,
 ];
 
 fn table_of(number: u8) -> Result<Table, String> {

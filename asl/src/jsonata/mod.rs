@@ -1,21 +1,32 @@
 //! JSONata, behind one door.
 //!
-//! An [`Expression`] is the text between `{%` and `%}`, parsed when the definition is read. It is
-//! evaluated in a [`Scope`], by way of the scope's [`Session`], which keeps what has been converted
-//! into the evaluator's own values, so that a state with ten expressions converts its input once.
+//! An [`Expression`] is the text between `{%` and `%}`, compiled when the definition is read, and
+//! evaluated in a [`Scope`]. What it reads is not copied: the input, the variables and the context
+//! object are looked at where they are.
 //!
-//! The evaluator is a crate of its own (`jsonata-core`), and nothing outside of this module names
-//! it. It is trusted with the language and not with the server's life: [`rewrite`] leads the
-//! built-in functions that can take the process down, or all of its memory, to guards in
-//! [`functions`]; time, depth and the sizes of sequences, strings and results are limited; a panic
-//! in it is a failure of the expression.
+//! The way of an expression: [`lexer`] and [`parse`] read it, [`top`] tells what a state does not
+//! have, [`compile`] works out what it means, [`evaluate`] (with [`path`] and [`call`]) gives its
+//! value, [`value`] turns that into JSON. The built-in functions are in [`functions`].
 //!
-//! What an expression gives is as free of the outside as the rest of this crate: `$now`, `$millis`,
-//! `$random` and `$uuid` come from the scope. `$eval` is not there, as on AWS.
+//! An expression is trusted with nothing. Its time, its depth, the length of its sequences and texts
+//! and all that its values hold are limited, each where it could grow. What it gives is as free of
+//! the outside as the rest of this crate: `$now`, `$millis`, `$random` and `$uuid` come from the
+//! scope. `$eval` is not there, as on AWS.
+//!
+//! It is tested by the official suite of the language ([`suite`]).
 
+mod call;
+mod compile;
+mod error;
+mod evaluate;
 mod functions;
-mod rewrite;
+mod lexer;
+mod parse;
+mod path;
+mod regex;
 mod session;
+mod signature;
+mod stack;
 mod top;
 mod value;
 
@@ -24,15 +35,12 @@ mod suite;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
-
-use jsonata_core::ast::AstNode;
-use jsonata_core::evaluator::error_code_prefix;
-use jsonata_core::parser;
 use serde_json::Value;
 
 use crate::failure::Failure;
 use crate::scope::Scope;
+use compile::Program;
+use error::Failed;
 pub use session::Session;
 use top::Reference;
 
@@ -45,17 +53,18 @@ const EVALUATION_MILLIS_MAX: u64 = if cfg!(debug_assertions) { 1_000 } else { 20
 const SESSION_MILLIS_MAX: u64 = 5 * EVALUATION_MILLIS_MAX;
 /// AWS's words for an expression that takes too long.
 const TIMEOUT: &str = "Expression evaluation timeout: Check for infinite loop";
-/// How deep evaluation may nest: about 150 calls of a function that calls itself.
+/// How deep evaluation may nest: about 125 calls of a function that calls itself.
 const DEPTH_MAX: usize = 500;
 /// How long a sequence may become: what AWS was measured to take (floci-io/floci#2783).
 const SEQUENCE_MAX: usize = 873_782;
 /// How long `$range` may make one, measured in the same way.
 const RANGE_MAX: usize = 360_145;
-/// AWS's words for an expression that takes too much memory.
-const MEMORY: &str =
-    "Expression evaluation memory limit exceeded: Check for excessive memory usage";
-/// How many bytes of text the string functions and `&` may make in one evaluation.
+/// How many bytes the values of one evaluation may hold together, about.
+const MEMORY_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// How many bytes one text may have.
 const TEXT_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// How deep a value may nest while it is worked on. What walks one recurses.
+const VALUE_DEPTH_MAX: u32 = 400;
 /// How large, about, the value of one expression may be: larger fits no output and no variable.
 const RESULT_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// How long an expression may be. AWS takes definitions of 1 MiB in all.
@@ -68,8 +77,8 @@ pub struct Expression {
     text: Box<str>,
     /// Where it stands, for example `Arguments/FunctionName`; part of AWS's messages.
     field: Box<str>,
-    ast: Arc<AstNode>,
-    uses: rewrite::Uses,
+    /// Apart, since a definition holds many places where an expression may stand, and few expressions.
+    program: Box<Program>,
 }
 
 /// What is wrong with an expression, as a definition's diagnostics have it.
@@ -100,10 +109,9 @@ impl Expression {
     /// What is wrong with it: that it cannot be read, or everything it refers to that is not there.
     pub fn parse(text: &str, field: &str) -> Result<Expression, Vec<Fault>> {
         let (expression, unsupported) = Expression::compile(text, field).map_err(|why| {
-            let message = without_code(&why).to_owned();
             vec![Fault {
                 code: "INVALID_JSONATA_EXPRESSION",
-                message,
+                message: why.message,
             }]
         })?;
         // Only there does `$states` have an error.
@@ -123,25 +131,17 @@ impl Expression {
     }
 
     /// The expression, and what it refers to that a state does not have.
-    fn compile(text: &str, field: &str) -> Result<(Expression, Vec<Reference>), String> {
+    fn compile(text: &str, field: &str) -> Result<(Expression, Vec<Reference>), Failed> {
         if text.len() > EXPRESSION_BYTES_MAX {
-            return Err(format!(
-                "An expression has at most {EXPRESSION_BYTES_MAX} bytes"
-            ));
+            let what = format!("An expression has at most {EXPRESSION_BYTES_MAX} bytes");
+            return Err(error::error("", what));
         }
-        let parsed = std::panic::catch_unwind(|| parser::parse(text));
-        let mut ast = match parsed {
-            Ok(Ok(ast)) => ast,
-            Ok(Err(why)) => return Err(words(&why.to_string())),
-            Err(_) => return Err("The expression cannot be read".to_owned()),
-        };
-        let unsupported = top::references(&ast);
-        let uses = rewrite::guard(&mut ast);
+        let tree = parse::parse(text)?;
+        let unsupported = top::references(&tree);
         let expression = Expression {
             text: text.into(),
             field: field.into(),
-            ast: Arc::new(ast),
-            uses,
+            program: Box::new(compile::compile(tree)?),
         };
         Ok((expression, unsupported))
     }
@@ -154,7 +154,7 @@ impl Expression {
     /// The names that it reads and does not bind itself, without those of functions: the workflow
     /// variables it refers to, and `states`.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.uses.names.iter().map(String::as_str)
+        self.program.free.iter().map(String::as_str)
     }
 
     /// Evaluates it.
@@ -167,7 +167,8 @@ impl Expression {
             Ok(None) => Err(self.failure(scope, "returned nothing (undefined).")),
             Err(why) => {
                 // An error of the language has a code; AWS puts a colon before one of its own.
-                let mark = error_code_prefix(&why).map_or(':', |_| '.');
+                let mark = if why.is_limit() { ':' } else { '.' };
+                let why = why.text();
                 Err(self.failure(
                     scope,
                     format!("threw an error during evaluation{mark} {why}"),
@@ -245,40 +246,6 @@ impl Expression {
 pub fn failure(scope: Scope<'_>, field: &str, cause: impl Into<String>) -> Failure {
     scope.session.failed_at(field);
     Failure::new(QUERY_EVALUATION_ERROR, cause)
-}
-
-/// The evaluator's message in the form of the reference implementation, which is AWS's: the code
-/// comes first, and a function that is none is not named.
-fn words(message: &str) -> String {
-    const NO_FUNCTION: &str = "T1006: Attempted to invoke a non-function";
-    let coded = [
-        "Invalid syntax: ",
-        "Invalid number: ",
-        "Signature validation failed: ",
-    ]
-    .iter()
-    .find_map(|prefix| message.strip_prefix(prefix))
-    .filter(|rest| error_code_prefix(rest).is_some());
-    let message = coded.unwrap_or(message);
-    match error_code_prefix(message) {
-        Some("T1006") if message.starts_with(NO_FUNCTION) => NO_FUNCTION.to_owned(),
-        Some("D1011" | "U1001") => format!(
-            "Stack overflow error: Check for non-terminating recursive function.  Consider rewriting as \
-             tail-recursive. Depth={} max={DEPTH_MAX}",
-            DEPTH_MAX + 1
-        ),
-        Some("D1012") => TIMEOUT.to_owned(),
-        Some("D2014" | "D2015") => MEMORY.to_owned(),
-        _ => message.to_owned(),
-    }
-}
-
-/// A message of the parser as AWS shows it.
-fn without_code(message: &str) -> &str {
-    match error_code_prefix(message) {
-        Some(code) => message[code.len() + 1..].trim_start(),
-        None => message,
-    }
 }
 
 /// A value's type as AWS names it.

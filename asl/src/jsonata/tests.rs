@@ -85,6 +85,7 @@ fn an_expression_gives_its_value() {
         ("$partition([1, 2, 3], 2.9)", json!([[1, 2], [3]])),
         ("$count($range(1, 360145, 1))", json!(360_145)),
         ("$parseInteger('abc', '0')", json!("NaN")),
+        ("$parseInteger('\u{0663}', 'w')", json!("NaN")),
         (
             "$hash('a', 'MD5')",
             json!("0cc175b9c0f1b6a831c399e269772661"),
@@ -139,15 +140,19 @@ fn nothing_brings_the_evaluator_down() {
     let big = json!({"big": "x".repeat(200_000)});
     let nested = format!("{}1{}", "[".repeat(900), "]".repeat(900));
     let chained = "1+".repeat(900) + "'x'";
+    // Just what the parser still takes; the values are missing a number.
+    let bracketed = format!("{}1+'x'{}", "[".repeat(198), "]".repeat(198));
+    let summed = "1+".repeat(290) + "'x'";
     for text in [
         nested.as_str(),
         chained.as_str(),
+        bracketed.as_str(),
+        summed.as_str(),
         "$formatInteger(1/0, 'w')",
         "($f := $formatInteger; $f(1/0, 'w'))",
         "$pad('', 2e9)",
         "$formatNumber(1/0, '#')",
         "$fromMillis(1, '[,M]')",
-        "$parseInteger('\u{0663}', 'w')",
         "($d := function($t, $n) { $n = 0 ? $t : $d($t & $t, $n - 1) }; $d('x', 40))",
         "$reduce([1..40], function($t, $i) { $t & $t }, 'x')",
         "($f := function($n) { $f($n + 1) }; $f(0))",
@@ -160,6 +165,21 @@ fn nothing_brings_the_evaluator_down() {
         "$string([1..90000].$big)",
         "$replace($big, 'x', $big)",
         "[1..90000].$big",
+        "($f := function($n, $k) { $n = 0 ? $k() : $f($n - 1, function() { $k() }) }; $f(100000, function() { 1 }))",
+        "($f := function($n, $k) { $n = 0 ? $k(1) : $f($n - 1, $k ~> $string) }; $f(100000, $string))",
+        "($f := function($n, $a) { $n = 0 ? $a : $f($n - 1, [[$a]]) }; $f(100000, 1))",
+        "($f := function($n, $a) { $n = 0 ? $a : $f($n - 1, {'a': $a}) }; $f(100000, 1))",
+        "($f := function($n, $a) { $n = 0 ? 1 : $f($n - 1, $append($a, $a)) }; $f(60, [1, 2]))",
+        "($f := function($x) { [$x][$f($)] }; $f(1))",
+        "($f := function($x) { $map([$x, 1], $f) }; $f(1))",
+        "($f := function($x) { $reduce([$x, 1], function($a, $b) { $f($a) }) }; $f(1))",
+        "($f := function($x) { [$x, 1]^($f($)) }; $f(1))",
+        "($f := function($x) { $x.{'a': $f(1)} }; $f(1))",
+        "($f := function($x) { {'a': $x} ~> | $ | {'b': $f(1)} | }; $f(1))",
+        "($f := function($x) { $replace('a', /a/, $f) }; $f(1))",
+        "($f := function($x) { $sort([2, 1], $f) }; $f(1))",
+        "$fromMillis(0, '[Y,70000]')",
+        "$toMillis('1', '[Y,2000000]')",
         "(function($a)<é>{1})(2)",
         "$range(1, 1e12, 1)",
         "$replace('a', /a/, function($m) { $replace($big, 'x', $big) })",

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use jsonata_core::ast::{AstNode, BinaryOp};
+use super::parse::{Ast, Part};
 
 /// Something that is not there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,92 +35,81 @@ impl fmt::Display for Reference {
 }
 
 /// All of them, each once, in the order of the text.
-pub(super) fn references(ast: &AstNode) -> Vec<Reference> {
+pub(super) fn references(tree: &Ast) -> Vec<Reference> {
     let mut found = Vec::new();
-    collect(ast, &mut found);
+    collect(tree, &mut found);
     found
 }
 
 /// As deep as the parser allows, which is bounded.
-fn collect(node: &AstNode, found: &mut Vec<Reference>) {
+fn collect(tree: &Ast, found: &mut Vec<Reference>) {
     let mut add = |reference: Reference| {
         if !found.contains(&reference) {
             found.push(reference);
         }
     };
-    match node {
-        AstNode::Name(name) => add(Reference::Top(name.clone())),
-        AstNode::Variable(name) if name.is_empty() => add(Reference::Top("$".to_owned())),
-        AstNode::Variable(name) if name == "$" => add(Reference::Root),
-        AstNode::ParentVariable(_) => add(Reference::Root),
-        AstNode::Path { steps } => {
-            let names = |at: usize| steps.get(at).map(|step| &step.node);
-            if let (Some(AstNode::Variable(first)), Some(AstNode::Name(second))) =
-                (names(0), names(1))
+    match &tree.part {
+        Part::Name(name) => add(Reference::Top(name.clone())),
+        Part::Variable(name) if name.is_empty() => add(Reference::Top("$".to_owned())),
+        Part::Variable(name) if name == "$" => add(Reference::Root),
+        Part::Dot(first, second) => {
+            if let (Part::Variable(first), Part::Name(second)) = (&first.part, &second.part)
                 && first == "states"
                 && second == "errorOutput"
             {
                 add(Reference::ErrorOutput);
             }
-            if let Some(first) = names(0) {
-                collect(first, found);
-            }
+            collect(first, found);
         }
-        AstNode::Binary {
-            op: BinaryOp::ColonEqual,
-            rhs,
-            ..
-        } => collect(rhs, found),
-        AstNode::Binary { lhs, rhs, .. } => {
-            collect(lhs, found);
-            collect(rhs, found);
+        // Only what is left of these is not an item of something.
+        Part::Predicate(left, _)
+        | Part::Group(left, _)
+        | Part::Sort(left, _)
+        | Part::Focus(left, _)
+        | Part::Index(left, _) => collect(left, found),
+        Part::Binary(_, left, right)
+        | Part::Apply(left, right)
+        | Part::Elvis(left, right)
+        | Part::Coalesce(left, right) => {
+            collect(left, found);
+            collect(right, found);
         }
-        AstNode::Unary { operand, .. } => collect(operand, found),
-        AstNode::Function { args, .. } => each(args, found),
-        AstNode::Call { procedure, args } => {
-            collect(procedure, found);
-            each(args, found);
+        Part::Bind(_, inner) | Part::Negate(inner) | Part::Lambda(_, _, inner) => {
+            collect(inner, found);
         }
-        AstNode::Lambda { body, .. } => collect(body, found),
-        AstNode::Array(items) | AstNode::Block(items) | AstNode::ArrayGroup(items) => {
-            each(items, found)
-        }
-        AstNode::Object(pairs) => {
+        Part::Array(items) | Part::Block(items) => each(items, found),
+        Part::Object(pairs) => {
             for (name, value) in pairs {
                 collect(name, found);
                 collect(value, found);
             }
         }
-        AstNode::Conditional {
-            condition,
-            then_branch,
-            else_branch,
-        } => {
+        Part::Call(procedure, arguments) | Part::Partial(procedure, arguments) => {
+            collect(procedure, found);
+            each(arguments, found);
+        }
+        Part::Condition(condition, then, otherwise) => {
             collect(condition, found);
-            collect(then_branch, found);
-            if let Some(branch) = else_branch {
-                collect(branch, found);
-            }
+            collect(then, found);
+            otherwise
+                .iter()
+                .for_each(|otherwise| collect(otherwise, found));
         }
-        AstNode::ObjectTransform { input, .. } | AstNode::Sort { input, .. } => {
-            collect(input, found)
-        }
-        AstNode::FunctionApplication(inner) => collect(inner, found),
-        AstNode::Variable(_)
-        | AstNode::Transform { .. }
-        | AstNode::String(_)
-        | AstNode::Number(_)
-        | AstNode::Boolean(_)
-        | AstNode::Null
-        | AstNode::Undefined
-        | AstNode::Placeholder
-        | AstNode::Regex { .. }
-        | AstNode::Wildcard
-        | AstNode::Descendant
-        | AstNode::Parent(_) => {}
+        Part::Variable(_)
+        | Part::Transform(..)
+        | Part::Text(_)
+        | Part::Number(_)
+        | Part::Bool(_)
+        | Part::Null
+        | Part::Regex(_)
+        | Part::Wildcard
+        | Part::Descendants
+        | Part::Parent
+        | Part::Placeholder
+        | Part::End => {}
     }
 }
 
-fn each(nodes: &[AstNode], found: &mut Vec<Reference>) {
-    nodes.iter().for_each(|node| collect(node, found));
+fn each(trees: &[Ast], found: &mut Vec<Reference>) {
+    trees.iter().for_each(|tree| collect(tree, found));
 }

@@ -139,9 +139,18 @@ impl Path {
     /// # Errors
     /// Why nothing was found, in Jayway's words.
     pub fn find<'a>(&self, scope: Scope<'a>) -> Result<Cow<'a, Value>, String> {
+        let budget = evaluate::Budget::new();
         let document = match &self.0.root {
             Root::Input => scope.input,
-            Root::Context => scope.context.value(),
+            Root::Context => {
+                if let Some((part, rest)) = self.part_of_context(scope)
+                    && let Ok(found) = evaluate::select(rest, true, part, part, &budget)
+                {
+                    return Ok(found);
+                }
+                // What is missing is told by the whole path.
+                scope.context.value()
+            }
             Root::Variable(name) => scope
                 .variables
                 .get(name)
@@ -151,7 +160,17 @@ impl Path {
             // A walk is bounded; a state may have hundreds of them.
             scope.session.time_left()?;
         }
-        let budget = evaluate::Budget::new();
         evaluate::select(&self.0.tokens, self.0.definite, document, document, &budget)
+    }
+
+    /// The part of the context object that the path begins with, and the rest of the path: most read a
+    /// name or a token, and need not wait for a copy of the execution's input.
+    fn part_of_context<'a>(&self, scope: Scope<'a>) -> Option<(&'a Value, &[Token])> {
+        if !self.0.definite {
+            return None;
+        }
+        let names: Vec<&str> = self.0.tokens.iter().map_while(Token::name).collect();
+        let (part, taken) = scope.context.part(&names)?;
+        Some((part, &self.0.tokens[taken..]))
     }
 }

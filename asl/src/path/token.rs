@@ -36,6 +36,14 @@ impl Token {
         matches!(self, Token::Name(_) | Token::Index(_) | Token::Function(_))
     }
 
+    /// The name, if it is one.
+    pub(super) fn name(&self) -> Option<&str> {
+        match self {
+            Token::Name(name) => Some(name),
+            _ => None,
+        }
+    }
+
     /// Whether a reference path may contain it.
     pub(super) fn is_reference(&self) -> bool {
         matches!(self, Token::Name(_) | Token::Index(_))

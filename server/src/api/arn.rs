@@ -21,14 +21,17 @@ pub(super) enum Resource {
     Activity,
     /// `mapRun:MACHINE/LABEL:UUID`.
     MapRun,
+    /// `express:MACHINE:NAME:UUID`.
+    Express,
 }
 
 impl Resource {
-    const ALL: [Resource; 4] = [
+    const ALL: [Resource; 5] = [
         Resource::StateMachine,
         Resource::Execution,
         Resource::Activity,
         Resource::MapRun,
+        Resource::Express,
     ];
 
     fn word(self) -> &'static str {
@@ -37,6 +40,7 @@ impl Resource {
             Resource::Execution => "execution",
             Resource::Activity => "activity",
             Resource::MapRun => "mapRun",
+            Resource::Express => "express",
         }
     }
 }
@@ -65,7 +69,10 @@ pub(super) fn check(arn: &str, expected: &[Resource]) -> Result<Resource, ApiErr
             "Resource type not valid in this context: {word}"
         )));
     };
-    let has_two_names = matches!(resource, Resource::Execution | Resource::MapRun);
+    let has_two_names = matches!(
+        resource,
+        Resource::Execution | Resource::MapRun | Resource::Express
+    );
     if has_two_names && execution.is_none_or(str::is_empty) {
         return Err(malformed());
     }
@@ -74,7 +81,7 @@ pub(super) fn check(arn: &str, expected: &[Resource]) -> Result<Resource, ApiErr
 
 /// Takes a state machine's ARN apart, whose form was checked: the machine's own ARN, and what stands
 /// behind it in that of a version or an alias.
-pub(super) fn qualified(arn: &str) -> (&str, Option<Qualifier<'_>>) {
+pub(crate) fn qualified(arn: &str) -> (&str, Option<Qualifier<'_>>) {
     let mut colons = arn.bytes().enumerate().filter(|(_, byte)| *byte == b':');
     match colons.nth(COLONS_OF_A_MACHINE) {
         None => (arn, None),
@@ -106,7 +113,8 @@ pub(super) fn execution(place: &Place, machine: &str, name: &str) -> String {
     )
 }
 
-/// The ARN of an Express execution of this server.
+/// The ARN of an Express execution of this server. Names may come again, so what is started has a number
+/// behind its name; what is only tried has none.
 pub(super) fn express_execution(place: &Place, machine: &str, name: &str) -> String {
     format!(
         "arn:aws:states:{}:{}:express:{machine}:{name}",

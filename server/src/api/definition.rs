@@ -42,7 +42,8 @@ pub(super) fn examine(text: &str, kind: MachineType) -> (Option<StateMachine>, V
     (parsed.machine.filter(|_| !refused), found)
 }
 
-/// An Express machine doesn't wait for anybody: no activities, no task tokens, no jobs.
+/// An Express machine doesn't wait for anybody: no activities, no task tokens, no jobs, no Map Runs. (What
+/// AWS says of the last is not recorded; the words are ours.)
 ///
 /// `at` is the pointer to `scope`, an object with `States`.
 fn express(scope: &Value, at: &mut String, found: &mut Vec<Diagnostic>) {
@@ -56,26 +57,35 @@ fn express(scope: &Value, at: &mut String, found: &mut Vec<Diagnostic>) {
         if let Some(resource) = state.get("Resource").and_then(Value::as_str)
             && let Some(message) = express_refusal(resource)
         {
-            found.push(Diagnostic {
-                severity: Severity::Error,
-                code: "SCHEMA_VALIDATION_FAILED",
-                message,
-                pointer: format!("{at}/Resource"),
-                hint: Some(
-                    "Make it a STANDARD state machine, or take another resource.".to_owned(),
-                ),
-            });
+            found.push(refused(message, format!("{at}/Resource")));
         }
         let branches = state.get("Branches").and_then(Value::as_array);
         for (i, branch) in branches.into_iter().flatten().enumerate() {
             nested(branch, &format!("/Branches[{i}]"), at, found);
         }
         for field in ["ItemProcessor", "Iterator"] {
-            if let Some(processor) = state.get(field) {
-                nested(processor, &format!("/{field}"), at, found);
+            let Some(processor) = state.get(field) else {
+                continue;
+            };
+            if processor.pointer("/ProcessorConfig/Mode") == Some(&"DISTRIBUTED".into()) {
+                found.push(refused(
+                    "Express state machine does not support Map state in DISTRIBUTED mode",
+                    format!("{at}/{field}/ProcessorConfig/Mode"),
+                ));
             }
+            nested(processor, &format!("/{field}"), at, found);
         }
         at.truncate(length);
+    }
+}
+
+fn refused(message: impl Into<String>, pointer: String) -> Diagnostic {
+    Diagnostic {
+        severity: Severity::Error,
+        code: "SCHEMA_VALIDATION_FAILED",
+        message: message.into(),
+        pointer,
+        hint: Some("Make it a STANDARD state machine, or take another resource.".to_owned()),
     }
 }
 
@@ -116,6 +126,7 @@ mod tests {
             "E": {"Type": "Map", "ItemProcessor": {"States": {
                 "F": {"Type": "Task", "Resource": "arn:aws:states:::states:startExecution.sync:2"},
             }}},
+            "H": {"Type": "Map", "ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED"}}},
             "G": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:111111111111:function:f"},
         }});
         let mut found = Vec::new();
@@ -131,6 +142,8 @@ mod tests {
                  /States/C/Branches[0]/States/D/Resource",
                 "SCHEMA_VALIDATION_FAILED: Express state machine does not support '.sync:2' \
                  service integration  at /States/E/ItemProcessor/States/F/Resource",
+                "SCHEMA_VALIDATION_FAILED: Express state machine does not support Map state in \
+                 DISTRIBUTED mode at /States/H/ItemProcessor/ProcessorConfig/Mode",
             ]
         );
     }

@@ -63,7 +63,10 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     let arn = check.required("executionArn", &request.execution_arn, validation::ARN);
     let included = check.one_of("includedData", &request.included_data, INCLUDED_DATA);
     check.done()?;
-    arn::check(arn, &[Resource::Execution])?;
+    // Of Express executions, AWS describes those that a Map Run has started.
+    let of_map_run = arn.contains('/').then_some(Resource::Express);
+    let resource = of_map_run.unwrap_or(Resource::Execution);
+    arn::check(arn, &[Resource::Execution, resource])?;
     let found = app.runner.execution(ExecutionKey::of(arn)).await;
     let execution = found
         .map_err(ApiError::server)?

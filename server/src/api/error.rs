@@ -220,7 +220,8 @@ impl ApiError {
         ApiError::new("TaskDoesNotExist", message)
     }
 
-    pub(super) fn type_not_supported(message: impl Into<String>) -> ApiError {
+    pub(super) fn type_not_supported() -> ApiError {
+        let message = "This operation is not supported by this type of state machine";
         ApiError::new("StateMachineTypeNotSupported", message)
     }
 }

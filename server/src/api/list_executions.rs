@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use store::{ListQuery, MachineKey, Summary};
 
 use crate::app::App;
-use crate::machines::Machine;
+use crate::machines::{Machine, MachineType};
 use crate::versions::Qualifier;
 
 use super::arn::{self, Resource};
@@ -123,6 +123,9 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     let (machine, qualifier) = found.ok_or_else(unknown)?;
     if machine.choose(qualifier, || 0).is_none() {
         return Err(unknown());
+    }
+    if machine.kind == MachineType::Express {
+        return Err(ApiError::type_not_supported());
     }
     let status = filter.map(status_of);
     if status == Some(None) || redriven == Some("REDRIVEN") {

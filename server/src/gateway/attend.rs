@@ -80,6 +80,7 @@ impl Gateway {
 
     async fn look_at(&self, version: u64, reference: Reference) -> Result<(), NotStored> {
         let route = self.route_named(&reference.route);
+        let route = route.as_deref();
         let now = self.0.clock.now();
         let keep = used_keep_seconds(route);
         let again = |due| vec![reference.change(Expect::Version(version), due)];

@@ -8,7 +8,8 @@ use super::alert;
 use super::disposition::Disposition;
 use super::flights::Flight;
 use super::record::{Delivery, Holder, Reference, Standing, Step, ended_by};
-use super::route::{Route, USED_KEEP_SECONDS};
+use super::route::Route;
+use super::route::config::USED_KEEP_SECONDS;
 use super::{Gateway, NotStored};
 use crate::runner::TokenError;
 
@@ -121,6 +122,7 @@ impl Gateway {
         tell: bool,
     ) -> Result<(), NotStored> {
         let route = self.route_named(&delivery.route);
+        let route = route.as_deref();
         let name = delivery.reference.as_deref().unwrap_or_default();
         let due = match step.disposition {
             Disposition::Undeliverable => self.retry_due(delivery.attempts),

@@ -1,40 +1,58 @@
 //! Waits that are open and may still register a reference: they make the difference between a
 //! callback that is early and one that nobody will ever know.
 
+use std::sync::Arc;
+
 use engine::{ExecutionKey, WaitId};
-use hashbrown::{HashMap, HashSet};
-use parking_lot::Mutex;
+use hashbrown::HashMap;
+use parking_lot::{Mutex, RwLock};
+
+use super::route::Route;
 
 /// The waits that routes expect references from. In memory: after a restart, tasks whose request was
 /// not taken yet are dispatched again and announced again; one that was taken and whose worker has
 /// not registered is not, so a callback for it counts as unknown until it is registered.
 #[derive(Default)]
 pub(super) struct Expected {
-    /// `MACHINE.STATE` to the routes that expect it; never changes.
-    routes: HashMap<String, Vec<usize>>,
+    /// `MACHINE.STATE` to the names of the routes that expect it.
+    routes: RwLock<HashMap<String, Vec<Arc<str>>>>,
     open: Mutex<Open>,
 }
 
 #[derive(Default)]
 struct Open {
-    waits: HashSet<(ExecutionKey, WaitId, usize)>,
+    /// Each wait, with the routes that it may still register on.
+    waits: HashMap<(ExecutionKey, WaitId), Vec<Arc<str>>>,
     /// How many of them each route has.
-    counts: HashMap<usize, usize>,
+    counts: HashMap<Arc<str>, usize>,
 }
 
 impl Expected {
-    /// From the `expects` of each route, in the order of the routes.
-    pub fn new<'a>(expects: impl Iterator<Item = &'a [String]>) -> Expected {
-        let mut routes: HashMap<String, Vec<usize>> = HashMap::new();
-        for (route, names) in expects.enumerate() {
-            for name in names {
-                routes.entry(name.clone()).or_default().push(route);
+    /// A route is there from now on.
+    pub fn add(&self, route: &Route) {
+        let name: Arc<str> = route.name.as_str().into();
+        let mut routes = self.routes.write();
+        for task in &route.expects {
+            let expecting = routes.entry(task.clone()).or_default();
+            // It may say the same task twice.
+            if !expecting.contains(&name) {
+                expecting.push(name.clone());
             }
         }
-        Expected {
-            routes,
-            open: Mutex::default(),
+    }
+
+    /// A route is no longer there.
+    pub fn remove(&self, name: &str) {
+        self.routes.write().retain(|_, expecting| {
+            expecting.retain(|route| &**route != name);
+            !expecting.is_empty()
+        });
+        let mut open = self.open.lock();
+        for routes in open.waits.values_mut() {
+            routes.retain(|route| &**route != name);
         }
+        open.waits.retain(|_, routes| !routes.is_empty());
+        open.counts.remove(name);
     }
 
     /// A task is about to be handed to its resource, with a token.
@@ -45,56 +63,51 @@ impl Expected {
         state_machine_arn: &str,
         state_name: &str,
     ) {
-        if self.routes.is_empty() {
+        let routes = self.routes.read();
+        if routes.is_empty() {
             return;
         }
         let machine = state_machine_arn.rsplit(':').next().unwrap_or_default();
-        let Some(routes) = self.routes.get(format!("{machine}.{state_name}").as_str()) else {
+        let Some(expecting) = routes.get(format!("{machine}.{state_name}").as_str()) else {
             return;
         };
         let mut open = self.open.lock();
-        for &route in routes {
-            if open.waits.insert((execution, wait, route)) {
-                *open.counts.entry(route).or_default() += 1;
+        // It is announced again if it is dispatched again.
+        if open
+            .waits
+            .insert((execution, wait), expecting.clone())
+            .is_none()
+        {
+            for route in expecting {
+                *open.counts.entry(route.clone()).or_default() += 1;
             }
         }
     }
 
     /// The wait is over, or it is registered on this route: nothing more is to come.
-    pub fn settled(&self, execution: ExecutionKey, wait: WaitId, route: Option<usize>) {
-        if self.routes.is_empty() {
-            return;
-        }
+    pub fn settled(&self, execution: ExecutionKey, wait: WaitId, route: Option<&str>) {
         let mut open = self.open.lock();
-        if open.waits.is_empty() {
+        let Some(mut routes) = open.waits.remove(&(execution, wait)) else {
             return;
-        }
-        let routes = match route {
-            Some(route) => route..route + 1,
-            None => {
-                0..self
-                    .routes
-                    .values()
-                    .flatten()
-                    .max()
-                    .map_or(0, |max| max + 1)
-            }
         };
-        for route in routes {
-            if open.waits.remove(&(execution, wait, route))
-                && let Some(count) = open.counts.get_mut(&route)
-            {
+        routes.retain(|name| {
+            let other = route.is_some_and(|route| route != &**name);
+            if !other && let Some(count) = open.counts.get_mut(name) {
                 *count -= 1;
             }
+            other
+        });
+        if !routes.is_empty() {
+            open.waits.insert((execution, wait), routes);
         }
     }
 
     /// Whether a wait is open that may still register a reference on the route.
-    pub fn any(&self, route: usize) -> bool {
+    pub fn any(&self, route: &str) -> bool {
         self.open
             .lock()
             .counts
-            .get(&route)
+            .get(route)
             .is_some_and(|&count| count > 0)
     }
 }

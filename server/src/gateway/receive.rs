@@ -1,5 +1,7 @@
 //! A callback comes: read it, store it, deliver it, answer.
 
+use std::sync::Arc;
+
 use asl::Timestamp;
 use hyper::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
 use serde_json::json;
@@ -28,8 +30,8 @@ struct Arrival {
     delivery: Delivery,
     /// Equal for callbacks that say the same.
     digest: String,
-    /// Where its signed id is remembered, if it has one.
-    receipt: Option<ReceiptSlot>,
+    /// Where its signed id is remembered, and what the route calls a repeat.
+    receipts: Vec<ReceiptSlot>,
 }
 
 /// A place for a [`Receipt`].
@@ -41,27 +43,34 @@ struct ReceiptSlot {
 }
 
 impl Arrival {
-    /// The document that remembers the signed id, to be stored with the delivery.
-    fn receipt(&self) -> Option<DocumentChange> {
-        let slot = self.receipt.as_ref()?;
+    /// The documents that remember it, to be stored with the delivery.
+    fn receipts(&self) -> Vec<DocumentChange> {
         let receipt = Receipt {
             delivery: self.delivery.id.clone(),
             digest: self.digest.clone(),
         };
-        Some(receipt.change(&slot.key, slot.expect, slot.until))
+        let slots = self.receipts.iter();
+        slots
+            .map(|slot| receipt.change(&slot.key, slot.expect, slot.until))
+            .collect()
     }
 }
 
 impl Gateway {
     /// Takes a callback in. It is worked on by a task of its own: a third party that hangs up early
     /// can't leave it half done.
-    pub(super) async fn receive(&self, route: usize, call: &Call) -> Reply {
+    pub(super) async fn receive(
+        &self,
+        at: Arc<Route>,
+        entrance: usize,
+        parameters: &[(String, String)],
+        call: &Call,
+    ) -> Reply {
         self.sweep_sometimes();
-        let at = &self.0.routes[route];
         let received_at = self.0.clock.now();
         let verified = at.verification.check(call, received_at);
         let read = match &verified {
-            Ok(_) => at.read(&call.body),
+            Ok(_) => at.read(entrance, call, parameters, received_at),
             Err(why) => Err(Fault {
                 disposition: Disposition::Unverified,
                 reason: why.clone(),
@@ -72,7 +81,7 @@ impl Gateway {
             Ok(_) => at.body_bytes_max,
             Err(_) => at.body_bytes_max.min(UNVERIFIED_BYTES_MAX),
         };
-        let headers = kept_headers(call, at, verified.is_err());
+        let headers = kept_headers(call, &at, verified.is_err());
         let (by, id) = verified
             .ok()
             .map_or((None, None), |verified| (verified.by, verified.id));
@@ -91,22 +100,30 @@ impl Gateway {
             attempts: 0,
             steps: Vec::new(),
         };
-        let receipt = id.map(|id| ReceiptSlot {
-            key: receipt_key(&at.name, &id.text),
-            until: received_at.plus_seconds(id.replayable_seconds.unwrap_or(at.used_keep_seconds)),
+        let slot = |kind: &str, id: &str, seconds: i64| ReceiptSlot {
+            key: receipt_key(&at.name, kind, id),
+            until: received_at.plus_seconds(seconds),
             expect: Expect::Absent,
+        };
+        let signed = id.map(|id| {
+            let seconds = id.replayable_seconds.unwrap_or(at.used_keep_seconds);
+            slot("signed", &id.text, seconds)
+        });
+        // Beside the signed id, not instead of it: whoever replays may change what is not signed.
+        let named = read.as_ref().ok().and_then(|reading| {
+            let id = reading.repeat.as_deref()?;
+            Some(slot("repeat", id, at.used_keep_seconds))
         });
         let mut arrival = Arrival {
             delivery,
             digest: String::new(),
-            receipt,
+            receipts: signed.into_iter().chain(named).collect(),
         };
         let (gateway, busy) = (self.clone(), self.0.clock.busy());
         let taken = tokio::spawn(async move {
             let _busy = busy;
-            let route = &gateway.0.routes[route];
-            let met = gateway.take_in(route, &mut arrival, read).await;
-            reply(route, &arrival.delivery.id, met)
+            let met = gateway.take_in(&at, &mut arrival, read).await;
+            reply(&at, &arrival.delivery.id, met)
         });
         taken
             .await
@@ -128,7 +145,7 @@ impl Gateway {
             }
             Err(fault) => {
                 // Nothing has come of it, so it may come again.
-                arrival.receipt = None;
+                arrival.receipts.clear();
                 let step = self.step(fault.disposition, fault.reason);
                 let settled = self.settle(route, arrival, None, step, None).await;
                 settled.map_err(|not_stored| match not_stored {
@@ -139,11 +156,24 @@ impl Gateway {
         }
     }
 
-    /// What a callback is whose signed id has come before, if something came of that one: a replay.
+    /// What a callback is that has come before, under the same signed id or by what the route calls a
+    /// repeat, if something came of that one.
     async fn replayed(&self, arrival: &mut Arrival) -> Result<Option<Step>, String> {
-        let Some(slot) = &mut arrival.receipt else {
-            return Ok(None);
-        };
+        for index in 0..arrival.receipts.len() {
+            if let Some(step) = self.replayed_as(arrival, index).await? {
+                arrival.receipts.clear();
+                return Ok(Some(step));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn replayed_as(
+        &self,
+        arrival: &mut Arrival,
+        index: usize,
+    ) -> Result<Option<Step>, String> {
+        let slot = &mut arrival.receipts[index];
         slot.expect = Expect::Absent;
         let found: Option<(u64, Receipt)> = self.document(Table::Receipt, &slot.key).await?;
         let Some((version, receipt)) = found else {
@@ -170,7 +200,6 @@ impl Gateway {
         if !counts {
             return Ok(None);
         }
-        arrival.receipt = None;
         arrival.delivery.target = first.target;
         Ok(Some(self.repeat(
             &receipt.delivery,
@@ -267,7 +296,7 @@ impl Gateway {
 
     /// Whether a callback without a registered reference may be early on this route.
     fn may_be_early(&self, route: &Route) -> bool {
-        route.expects.is_empty() || self.0.expected.any(route.index)
+        route.expects.is_empty() || self.0.expected.any(&route.name)
     }
 
     /// Keeps a callback whose reference nobody has registered.
@@ -323,7 +352,7 @@ impl Gateway {
         name: &str,
         expect: Expect,
     ) -> Result<Step, NotStored> {
-        let (digest, receipt) = (arrival.digest.clone(), arrival.receipt());
+        let (digest, receipts) = (arrival.digest.clone(), arrival.receipts());
         let delivery = &mut arrival.delivery;
         let flight = self.0.flights.begin(&delivery.id);
         let flight = flight.expect("nobody else knows of a delivery before it is stored");
@@ -341,7 +370,7 @@ impl Gateway {
             delivery.change(Expect::Absent, self.look_after()),
             reference.change(expect, self.forget_at(route, &holder)),
         ];
-        documents.extend(receipt);
+        documents.extend(receipts);
         self.commit(documents).await?;
         Ok(self.deliver(delivery, Attempt::First, flight).await?)
     }
@@ -453,7 +482,7 @@ impl Gateway {
         step: Step,
         reference: Option<DocumentChange>,
     ) -> Result<Step, NotStored> {
-        let receipt = arrival.receipt();
+        let receipts = arrival.receipts();
         let delivery = &mut arrival.delivery;
         if delivery.target.is_none() {
             delivery.target = holder.cloned();
@@ -461,7 +490,7 @@ impl Gateway {
         delivery.steps = vec![step.clone()];
         let mut documents = vec![delivery.change(Expect::Absent, None)];
         documents.extend(reference);
-        documents.extend(receipt);
+        documents.extend(receipts);
         documents.extend(self.alert(Some(route), delivery, &step));
         self.commit(documents).await?;
         Ok(step)
@@ -511,6 +540,9 @@ fn reply(route: &Route, id: &str, met: Result<Step, String>) -> Reply {
         body["deliveryId"] = id.into();
     }
     let mut reply = Reply::json(disposition.status(), &body);
+    if met.is_ok() {
+        reply = route.answer(disposition, reply);
+    }
     if disposition == Disposition::Undeliverable {
         reply
             .headers

@@ -106,7 +106,7 @@ pub(super) struct Delivery {
     pub steps: Vec<Step>,
 }
 
-/// That a callback with this signed id has come.
+/// That a callback with this id has come: one that is signed, or what its route calls a repeat.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Receipt {
     pub delivery: String,
@@ -224,11 +224,12 @@ pub(super) fn reference_key(route: &str, reference: &str) -> String {
     format!("{route}{KEY_SEPARATOR}{reference}")
 }
 
-/// The key of a signed id's document. The id is hashed: a third party decides how long it is.
-pub(super) fn receipt_key(route: &str, id: &str) -> String {
+/// The key of a receipt; `kind` says what kind of id it is. The id is hashed: a third party decides how
+/// long it is.
+pub(super) fn receipt_key(route: &str, kind: &str, id: &str) -> String {
     let hash = Sha256::digest(id.as_bytes());
     format!(
-        "{route}{KEY_SEPARATOR}{}",
+        "{route}{KEY_SEPARATOR}{kind}{KEY_SEPARATOR}{}",
         URL_SAFE_NO_PAD.encode(&hash[..16])
     )
 }

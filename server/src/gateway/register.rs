@@ -1,5 +1,7 @@
 //! A reference comes: a worker says under which name the third party will call back.
 
+use std::sync::Arc;
+
 use engine::token::fingerprint;
 use engine::{Token, WaitEnd};
 use hyper::StatusCode;
@@ -9,6 +11,7 @@ use store::Expect;
 
 use super::deliver::Attempt;
 use super::inbox::place_members;
+use super::manage::no_such_route;
 use super::record::{Holder, Place, Reference, Standing, Step};
 use super::route::{REFERENCE_BYTES_MAX, Route};
 use super::{Gateway, NotStored, server_error};
@@ -86,10 +89,10 @@ impl Gateway {
                 wait_deadline: wait.timeout_at,
             },
         };
-        let (gateway, route, busy) = (self.clone(), route.index, self.0.clock.busy());
+        let (gateway, busy) = (self.clone(), self.0.clock.busy());
         let registered = tokio::spawn(async move {
             let _busy = busy;
-            let route = &gateway.0.routes[route];
+            let route = &route;
             let registered = gateway.hold(route, &reference, holder, token).await;
             gateway
                 .answer_registration(route, &reference, registered)
@@ -122,7 +125,7 @@ impl Gateway {
     }
 
     /// The route and the reference of a path `{route}/{reference}`.
-    fn named(&self, path: &str) -> Result<(&Route, String), Reply> {
+    fn named(&self, path: &str) -> Result<(Arc<Route>, String), Reply> {
         let Some((route, reference)) = path.split_once('/') else {
             return Err(Reply::refusal(
                 StatusCode::BAD_REQUEST,
@@ -133,18 +136,7 @@ impl Gateway {
         };
         let name = percent_decode(route);
         let Some(route) = self.route_named(&name) else {
-            let known: Vec<&str> = self.0.routes.iter().map(|route| &*route.name).collect();
-            return Err(Reply::refusal(
-                StatusCode::NOT_FOUND,
-                "NoSuchRoute",
-                format!("there is no route \"{name}\""),
-                &match known.is_empty() {
-                    true => {
-                        "no routes are configured; add [[routes]] to the configuration".to_owned()
-                    }
-                    false => format!("configured are: {}", known.join(", ")),
-                },
-            ));
+            return Err(no_such_route(&name, &self.routes()));
         };
         let reference = percent_decode(reference);
         if reference.is_empty() || reference.len() > REFERENCE_BYTES_MAX {
@@ -206,7 +198,7 @@ impl Gateway {
                         // Only now: until the reference is stored, a callback for it is early.
                         self.0
                             .expected
-                            .settled(token.execution, token.wait, Some(route.index));
+                            .settled(token.execution, token.wait, Some(&route.name));
                     }
                     return Ok(held);
                 }
@@ -281,7 +273,7 @@ impl Gateway {
         }
     }
 
-    async fn is_open(&self, holder: &Holder) -> Result<bool, String> {
+    pub(super) async fn is_open(&self, holder: &Holder) -> Result<bool, String> {
         let Ok(token) = self.0.engine.check(&holder.token) else {
             return Ok(false);
         };

@@ -1,140 +1,81 @@
-//! Routes: how one third party calls back, as written and as checked.
+//! Routes: how one third party calls back, checked.
 
-use asl::jsonata::Session;
-use asl::{Context, Data, NoVariables, Path, Random, Scope, Timestamp};
+pub mod config;
+
+use asl::{Data, Timestamp};
 use bytes::Bytes;
-use serde::Deserialize;
+use hyper::{Method, StatusCode};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use self::config::{
+    AnswerConfig, BODY_BYTES_MAX, EARLY_KEEP_SECONDS, OutcomeConfig, RouteConfig, USED_KEEP_SECONDS,
+};
+use super::address::Address;
+use super::callback::{BodyFormat, Callback};
 use super::disposition::Disposition;
+use super::expression::{Condition, Query, Text};
 use super::record::Intent;
 use super::verify::Verification;
-use super::verify::config::VerifyConfig;
 use super::words::did_you_mean;
+use crate::http::{Call, Reply};
 use crate::topics::Topics;
 
-/// How long an early callback is kept if the route does not say.
-pub const EARLY_KEEP_SECONDS: u32 = 600;
-/// How long a reference is remembered after its wait has ended if the route does not say: third
-/// parties repeat what got no answer for hours, so a day tells a late one from an unknown one.
-pub const USED_KEEP_SECONDS: u32 = 86_400;
-/// How large a callback may be if the route does not say: Step Functions takes no larger output.
-pub const BODY_BYTES_MAX: usize = 262_144;
 /// How long a reference may be: it is a part of a key that is held in memory.
 pub const REFERENCE_BYTES_MAX: usize = 512;
 /// How long a route's name may be, for the same reason.
 const ROUTE_NAME_BYTES_MAX: usize = 64;
 
-/// `[[routes]]` of the configuration: how one third party calls back.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RouteConfig {
-    /// Its name, part of a reference's key.
-    pub name: String,
-    /// The path that the third party POSTs to, for example `/callbacks/valuation`.
-    pub path: String,
-    /// How the third party is known; without it nobody asks, and the server's log says so at its start.
-    #[serde(default)]
-    pub verify: Option<VerifyConfig>,
-    /// Where the reference is in the body, a JSONPath: `$.valuationReference`.
-    pub reference: String,
-    /// Which tasks register references here, as `STATE_MACHINE.STATE`. With it, a callback whose
-    /// reference nobody registered counts as early only while such a task is open and has not
-    /// registered; else it is unknown at once (404, alert). Without it nobody can tell, so every such
-    /// callback is early (202), and the alert comes when its time is over.
-    #[serde(default)]
-    pub expects: Vec<String>,
-    /// What makes a callback a failure; without it none is.
-    #[serde(default)]
-    pub failure: Option<FailureConfig>,
-    /// What makes a callback a heartbeat; without it none is.
-    #[serde(default)]
-    pub heartbeat: Option<ConditionConfig>,
-    /// What becomes the task's output, a JSONPath; the whole body by default.
-    #[serde(default)]
-    pub output: Option<String>,
-    /// How long a callback is kept for a reference that is not registered yet, in seconds of the
-    /// server's clock; default [`EARLY_KEEP_SECONDS`].
-    #[serde(default)]
-    pub early_keep_seconds: Option<u32>,
-    /// How long a reference is remembered after its wait has ended, in seconds of the server's
-    /// clock; default [`USED_KEEP_SECONDS`].
-    #[serde(default)]
-    pub used_keep_seconds: Option<u32>,
-    /// The largest body taken; default [`BODY_BYTES_MAX`].
-    #[serde(default)]
-    pub body_bytes_max: Option<usize>,
-    /// The topic that hears alerts; without it there are none.
-    #[serde(default)]
-    pub topic: Option<String>,
-    /// Which dispositions alert; by default all but `delivered`, `delivered-as-failure`, `heartbeat`
-    /// and `early`.
-    #[serde(default)]
-    pub alerts: Option<Vec<String>>,
-}
-
-/// A part of the body that is asked for a value.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ConditionConfig {
-    /// A JSONPath: `$.failed`.
-    pub when: String,
-    /// What must be there; `true` by default.
-    #[serde(default)]
-    pub equals: Option<Value>,
-}
-
-/// When a callback is a failure, and which.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FailureConfig {
-    /// A JSONPath: `$.failed`.
-    pub when: String,
-    /// What must be there; `true` by default.
-    #[serde(default)]
-    pub equals: Option<Value>,
-    /// The error name that Retry and Catch see: text, or a JSONPath if it begins with `$`.
-    pub error: String,
-    /// The cause: text, or a JSONPath if it begins with `$`; none by default.
-    #[serde(default)]
-    pub cause: Option<String>,
-}
-
 /// A route that was checked.
 pub(super) struct Route {
-    pub index: usize,
     pub name: String,
-    pub path: String,
+    /// As it was written.
+    pub config: RouteConfig,
+    /// Where it is called: its own path first, then those of its outcomes.
+    pub entrances: Vec<Entrance>,
     pub verification: Verification,
-    pub reference: Path,
     pub expects: Vec<String>,
-    pub failure: Option<FailureRule>,
-    pub heartbeat: Option<Condition>,
-    pub output: Option<Path>,
     pub early_keep_seconds: i64,
     pub used_keep_seconds: i64,
     pub body_bytes_max: usize,
     pub alerts: Option<Alerts>,
+    format: BodyFormat,
+    reference: Query,
+    output: Option<Query>,
+    repeat: Option<Query>,
+    answers: Vec<(Disposition, Answer)>,
 }
 
-/// A part of the body, and what it must be.
-pub(super) struct Condition {
-    path: Path,
-    equals: Value,
+/// A path of a route, and what it means to be called there.
+pub(super) struct Entrance {
+    pub address: Address,
+    pub method: Method,
+    meaning: Meaning,
 }
 
-/// When a callback is a failure, and which.
-pub(super) struct FailureRule {
-    condition: Condition,
+enum Meaning {
+    /// It is in the callback.
+    Said {
+        failure: Option<(Condition, Failing)>,
+        heartbeat: Option<Condition>,
+    },
+    Success {
+        output: Option<Query>,
+    },
+    Failure(Failing),
+    Heartbeat,
+}
+
+/// Which failure.
+struct Failing {
     error: Text,
     cause: Option<Text>,
 }
 
-/// Text, or where it is.
-enum Text {
-    Fixed(String),
-    At(Path),
+/// What a third party hears instead of what the documentation says.
+struct Answer {
+    status: Option<StatusCode>,
+    body: Option<(&'static str, Bytes)>,
 }
 
 /// Who hears of which dispositions.
@@ -150,15 +91,17 @@ impl Alerts {
     }
 }
 
-/// What a body says.
+/// What a callback says.
 pub(super) struct Reading {
     pub reference: String,
     pub intent: Intent,
-    /// Equal for bodies that say the same.
+    /// Equal for callbacks that say the same.
     pub digest: String,
+    /// Equal for callbacks that are the same, if the route says how that is known.
+    pub repeat: Option<String>,
 }
 
-/// Why a body was not read.
+/// Why a callback was not read.
 pub(super) struct Fault {
     pub disposition: Disposition,
     /// One sentence.
@@ -167,161 +110,86 @@ pub(super) struct Fault {
 
 impl Route {
     /// Checks a configuration.
-    pub fn checked(index: usize, config: RouteConfig, topics: &Topics) -> Result<Route, String> {
-        let name = config.name;
-        let wrong = |what: String| Err(format!("route \"{name}\": {what}"));
+    ///
+    /// # Errors
+    /// One sentence: which route, which key, what instead.
+    pub fn checked(config: &RouteConfig, topics: &Topics) -> Result<Route, String> {
+        let name = &config.name;
+        Route::check(config, topics).map_err(|what| format!("route \"{name}\": {what}"))
+    }
+
+    fn check(config: &RouteConfig, topics: &Topics) -> Result<Route, String> {
+        let name = &config.name;
         let simple = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         if name.is_empty() || name.len() > ROUTE_NAME_BYTES_MAX || !name.chars().all(simple) {
-            return wrong(format!(
+            return Err(format!(
                 "a name is 1 to {ROUTE_NAME_BYTES_MAX} letters, digits, '-', '_' or '.'; give it another `name`"
             ));
         }
-        if !config.path.starts_with('/')
-            || config.path.contains(['?', '#', ' '])
-            || config.path == "/"
-        {
-            return wrong(format!(
-                "`path` is {:?}; it must begin with '/', be more than that, and have no query, for example \"/callbacks/{name}\"",
-                config.path
-            ));
-        }
-        let ours =
-            |prefix: &str| config.path == prefix || config.path.starts_with(&format!("{prefix}/"));
-        if ours("/rejoin") || ours("/health") {
-            return wrong(format!(
-                "`path` {:?} belongs to the server itself; take another, for example \"/callbacks/{name}\"",
-                config.path
-            ));
-        }
-        let path = |key: &str, text: &str| {
-            if !text.starts_with('$') || text.starts_with("$$") {
-                return Err(format!(
-                    "route \"{name}\": `{key}` is {text:?}; it must be a JSONPath into the callback's body, for example \"$.{}\"",
-                    key.rsplit('.').next().unwrap_or(key)
-                ));
-            }
-            Path::parse(text).map_err(|why| {
-                format!("route \"{name}\": `{key}` {text:?} is not a JSONPath: {why}")
-            })
-        };
-        let text = |key: &str, text: String| {
-            Ok::<Text, String>(if text.starts_with('$') {
-                Text::At(path(key, &text)?)
-            } else {
-                Text::Fixed(text)
-            })
-        };
-        let failure = match config.failure {
-            None => None,
-            Some(failure) => {
-                if failure.error.is_empty() {
-                    return wrong(
-                        "`failure.error` is empty; name the error that Retry and Catch are to see"
-                            .into(),
-                    );
-                }
-                Some(FailureRule {
-                    condition: Condition {
-                        path: path("failure.when", &failure.when)?,
-                        equals: failure.equals.unwrap_or(Value::Bool(true)),
-                    },
-                    error: text("failure.error", failure.error)?,
-                    cause: match failure.cause {
-                        Some(cause) => Some(text("failure.cause", cause)?),
-                        None => None,
-                    },
-                })
-            }
-        };
-        let heartbeat = match config.heartbeat {
-            None => None,
-            Some(heartbeat) => Some(Condition {
-                path: path("heartbeat.when", &heartbeat.when)?,
-                equals: heartbeat.equals.unwrap_or(Value::Bool(true)),
-            }),
-        };
+        let entrances = entrances(config)?;
         if let Some(odd) = config.expects.iter().find(|name| {
             name.split_once('.')
                 .is_none_or(|(machine, state)| machine.is_empty() || state.is_empty())
         }) {
-            return wrong(format!(
+            return Err(format!(
                 "`expects` has {odd:?}; write STATE_MACHINE.STATE, for example \"LoanProcessor.RequestValuation\""
             ));
         }
         let body_bytes_max = config.body_bytes_max.unwrap_or(BODY_BYTES_MAX);
         if !(1..=BODY_BYTES_MAX).contains(&body_bytes_max) {
-            return wrong(format!(
+            return Err(format!(
                 "`body_bytes_max` is {body_bytes_max}; it must be from 1 to {BODY_BYTES_MAX}, the most that Step Functions takes as an output"
             ));
         }
-        let dispositions = match config.alerts {
-            None => Disposition::ALL
-                .into_iter()
-                .filter(|disposition| disposition.alerts_by_default())
-                .collect(),
-            Some(names) => names
+        let reference = Query::parse("reference", &config.reference)?;
+        if let Some(parameter) = config.reference.strip_prefix("$path.")
+            && let Some(entrance) = entrances
                 .iter()
-                .map(|wanted| {
-                    Disposition::named(wanted).ok_or_else(|| {
-                        let known: Vec<_> = Disposition::ALL.iter().map(|d| d.name()).collect();
-                        format!(
-                            "route \"{name}\": `alerts` has {wanted:?}, which is no disposition; {}",
-                            did_you_mean(wanted, &known)
-                        )
-                    })
-                })
-                .collect::<Result<Vec<_>, _>>()?,
-        };
-        let alerts = match &config.topic {
-            None => None,
-            Some(topic) => match topics.arn(topic) {
-                Some(topic_arn) => Some(Alerts {
-                    topic_arn,
-                    dispositions,
-                }),
-                None => {
-                    return wrong(format!(
-                        "`topic` {topic:?} is not configured; add [topics.{topic}], or name a topic that is"
-                    ));
-                }
-            },
-        };
-        let output = match config.output {
-            Some(text) if text != "$" => Some(path("output", &text)?),
-            _ => None,
-        };
-        let verification = match &config.verify {
-            None => Verification::None,
-            Some(verify) => verify
-                .checked()
-                .map_err(|what| format!("route \"{name}\": {what}"))?,
-        };
+                .find(|entrance| !entrance.address.has(parameter))
+        {
+            return Err(format!(
+                "`reference` is {:?}, and the path {:?} has no {{{parameter}}}",
+                config.reference,
+                entrance.address.text()
+            ));
+        }
+        let answers = config.answers.iter().map(|(named, answer)| {
+            let disposition = disposition("answers", named)?;
+            Ok((disposition, Answer::checked(named, answer)?))
+        });
         Ok(Route {
-            index,
-            verification,
-            reference: path("reference", &config.reference)?,
-            failure,
-            heartbeat,
-            output,
-            expects: config.expects,
+            name: name.clone(),
+            config: config.clone(),
+            entrances,
+            verification: match &config.verify {
+                None => Verification::None,
+                Some(verify) => verify.checked()?,
+            },
+            expects: config.expects.clone(),
             early_keep_seconds: config
                 .early_keep_seconds
                 .unwrap_or(EARLY_KEEP_SECONDS)
                 .into(),
             used_keep_seconds: config.used_keep_seconds.unwrap_or(USED_KEEP_SECONDS).into(),
             body_bytes_max,
-            alerts,
-            path: config.path,
-            name,
+            alerts: alerts(config, topics)?,
+            format: config.body,
+            reference,
+            output: output("output", config.output.as_deref())?,
+            repeat: query("repeat", config.repeat.as_deref())?,
+            answers: answers.collect::<Result<_, String>>()?,
         })
     }
 
-    /// What a callback that was verified says, in the order size, JSON, reference, intent.
-    pub fn read(&self, body: &Bytes) -> Result<Reading, Fault> {
-        let malformed = |reason: String| Fault {
-            disposition: Disposition::Malformed,
-            reason,
-        };
+    /// What a callback that was verified says, in the order size, body, reference, intent.
+    pub fn read(
+        &self,
+        entrance: usize,
+        call: &Call,
+        parameters: &[(String, String)],
+        now: Timestamp,
+    ) -> Result<Reading, Fault> {
+        let body = &call.body;
         if body.len() > self.body_bytes_max {
             return Err(Fault {
                 disposition: Disposition::TooLarge,
@@ -332,115 +200,312 @@ impl Route {
                 ),
             });
         }
-        let value: Value = serde_json::from_slice(body)
-            .map_err(|why| malformed(format!("The body is not JSON: {why}.")))?;
-        let place = self.reference.text();
-        let reference = match at(&self.reference, &value) {
+        self.understand(entrance, call, parameters, now)
+            .map_err(|reason| Fault {
+                disposition: Disposition::Malformed,
+                reason,
+            })
+    }
+
+    fn understand(
+        &self,
+        entrance: usize,
+        call: &Call,
+        parameters: &[(String, String)],
+        now: Timestamp,
+    ) -> Result<Reading, String> {
+        let body = self.format.read(call)?;
+        let callback = Callback::new(body, call, parameters, now);
+        let place = self.reference.written();
+        let reference = match self.reference.find(&callback)? {
             Some(Value::String(text)) => text,
             Some(Value::Number(number)) => number.to_string(),
             Some(_) => {
-                return Err(malformed(format!(
+                return Err(format!(
                     "The reference at {place} is neither text nor a number."
-                )));
+                ));
             }
-            None => return Err(malformed(format!("There is no reference at {place}."))),
+            None => return Err(format!("There is no reference at {place}.")),
         };
         if reference.is_empty() {
-            return Err(malformed(format!("The reference at {place} is empty.")));
+            return Err(format!("The reference at {place} is empty."));
         }
         if reference.len() > REFERENCE_BYTES_MAX {
-            return Err(malformed(format!(
+            return Err(format!(
                 "The reference at {place} has {} bytes; at most {REFERENCE_BYTES_MAX} are possible.",
                 reference.len()
-            )));
+            ));
         }
+        let repeat = match &self.repeat {
+            Some(repeat) => repeat.text(&callback)?,
+            None => None,
+        };
         Ok(Reading {
             reference,
-            intent: self.intent(&value).map_err(malformed)?,
-            digest: digest(&value),
+            intent: self.intent(&self.entrances[entrance], &callback, call)?,
+            digest: digest(entrance, &callback.body),
+            repeat,
         })
     }
 
-    fn intent(&self, body: &Value) -> Result<Intent, String> {
-        if self.heartbeat.as_ref().is_some_and(|rule| rule.holds(body)) {
-            return Ok(Intent::Heartbeat);
-        }
-        if let Some(rule) = self
-            .failure
-            .as_ref()
-            .filter(|rule| rule.condition.holds(body))
-        {
-            let Some(error) = rule.error.of(body) else {
-                return Err(
-                    "It says that it failed, and gives no error name where the route looks for one."
-                        .into(),
-                );
-            };
-            return Ok(Intent::Failure {
-                error: Some(error),
-                // A third party that says less about a failure than it could is not refused for it.
-                cause: rule.cause.as_ref().and_then(|cause| cause.of(body)),
-            });
-        }
-        let output = match &self.output {
-            None => None,
-            Some(path) => match at(path, body) {
+    fn intent(
+        &self,
+        entrance: &Entrance,
+        callback: &Callback<'_>,
+        call: &Call,
+    ) -> Result<Intent, String> {
+        let output = match &entrance.meaning {
+            Meaning::Heartbeat => return Ok(Intent::Heartbeat),
+            Meaning::Failure(failing) => return failing.intent(callback),
+            Meaning::Success { output } => output.as_ref().or(self.output.as_ref()),
+            Meaning::Said { failure, heartbeat } => {
+                if let Some(rule) = heartbeat
+                    && rule.holds(callback)?
+                {
+                    return Ok(Intent::Heartbeat);
+                }
+                if let Some((rule, failing)) = failure
+                    && rule.holds(callback)?
+                {
+                    return failing.intent(callback);
+                }
+                self.output.as_ref()
+            }
+        };
+        let output = match output {
+            Some(query) => match query.find(callback)? {
                 Some(output) => Some(Data::from(output)),
-                None => return Err(format!("There is no output at {}.", path.text())),
+                None => return Err(format!("There is no output at {}.", query.written())),
             },
+            // The body is kept anyway, and is its own text if it is JSON.
+            None if self.format == BodyFormat::Json && !call.body.is_empty() => None,
+            None => Some(Data::from(callback.body.clone())),
         };
         Ok(Intent::Success { output })
     }
-}
 
-impl Condition {
-    fn holds(&self, body: &Value) -> bool {
-        at(&self.path, body).is_some_and(|found| found == self.equals)
+    /// What the third party hears of a disposition: `usual`, unless the route says something else.
+    pub fn answer(&self, disposition: Disposition, usual: Reply) -> Reply {
+        let Some((_, answer)) = self.answers.iter().find(|(of, _)| *of == disposition) else {
+            return usual;
+        };
+        let mut reply = usual;
+        if let Some(status) = answer.status {
+            reply.status = status;
+        }
+        if let Some((content_type, body)) = &answer.body {
+            reply.content_type = content_type;
+            reply.body = body.clone();
+        }
+        if [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&reply.status) {
+            reply.body = Bytes::new();
+        }
+        reply
     }
 }
 
-impl Text {
-    fn of(&self, body: &Value) -> Option<String> {
-        match self {
-            Text::Fixed(text) => Some(text.clone()),
-            Text::At(path) => match at(path, body)? {
-                Value::String(text) => Some(text),
-                Value::Null => None,
-                other => Some(other.to_string()),
+impl Failing {
+    fn checked(key: &str, error: &str, cause: Option<&str>) -> Result<Failing, String> {
+        if error.is_empty() {
+            return Err(format!(
+                "`{key}.error` is empty; name the error that Retry and Catch are to see"
+            ));
+        }
+        Ok(Failing {
+            error: Text::parse(&format!("{key}.error"), error)?,
+            cause: match cause {
+                Some(cause) => Some(Text::parse(&format!("{key}.cause"), cause)?),
+                None => None,
             },
-        }
+        })
+    }
+
+    fn intent(&self, callback: &Callback<'_>) -> Result<Intent, String> {
+        let Some(error) = self.error.of(callback)? else {
+            return Err(
+                "It says that it failed, and gives no error name where the route looks for one."
+                    .into(),
+            );
+        };
+        // A third party that says less about a failure than it could is not refused for it.
+        let cause = match &self.cause {
+            Some(cause) => cause.of(callback)?,
+            None => None,
+        };
+        Ok(Intent::Failure {
+            error: Some(error),
+            cause,
+        })
     }
 }
 
-/// What a path finds in a body.
-fn at(path: &Path, body: &Value) -> Option<Value> {
-    /// A callback has no context object and asks for no randomness.
-    struct Nothing;
-    impl Context for Nothing {
-        fn value(&self) -> &Value {
-            &Value::Null
-        }
+impl Answer {
+    fn checked(of: &str, config: &AnswerConfig) -> Result<Answer, String> {
+        let status = match config.status {
+            None => None,
+            Some(number @ 200..=599) => {
+                Some(StatusCode::from_u16(number).expect("200 to 599 are statuses"))
+            }
+            Some(number) => {
+                return Err(format!(
+                    "`answers.{of}.status` is {number}; an answer's status is from 200 to 599"
+                ));
+            }
+        };
+        let body = config.body.as_ref().map(|body| match body {
+            Value::String(text) => ("text/plain; charset=utf-8", Bytes::from(text.clone())),
+            json => ("application/json", Bytes::from(json.to_string())),
+        });
+        Ok(Answer { status, body })
     }
-    impl Random for Nothing {
-        fn next(&self) -> u64 {
-            0
-        }
-    }
-    let scope = Scope {
-        input: body,
-        context: &Nothing,
-        random: &Nothing,
-        now: Timestamp(0),
-        variables: &NoVariables,
-        result: None,
-        error_output: None,
-        session: &Session::default(),
+}
+
+/// The paths of a route.
+fn entrances(config: &RouteConfig) -> Result<Vec<Entrance>, String> {
+    let failure = match &config.failure {
+        None => None,
+        Some(failure) => Some((
+            Condition::parse("failure.when", &failure.when, failure.equals.clone())?,
+            Failing::checked("failure", &failure.error, failure.cause.as_deref())?,
+        )),
     };
-    path.select(scope).ok().map(std::borrow::Cow::into_owned)
+    let heartbeat = match &config.heartbeat {
+        None => None,
+        Some(heartbeat) => Some(Condition::parse(
+            "heartbeat.when",
+            &heartbeat.when,
+            heartbeat.equals.clone(),
+        )?),
+    };
+    let mut all = vec![Entrance {
+        address: Address::parse(&config.path, &config.name)
+            .map_err(|what| format!("`path` {what}"))?,
+        method: method("method", config.method.as_deref())?,
+        meaning: Meaning::Said { failure, heartbeat },
+    }];
+    for (index, outcome) in config.outcomes.iter().enumerate() {
+        let key = format!("outcomes[{index}]");
+        let entrance = Entrance {
+            address: Address::parse(&outcome.path, &config.name)
+                .map_err(|what| format!("`{key}.path` {what}"))?,
+            method: method(&format!("{key}.method"), outcome.method.as_deref())?,
+            meaning: meaning(&key, outcome)?,
+        };
+        if let Some(rival) = all.iter().find(|other| entrance.rivals(other)) {
+            return Err(format!(
+                "`{key}.path` {:?} is the same as {:?}; an outcome needs a path of its own",
+                outcome.path,
+                rival.address.text()
+            ));
+        }
+        all.push(entrance);
+    }
+    Ok(all)
 }
 
-/// Equal for two bodies with the same values, whatever the order of members and the white space.
-fn digest(value: &Value) -> String {
+impl Entrance {
+    /// Whether a call could be for both.
+    pub fn rivals(&self, other: &Entrance) -> bool {
+        self.method == other.method && self.address.rivals(&other.address)
+    }
+}
+
+fn meaning(key: &str, config: &OutcomeConfig) -> Result<Meaning, String> {
+    let of = config.outcome.as_str();
+    let odd = [
+        ("output", config.output.is_some(), "success"),
+        ("error", config.error.is_some(), "failure"),
+        ("cause", config.cause.is_some(), "failure"),
+    ]
+    .into_iter()
+    .find(|(_, set, belongs)| *set && *belongs != of);
+    let known = ["success", "failure", "heartbeat"];
+    if known.contains(&of)
+        && let Some((name, _, belongs)) = odd
+    {
+        return Err(format!(
+            "`{key}.{name}` belongs to a {belongs}, and this is a {of}"
+        ));
+    }
+    Ok(match of {
+        "success" => Meaning::Success {
+            output: query(&format!("{key}.output"), config.output.as_deref())?,
+        },
+        "failure" => {
+            let error = config.error.as_deref().ok_or_else(|| {
+                format!("`{key}.error` is missing; name the error that Retry and Catch are to see")
+            })?;
+            Meaning::Failure(Failing::checked(key, error, config.cause.as_deref())?)
+        }
+        "heartbeat" => Meaning::Heartbeat,
+        other => {
+            return Err(format!(
+                "`{key}.outcome` is {other:?}; {}",
+                did_you_mean(other, &known)
+            ));
+        }
+    })
+}
+
+fn method(key: &str, name: Option<&str>) -> Result<Method, String> {
+    const KNOWN: [&str; 5] = ["POST", "PUT", "PATCH", "GET", "DELETE"];
+    match name {
+        None => Ok(Method::POST),
+        Some(name) if KNOWN.contains(&name) => {
+            Ok(Method::from_bytes(name.as_bytes()).expect("a known method"))
+        }
+        Some(name) => Err(format!(
+            "`{key}` is {name:?}; {}",
+            did_you_mean(name, &KNOWN)
+        )),
+    }
+}
+
+fn query(key: &str, text: Option<&str>) -> Result<Option<Query>, String> {
+    text.map(|text| Query::parse(key, text)).transpose()
+}
+
+/// As [`query`], and nothing if it is the whole body, which needs no second copy.
+fn output(key: &str, text: Option<&str>) -> Result<Option<Query>, String> {
+    Ok(query(key, text)?.filter(|query| !query.is_body()))
+}
+
+fn disposition(key: &str, name: &str) -> Result<Disposition, String> {
+    Disposition::named(name).ok_or_else(|| {
+        let known = Disposition::ALL.map(Disposition::name);
+        let hint = did_you_mean(name, &known);
+        format!("`{key}` has {name:?}, which is no disposition; {hint}")
+    })
+}
+
+fn alerts(config: &RouteConfig, topics: &Topics) -> Result<Option<Alerts>, String> {
+    let dispositions = match &config.alerts {
+        None => Disposition::ALL
+            .into_iter()
+            .filter(|disposition| disposition.alerts_by_default())
+            .collect(),
+        Some(names) => names
+            .iter()
+            .map(|name| disposition("alerts", name))
+            .collect::<Result<Vec<_>, _>>()?,
+    };
+    let Some(topic) = &config.topic else {
+        return Ok(None);
+    };
+    match topics.arn(topic) {
+        Some(topic_arn) => Ok(Some(Alerts {
+            topic_arn,
+            dispositions,
+        })),
+        None => Err(format!(
+            "`topic` {topic:?} is not configured; add [topics.{topic}], or name a topic that is"
+        )),
+    }
+}
+
+/// Equal for two bodies with the same values, whatever the order of members and the white space, at the
+/// same entrance: the same body at another path is another outcome.
+fn digest(entrance: usize, value: &Value) -> String {
     fn feed(value: &Value, hash: &mut Sha256) {
         match value {
             Value::Array(items) => {
@@ -468,6 +533,9 @@ fn digest(value: &Value) -> String {
         }
     }
     let mut hash = Sha256::new();
+    if entrance > 0 {
+        hash.update(entrance.to_le_bytes());
+    }
     feed(value, &mut hash);
     hash.finalize()[..16]
         .iter()

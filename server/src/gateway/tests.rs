@@ -26,6 +26,8 @@ use crate::http::{Call, Reply};
 use crate::runner::{TokenError, WaitView};
 use crate::topics::{TopicConfig, Topics};
 
+mod managed;
+mod mapped;
 mod verified;
 
 const START: Timestamp = Timestamp(1_700_000_000_000);
@@ -294,10 +296,8 @@ impl World {
             peer: ([127, 0, 0, 1], 4000).into(),
             busy: self.clock.busy(),
         };
-        self.gateway
-            .handle(&call)
-            .await
-            .expect("a path of the gateway")
+        let answered = self.gateway.handle(&call).await;
+        answered.expect("a path of the gateway")
     }
 
     async fn call_back(&self, body: Value) -> (u16, String) {
@@ -790,8 +790,18 @@ async fn crashed_after_storing(world: World) -> World {
         .expect("it is registered");
     let holder = reference.standing.holder().expect("registered").clone();
     let body = json!({"ref": "r1", "value": 1});
-    let reading = world.gateway.0.routes[0]
-        .read(&Bytes::from(body.to_string()))
+    let call = Call {
+        method: Method::POST,
+        path: "/callbacks/valuation".into(),
+        query: String::new(),
+        headers: HeaderMap::new(),
+        body: body.to_string().into(),
+        peer: ([127, 0, 0, 1], 4000).into(),
+        busy: world.clock.busy(),
+    };
+    let route = world.gateway.route_named("valuation").expect("a route");
+    let reading = route
+        .read(0, &call, &[], world.clock.now())
         .unwrap_or_else(|fault| panic!("{}", fault.reason));
     let delivery = super::record::Delivery {
         id: world.gateway.delivery_id(),

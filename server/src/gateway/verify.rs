@@ -49,6 +49,7 @@ use subtle::ConstantTimeEq;
 use self::credentials::Credentials;
 use self::mac::Signed;
 use self::proxy::Proxy;
+pub use self::standard_webhooks::Signer;
 use self::standard_webhooks::StandardWebhooks;
 use self::stripe::Stripe;
 use crate::http::Call;

@@ -2,7 +2,7 @@
 //!
 //! A document is JSON; a field is never renamed or taken away, a new one has `#[serde(default)]`. As long
 //! as the Map Run goes on its document is due, so that it is taken up after a restart whatever has become
-//! of the execution that it belongs to.
+//! of the execution that it belongs to. Once it has ended, it is due when it has been kept long enough.
 
 use std::sync::Arc;
 
@@ -33,6 +33,9 @@ pub struct Record {
     pub stopped_at: Option<Timestamp>,
     /// What came of its children, when it ended.
     pub tally: Tally,
+    /// When it may be forgotten, once it has ended.
+    #[serde(default)]
+    pub forget_at: Option<Timestamp>,
 }
 
 impl Record {
@@ -96,7 +99,10 @@ pub async fn write(store: &Store, record: &Record, expect: Expect) -> Result<boo
         key: record.arn.to_string(),
         expect,
         content: Some(content),
-        due: running.then_some(record.started_at),
+        due: match running {
+            true => Some(record.started_at),
+            false => record.forget_at,
+        },
     };
     let commit = Commit {
         execution: None,
@@ -107,6 +113,23 @@ pub async fn write(store: &Store, record: &Record, expect: Expect) -> Result<boo
         Err(CommitError::Conflict) => Ok(false),
         Err(error) => Err(format!("{}: {error}", record.arn)),
     }
+}
+
+/// Removes a Map Run.
+pub async fn forget(store: &Store, arn: &str) -> Result<(), String> {
+    let change = DocumentChange {
+        table: Table::MapRun,
+        key: arn.to_owned(),
+        expect: Expect::Any,
+        content: None,
+        due: None,
+    };
+    let commit = Commit {
+        execution: None,
+        documents: vec![change],
+    };
+    let removed = store.commit(commit).await;
+    removed.map(drop).map_err(|error| format!("{arn}: {error}"))
 }
 
 /// Changes a Map Run, as often as it takes; `None` if there is none.

@@ -9,12 +9,13 @@ use std::pin::Pin;
 use asl::Failure;
 use asl::Timestamp;
 use engine::{CommandKind, EventKind, Execution, ExecutionKey, Outcome, Status, WaitId};
-use store::{Expect, ListQuery, MachineKey};
+use store::{Expect, ListQuery, MachineKey, Summary};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::app::{App, WeakApp};
-use crate::clock::Busy;
+use crate::clock::{Busy, Clock};
+use crate::functions::with_grace;
 use crate::items::batch::Batch;
 use crate::runner::{NotDone, Started};
 
@@ -22,7 +23,6 @@ use super::Progress;
 use super::document::{self, Record, Standing};
 use super::gather::{Gathered, gather};
 use super::inputs::Inputs;
-use super::names::Names;
 use super::tally::{Settings, Tally};
 use super::work::{Child, Ending, Work};
 
@@ -83,7 +83,7 @@ impl Driver {
             return Ok(());
         };
         let Some(open) = parent.map_run(self.wait) else {
-            return self.clear_away(&app, &parent).await;
+            return self.clear_away(&app).await;
         };
         let arn = open.run.arn.clone();
         // From now on it hears of children, so none ends unseen between the look and the watch.
@@ -91,8 +91,7 @@ impl Driver {
         let record = taken_up(&app, &parent, self.wait).await?;
         let found = children(&app, &arn).await?;
         let machine = app.machines.definition(&parent.identity().definition);
-        let state = open.state_name;
-        let work = Work::new(&record, parent.identity(), state, machine.await?, found);
+        let work = Work::new(&record, parent.identity(), &open, machine.await?, found);
         match record.standing {
             Standing::Running => self.drive(app, parent, work, busy).await,
             // It ended before the server did, and the Map state was not told.
@@ -138,7 +137,11 @@ impl Driver {
             work.check_failures();
             let may_start = work.has_room() && under_way.len() < STARTS_MAX;
             if may_start && let Some(inputs) = inputs.take() {
-                reading = Some(Box::pin(next(inputs, app.clock.busy())));
+                reading = Some(Box::pin(next(app.clock.clone(), inputs, app.clock.busy())));
+            }
+            // Nobody waits for what a source has to say, which may be nothing.
+            if matches!(work.ending, Some(Ending::Abandoned)) {
+                reading = None;
             }
             // A child whose start is under way, or may come to be, can't be stopped yet.
             if under_way.is_empty() && reading.is_none() {
@@ -199,7 +202,7 @@ impl Driver {
         parent: &Execution,
         mut work: Work,
         mut inputs: Option<Inputs>,
-        _busy: Busy,
+        busy: Busy,
     ) -> Result<(), String> {
         let ending = work.ending.take();
         if let Some(Ending::Abandoned) = ending {
@@ -207,7 +210,12 @@ impl Driver {
             return close(app, &work.arn, Standing::Aborted, tally, at).await;
         }
         let known = work.known();
-        let gathered = gather(app, parent, self.wait, &work, inputs.as_mut()).await?;
+        let gathered = async {
+            let gathered = gather(app, parent, self.wait, &work, inputs.as_mut()).await;
+            (gathered, app.clock.busy())
+        };
+        let (gathered, _busy) = with_grace(&app.clock, busy, gathered).await;
+        let gathered = gathered?;
         let (standing, outcome) = match (ending, gathered) {
             (Some(Ending::Failed(failure)), _) | (_, Gathered::Failed(failure)) => {
                 let told = Outcome::Failure(failure.clone());
@@ -242,7 +250,7 @@ impl Driver {
     }
 
     /// The Map state does not wait any longer, and the server ended before all of the children did.
-    async fn clear_away(&self, app: &App, parent: &Execution) -> Result<(), String> {
+    async fn clear_away(&self, app: &App) -> Result<(), String> {
         let events = app.runner.events(self.key).await?;
         let arn = events.iter().find_map(|event| match &event.kind {
             EventKind::MapRunStarted { wait, run } if *wait == self.wait => Some(run.arn.clone()),
@@ -257,10 +265,8 @@ impl Driver {
         if record.standing != Standing::Running {
             return Ok(());
         }
-        let names = Names::new(&arn, parent.identity());
         let mut tally = Tally::default();
-        for (name, status) in children(app, &arn).await? {
-            let key = ExecutionKey::of(&names.execution(&name));
+        for (key, status) in keys(app, &arn).await? {
             if status == Status::Running {
                 app.runner.stop(key, None, None).await?;
             }
@@ -293,8 +299,14 @@ fn hear(work: &mut Work, message: Message) -> Busy {
     }
 }
 
-async fn next(mut inputs: Inputs, busy: Busy) -> (Inputs, Result<Option<Batch>, Failure>, Busy) {
-    let next = inputs.next().await;
+/// Reads the next input. A source that hangs holds virtual time for a while only.
+async fn next(
+    clock: Clock,
+    mut inputs: Inputs,
+    busy: Busy,
+) -> (Inputs, Result<Option<Batch>, Failure>, Busy) {
+    let read = async { (inputs.next().await, clock.busy()) };
+    let (next, busy) = with_grace(&clock, busy, read).await;
     (inputs, next, busy)
 }
 
@@ -308,6 +320,18 @@ async fn pending(reading: &mut Option<Reading>) -> (Inputs, Result<Option<Batch>
 
 /// The children of a Map Run that there are, by name.
 async fn children(app: &App, arn: &str) -> Result<Vec<(String, Status)>, String> {
+    let listed = listed(app, arn).await?.into_iter();
+    let named = listed.map(|(_, summary)| (summary.name.to_string(), summary.status));
+    Ok(named.collect())
+}
+
+/// The same, by key.
+async fn keys(app: &App, arn: &str) -> Result<Vec<(ExecutionKey, Status)>, String> {
+    let listed = listed(app, arn).await?.into_iter();
+    Ok(listed.map(|(key, summary)| (key, summary.status)).collect())
+}
+
+async fn listed(app: &App, arn: &str) -> Result<Vec<(ExecutionKey, Summary)>, String> {
     const PAGE: usize = 1000;
     let mut found = Vec::new();
     let mut after = None;
@@ -319,8 +343,7 @@ async fn children(app: &App, arn: &str) -> Result<Vec<(String, Status)>, String>
             limit: PAGE,
         };
         let page = app.store.list(query).await.map_err(|e| e.to_string())?;
-        let named = page.executions.into_iter();
-        found.extend(named.map(|(_, summary)| (summary.name.to_string(), summary.status)));
+        found.extend(page.executions);
         after = page.next;
         if after.is_none() {
             return Ok(found);
@@ -348,6 +371,7 @@ async fn taken_up(app: &App, parent: &Execution, wait: WaitId) -> Result<Record,
         started_at: open.opened_at,
         stopped_at: None,
         tally: Tally::default(),
+        forget_at: None,
     };
     document::write(&app.store, &record, Expect::Absent).await?;
     Ok(record)
@@ -364,6 +388,7 @@ async fn close(
         record.standing = standing.clone();
         record.tally = tally;
         record.stopped_at = Some(at);
+        record.forget_at = app.map_runs.forget_at(app, at);
     });
     changed.await.map(drop)
 }

@@ -5,13 +5,14 @@
 use std::sync::Arc;
 
 use asl::{Failure, StateMachine, Timestamp};
+use engine::map_run::OpenRun;
 use engine::{Identity, MapRunChild, Status};
 use hashbrown::HashMap;
 
 use crate::items::batch::Batch;
 
 use super::document::Record;
-use super::names::Names;
+use super::names::{self, Names};
 use super::tally::{Settings, Tally};
 
 /// Why no further children are started.
@@ -60,13 +61,13 @@ impl Work {
     pub(super) fn new(
         record: &Record,
         parent: &Identity,
-        state: &Arc<str>,
+        open: &OpenRun<'_>,
         machine: Arc<StateMachine>,
         found: Vec<(String, Status)>,
     ) -> Work {
         Work {
             arn: record.arn.clone(),
-            names: Names::new(&record.arn, parent),
+            names: Names::new(&record.arn, parent, names::is_express(open.map)),
             settings: record.settings,
             tally: Tally::default(),
             ending: None,
@@ -74,7 +75,7 @@ impl Work {
             items: (None, 1),
             machine,
             parent: Arc::new(parent.clone()),
-            state: state.clone(),
+            state: open.state_name.clone(),
             found: found.into_iter().collect(),
             open: HashMap::new(),
             next: 0,

@@ -9,7 +9,7 @@
 //! The name of an execution whose task gives none is drawn from the wait that starts it. So a task that
 //! goes out a second time, after a restart, finds the execution of the first time.
 
-use asl::{Data, Failure, Timestamp};
+use asl::{Data, Failure, Pattern, Timestamp};
 use engine::{Event, EventKind, ExecutionKey, WaitEnd, WaitId};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -21,8 +21,9 @@ use super::parameters::{as_text, camel, members, pascal, required};
 use super::service::Case;
 use super::{Caller, Services};
 use crate::api;
-use crate::clock::Clock;
+use crate::clock::{Busy, Clock};
 use crate::functions::task_result::http_date;
+use crate::machines::MachineType;
 
 const OLDER: Older = Older {
     prefix: "StepFunctions",
@@ -40,9 +41,17 @@ impl Services {
         caller: &Caller,
         wait: WaitId,
         parameters: &Value,
+        pattern: Pattern,
     ) -> Result<Value, Failure> {
         let mut request = members(parameters)?;
         let machine = required(&request, "StateMachineArn")?.to_owned();
+        if pattern == Pattern::Sync && self.is_express(&machine).await {
+            return Err(Reported::locally(
+                "StateMachineTypeNotSupported",
+                "This operation is not supported by this type of state machine",
+            )
+            .older(&OLDER));
+        }
         as_text(&mut request, "Input");
         let drawn = !request.contains_key("Name");
         if drawn {
@@ -69,6 +78,16 @@ impl Services {
             }
             Err(error) => Err(error.older(&OLDER)),
         }
+    }
+
+    /// Whether its executions end without anybody being able to ask what became of them.
+    async fn is_express(&self, machine_arn: &str) -> bool {
+        let Some(app) = self.app() else {
+            return false;
+        };
+        let (arn, _) = api::qualified(machine_arn);
+        let found = app.machines.find(arn).await.ok().flatten();
+        found.is_some_and(|machine| machine.kind == MachineType::Express)
     }
 
     /// The result of a `.sync` task whose execution has ended.
@@ -111,16 +130,23 @@ impl Services {
         &self,
         operation: &str,
         parameters: &Value,
-    ) -> Result<Data, Failure> {
-        let mut request = members(parameters)?;
+        busy: Busy,
+    ) -> (Result<Data, Failure>, Busy) {
+        let mut request = match members(parameters) {
+            Ok(request) => request,
+            Err(failure) => return (Err(failure), busy),
+        };
         for name in ["Input", "Output", "Definition"] {
             as_text(&mut request, name);
         }
-        let answer = self
-            .perform(&capital(operation), camel(request.into()))
-            .await
-            .map_err(|error| error.newer("Sfn"))?;
-        Ok(sdk_result(answer, Case::Camel).into())
+        let (answer, busy) = self
+            .perform_holding(&capital(operation), camel(request.into()), busy)
+            .await;
+        let result = match answer {
+            Ok(answer) => Ok(sdk_result(answer, Case::Camel).into()),
+            Err(error) => Err(error.newer("Sfn")),
+        };
+        (result, busy)
     }
 
     /// Stops the execution that a `.sync` task waits for, if the task was given up.
@@ -146,12 +172,24 @@ impl Services {
 
     /// One operation of this server's API.
     async fn perform(&self, operation: &str, request: Value) -> Result<Value, Reported> {
+        let busy = self.0.clock.busy();
+        self.perform_holding(operation, request, busy).await.0
+    }
+
+    /// [`Services::perform`], which gives `busy` up for as long as the operation waits for something.
+    async fn perform_holding(
+        &self,
+        operation: &str,
+        request: Value,
+        busy: Busy,
+    ) -> (Result<Value, Reported>, Busy) {
         let Some(app) = self.app() else {
             // The server is being stopped; after the next start the task is dispatched again.
             return std::future::pending().await;
         };
-        let answer = api::perform(&app, operation, request.to_string().as_bytes()).await;
-        match answer {
+        let body = request.to_string();
+        let (answer, busy) = api::perform_holding(&app, operation, body.as_bytes(), busy).await;
+        let answer = match answer {
             Ok(body) => Ok(serde_json::from_slice(&body).unwrap_or_default()),
             Err(error) => {
                 if let Some(what) = &error.log {
@@ -165,7 +203,8 @@ impl Services {
                     ..Reported::default()
                 })
             }
-        }
+        };
+        (answer, busy)
     }
 
     /// Whether the wait's history says that its request was taken.

@@ -12,6 +12,7 @@ use super::{All, SubscriberConfig, envelope, file};
 use crate::client::address;
 use crate::clock::Busy;
 use crate::functions::{Functions, Invoked};
+use crate::gateway::verify::Signer;
 
 /// How long an endpoint may take, in real time, as with SNS. A delivery keeps virtual time standing as long.
 const HTTP_LIMIT: Duration = Duration::from_secs(15);
@@ -26,6 +27,8 @@ pub struct Subscriber {
     pub arn: String,
     /// What it is.
     pub config: SubscriberConfig,
+    /// What a webhook is signed with.
+    signer: Signer,
 }
 
 /// Why an attempt failed.
@@ -44,7 +47,23 @@ impl Subscriber {
         topic_arn: &str,
         functions: &Functions,
     ) -> Result<Subscriber, String> {
+        let mut signer = Signer::default();
         let key = match &config {
+            SubscriberConfig::Webhook(webhook) => {
+                address(&webhook.url).map_err(|what| format!("has a wrong subscriber: {what}"))?;
+                if webhook.secrets.is_empty() {
+                    return Err(
+                        "has a webhook without `secrets`; give one to sign with, or use `http`"
+                            .into(),
+                    );
+                }
+                for (index, secret) in webhook.secrets.iter().enumerate() {
+                    let added = secret.read().and_then(|text| signer.add(&text));
+                    added
+                        .map_err(|what| format!("has a webhook whose `secrets[{index}]` {what}"))?;
+                }
+                format!("webhook:{}", webhook.url)
+            }
             SubscriberConfig::Http(url) => {
                 address(url).map_err(|what| format!("has a wrong subscriber: {what}"))?;
                 format!("http:{url}")
@@ -75,6 +94,7 @@ impl Subscriber {
             key,
             arn: format!("{topic_arn}:{uuid}"),
             config,
+            signer,
         })
     }
 }
@@ -89,6 +109,10 @@ pub async fn deliver(
 ) -> (Result<(), Undelivered>, Busy) {
     match &subscriber.config {
         SubscriberConfig::Http(url) => (post(all, url, topic_arn, subscriber, message).await, busy),
+        SubscriberConfig::Webhook(webhook) => (
+            call(all, &webhook.url, topic_arn, subscriber, message).await,
+            busy,
+        ),
         SubscriberConfig::Function(name) => {
             let event = envelope::event(topic_arn, &subscriber.arn, message).to_string();
             let arn = function_arn(topic_arn, name);
@@ -127,9 +151,40 @@ async fn post(
         ("x-amz-sns-subscription-arn", &subscriber.arn),
     ];
     let body = envelope::notification(topic_arn, &subscriber.arn, message).to_string();
+    send(all, url, &headers, body).await
+}
+
+/// A webhook's headers. The id is the same for every attempt, the time that of the attempt.
+async fn call(
+    all: &All,
+    url: &str,
+    topic_arn: &str,
+    subscriber: &Subscriber,
+    message: &Message,
+) -> Result<(), Undelivered> {
+    let body = envelope::webhook(topic_arn, message).to_string();
+    let seconds = (all.clock.now().0 / 1000).to_string();
+    let signature = subscriber
+        .signer
+        .sign(&message.id, &seconds, body.as_bytes());
+    let headers = [
+        ("content-type", "application/json"),
+        ("webhook-id", &*message.id),
+        ("webhook-timestamp", &seconds),
+        ("webhook-signature", &signature),
+    ];
+    send(all, url, &headers, body).await
+}
+
+async fn send(
+    all: &All,
+    url: &str,
+    headers: &[(&str, &str)],
+    body: String,
+) -> Result<(), Undelivered> {
     let sent = all
         .client
-        .send(Method::POST, url, &headers, body.into(), HTTP_LIMIT)
+        .send(Method::POST, url, headers, body.into(), HTTP_LIMIT)
         .await;
     let status = sent.map_err(Undelivered::ForNow)?.status;
     let why = format!("the endpoint answered {status}");

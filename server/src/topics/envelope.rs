@@ -57,6 +57,16 @@ pub fn event(topic_arn: &str, subscription_arn: &str, message: &Message) -> Valu
     })
 }
 
+/// What a webhook is sent: the members that Standard Webhooks recommends.
+pub fn webhook(topic_arn: &str, message: &Message) -> Value {
+    let topic = topic_arn.rsplit(':').next().unwrap_or(topic_arn);
+    json!({
+        "type": format!("topic.{topic}"),
+        "timestamp": message.published_at.to_string(),
+        "data": message.clone().view(topic_arn).message,
+    })
+}
+
 /// A line of a file: what people look for, the message as JSON if it is an object or an array.
 pub fn line(topic_arn: &str, message: &Message) -> Value {
     let view = message.clone().view(topic_arn);

@@ -1,6 +1,8 @@
 //! What the tests of functions and topics share.
 #![allow(dead_code)] // each test file uses a part of it
 
+pub mod whole;
+
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;

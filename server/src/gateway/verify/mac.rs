@@ -65,8 +65,11 @@ fn hex(text: &str) -> Option<Vec<u8>> {
         .collect()
 }
 
-/// Writes what is signed, part by part.
-pub(super) type Feed<'a> = &'a dyn Fn(&mut dyn FnMut(&[u8]));
+/// Takes what is signed, part by part.
+pub(super) type Write<'a> = dyn FnMut(&[u8]) + 'a;
+
+/// Writes what is signed.
+pub(super) type Feed<'a> = &'a dyn Fn(&mut Write<'_>);
 
 /// The first of the secrets with which one of the signatures was made for what `feed` writes.
 pub(super) fn signer<'a>(
@@ -166,7 +169,7 @@ impl Signed {
             Some(name) => header(&call.headers, name)?,
             None => "",
         };
-        let feed = |write: &mut dyn FnMut(&[u8])| {
+        let feed = |write: &mut Write<'_>| {
             for piece in &self.content {
                 write(match piece {
                     Piece::Text(text) => text.as_bytes(),

@@ -25,6 +25,19 @@ impl SecretSource {
         }
     }
 
+    /// What is shown instead of a literal.
+    pub fn hidden() -> SecretSource {
+        SecretSource::Literal("(not shown)".to_owned())
+    }
+
+    /// For people: where it is, but not what it is.
+    pub fn without_literal(&self) -> SecretSource {
+        match self {
+            SecretSource::Literal(_) => SecretSource::hidden(),
+            elsewhere => elsewhere.clone(),
+        }
+    }
+
     /// The secret.
     ///
     /// # Errors
@@ -55,10 +68,7 @@ impl SecretSource {
 /// Where it is; a literal is not shown.
 impl fmt::Debug for SecretSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            SecretSource::Literal(_) => f.write_str("(not shown)"),
-            elsewhere => f.write_str(&String::from(elsewhere.clone())),
-        }
+        f.write_str(&String::from(self.without_literal()))
     }
 }
 

@@ -4,16 +4,68 @@
 use asl::Timestamp;
 use base64::Engine as _;
 use hyper::header::HeaderName;
-use ring::hmac::{HMAC_SHA256, Key};
+use ring::hmac::{Context, HMAC_SHA256, Key};
 use ring::signature::{ED25519, ED25519_PUBLIC_KEY_LEN, UnparsedPublicKey};
 
-use super::mac::{BASE64, Secret, signer};
+use super::mac::{BASE64, Secret, Write, signer};
 use super::{SIGNATURES_MAX, SignedId, Tolerance, Verified, does_not_fit, header};
 use crate::http::Call;
 
 const ID: HeaderName = HeaderName::from_static("webhook-id");
 const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
 const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
+
+/// Signs what this server sends, for those who verify it.
+#[derive(Default)]
+pub struct Signer(Vec<Key>);
+
+impl Signer {
+    /// Signs with this secret too: base64, after `whsec_` or nothing.
+    ///
+    /// # Errors
+    /// Completes the sentence "the secret ...", without showing it.
+    pub fn add(&mut self, secret: &str) -> Result<(), String> {
+        if secret.starts_with("whsk_") || secret.starts_with("whpk_") {
+            return Err(
+                "is a key of Ed25519; messages are signed with a shared secret (whsec_...)".into(),
+            );
+        }
+        self.0.push(Key::new(HMAC_SHA256, &shared(secret)?));
+        Ok(())
+    }
+
+    /// The value of `webhook-signature`.
+    pub fn sign(&self, id: &str, seconds: &str, body: &[u8]) -> String {
+        let signatures = self.0.iter().map(|key| {
+            let mut context = Context::with_key(key);
+            feed(id, seconds, body)(&mut |part| context.update(part));
+            format!("v1,{}", BASE64.encode(context.sign()))
+        });
+        signatures.collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// Writes what is signed.
+fn feed<'a>(id: &'a str, timestamp: &'a str, body: &'a [u8]) -> impl Fn(&mut Write<'_>) + 'a {
+    move |write| {
+        for part in [id.as_bytes(), b".", timestamp.as_bytes(), b".", body] {
+            write(part);
+        }
+    }
+}
+
+/// The bytes of a secret that both sides have.
+fn shared(text: &str) -> Result<Vec<u8>, String> {
+    decoded(text.strip_prefix("whsec_").unwrap_or(text))
+}
+
+fn decoded(encoded: &str) -> Result<Vec<u8>, String> {
+    match BASE64.decode(encoded) {
+        Ok(bytes) if bytes.is_empty() => Err("is empty".into()),
+        Ok(bytes) => Ok(bytes),
+        Err(_) => Err("is not base64 after its prefix; give it as the third party shows it (whsec_..., whpk_...)".into()),
+    }
+}
 
 /// The scheme, with the secrets of both kinds.
 pub(in super::super) struct StandardWebhooks {
@@ -42,27 +94,18 @@ impl StandardWebhooks {
                     .into(),
             );
         }
-        let (public, encoded) = match text.strip_prefix("whpk_") {
-            Some(encoded) => (true, encoded),
-            None => (false, text.strip_prefix("whsec_").unwrap_or(text)),
-        };
-        let bytes = BASE64.decode(encoded).map_err(|_| {
-            "is not base64 after its prefix; give it as the third party shows it (whsec_..., whpk_...)"
-        })?;
-        if bytes.is_empty() {
-            return Err("is empty".into());
-        }
-        if !public {
-            let key = Key::new(HMAC_SHA256, &bytes);
+        let Some(public) = text.strip_prefix("whpk_") else {
+            let key = Key::new(HMAC_SHA256, &shared(text)?);
             self.shared.push(Secret { key, name });
             return Ok(());
-        }
-        let key: [u8; ED25519_PUBLIC_KEY_LEN] = bytes.try_into().map_err(|bytes: Vec<u8>| {
-            format!(
-                "has {} bytes; a public key (whpk_) of Ed25519 has {ED25519_PUBLIC_KEY_LEN}",
-                bytes.len()
-            )
-        })?;
+        };
+        let key: [u8; ED25519_PUBLIC_KEY_LEN] =
+            decoded(public)?.try_into().map_err(|bytes: Vec<u8>| {
+                format!(
+                    "has {} bytes; a public key (whpk_) of Ed25519 has {ED25519_PUBLIC_KEY_LEN}",
+                    bytes.len()
+                )
+            })?;
         let key = UnparsedPublicKey::new(&ED25519, key);
         self.public.push(Secret { key, name });
         Ok(())
@@ -86,11 +129,7 @@ impl StandardWebhooks {
                 "Its header {SIGNATURE} has no signature of version v1 or v1a."
             ));
         }
-        let feed = |write: &mut dyn FnMut(&[u8])| {
-            for part in [id.as_bytes(), b".", timestamp.as_bytes(), b".", &call.body] {
-                write(part);
-            }
-        };
+        let feed = feed(id, timestamp, &call.body);
         let by = signer(&self.shared, &shared, &feed)
             .map(|secret| &secret.name)
             .or_else(|| {

@@ -4,7 +4,7 @@ use asl::Timestamp;
 use hyper::header::HeaderName;
 use ring::hmac::Key;
 
-use super::mac::{Encoding, Secret, fingerprint, signer};
+use super::mac::{Encoding, Secret, Write, fingerprint, signer};
 use super::{SIGNATURES_MAX, SignedId, Tolerance, Verified, does_not_fit, header};
 use crate::http::Call;
 
@@ -34,7 +34,7 @@ impl Stripe {
         if signatures.is_empty() {
             return Err(format!("Its header {SIGNATURE} has no signature (v1=...)."));
         }
-        let feed = |write: &mut dyn FnMut(&[u8])| {
+        let feed = |write: &mut Write<'_>| {
             for part in [timestamp.as_bytes(), b".", &call.body] {
                 write(part);
             }

@@ -666,3 +666,21 @@ fn a_secret_is_read_where_it_is_and_never_shown() {
         "{shown}"
     );
 }
+
+#[test]
+fn what_is_signed_here_is_what_the_reference_libraries_sign() {
+    let example = standard_webhooks();
+    let [(_, id), (_, seconds), (_, signature)] = example.headers[..] else {
+        panic!("three headers");
+    };
+    let mut signer = super::Signer::default();
+    let secret = example.config["secrets"][0].as_str().expect("text");
+    signer.add(secret).expect("a shared secret");
+    let signed = signer.sign(id, seconds, example.body.as_bytes());
+    assert_eq!(signed, signature);
+    signer.add("bmV4dA==").expect("a shared secret");
+    let both = signer.sign(id, seconds, example.body.as_bytes());
+    assert!(both.starts_with(&format!("{signature} v1,")), "{both}");
+    assert!(signer.add("whpk_AAAA").is_err());
+    assert!(signer.add("whsec_").is_err());
+}

@@ -1,0 +1,180 @@
+//! Express executions: run as every other, and not stored.
+
+mod support;
+
+use serde_json::{Value, json};
+use support::whole::{Server, copy_all, scratch, text};
+
+fn waits(seconds: u32) -> Value {
+    json!({ "Wait": { "Type": "Wait", "Seconds": seconds, "End": true } })
+}
+
+fn json_of(answer: &Value, name: &str) -> Value {
+    serde_json::from_str(&text(answer, name)).expect("JSON")
+}
+
+#[tokio::test]
+async fn a_synchronous_execution_is_answered_when_it_has_ended() {
+    let server = Server::open(None).await;
+    server.0.clock.set_automatic(true);
+    let machine = server.machine("m", "EXPRESS", "Wait", waits(7)).await;
+    let request = json!({
+        "stateMachineArn": machine, "name": "n", "input": "{\"a\":1}", "traceHeader": "Root=1",
+    });
+    let ended = server.ask("StartSyncExecution", request.clone()).await;
+    assert_eq!(ended["status"], "SUCCEEDED");
+    assert_eq!(json_of(&ended, "output"), json!({ "a": 1 }));
+    assert_eq!(
+        ended["billingDetails"]["billedDurationInMilliseconds"],
+        7_000
+    );
+    assert_eq!(ended["traceHeader"], "Root=1");
+    let arn = text(&ended, "executionArn");
+    assert!(
+        arn.starts_with("arn:aws:states:us-east-1:123456789012:express:m:n:"),
+        "{arn}"
+    );
+
+    // The same name again is another execution.
+    let mut request = request;
+    request["includedData"] = "METADATA_ONLY".into();
+    let again = server.ask("StartSyncExecution", request).await;
+    assert_ne!(text(&again, "executionArn"), arn);
+    assert_eq!(again["output"], Value::Null);
+    assert_eq!(again["outputDetails"]["included"], false);
+}
+
+#[tokio::test]
+async fn an_express_execution_has_five_minutes() {
+    let server = Server::open(None).await;
+    server.0.clock.set_automatic(true);
+    let machine = server.machine("m", "EXPRESS", "Wait", waits(301)).await;
+    let request = json!({ "stateMachineArn": machine });
+    let ended = server.ask("StartSyncExecution", request).await;
+    assert_eq!(
+        (&ended["status"], &ended["error"]),
+        (&"TIMED_OUT".into(), &"States.Timeout".into())
+    );
+    let lasted = ended["stopDate"].as_f64().zip(ended["startDate"].as_f64());
+    assert_eq!(
+        lasted.map(|(stop, start)| (stop - start).round()),
+        Some(300.0)
+    );
+    // Nothing of it is left for time to wait for.
+    assert_eq!(server.0.clock.next_timer(), None);
+}
+
+#[tokio::test]
+async fn a_task_runs_an_express_execution_and_waits_for_it() {
+    let server = Server::open(None).await;
+    server.0.clock.set_automatic(true);
+    let child = server.machine("child", "EXPRESS", "Wait", waits(20)).await;
+    let call = |resource: &str| {
+        json!({ "Call": {
+            "Type": "Task",
+            "Resource": format!("arn:aws:states:::{resource}"),
+            "Parameters": { "StateMachineArn": child, "Input": { "a": 1 } },
+            "End": true,
+        } })
+    };
+    let states = call("aws-sdk:sfn:startSyncExecution");
+    let parent = server.machine("sync", "STANDARD", "Call", states).await;
+    let ended = server.ended(&server.start(&parent, json!({})).await).await;
+    let output = json_of(&ended, "output");
+    assert_eq!(output["Status"], "SUCCEEDED");
+    assert_eq!(json_of(&output, "Output"), json!({ "a": 1 }));
+
+    let states = call("states:startExecution");
+    let parent = server.machine("async", "STANDARD", "Call", states).await;
+    let ended = server.ended(&server.start(&parent, json!({})).await).await;
+    assert_eq!(ended["status"], "SUCCEEDED", "{ended}");
+
+    // Nobody can ask what became of it, so nobody can wait for it so.
+    let states = call("states:startExecution.sync");
+    let parent = server.machine("job", "STANDARD", "Call", states).await;
+    let ended = server.ended(&server.start(&parent, json!({})).await).await;
+    assert_eq!(
+        ended["error"],
+        "StepFunctions.StateMachineTypeNotSupportedException"
+    );
+}
+
+#[tokio::test]
+async fn nobody_can_ask_for_an_express_execution() {
+    let server = Server::open(None).await;
+    let machine = server.machine("m", "EXPRESS", "Wait", waits(60)).await;
+    let arn = server.start(&machine, json!({})).await;
+    for operation in [
+        "DescribeExecution",
+        "GetExecutionHistory",
+        "StopExecution",
+        "DescribeStateMachineForExecution",
+    ] {
+        let refused = server
+            .try_ask(operation, json!({ "executionArn": arn }))
+            .await;
+        let (name, message) = refused.expect_err("it is refused");
+        assert_eq!(
+            (name.as_str(), message.as_str()),
+            (
+                "InvalidArn",
+                "Invalid Arn: 'Resource type not valid in this context: express'"
+            ),
+            "{operation}"
+        );
+    }
+    let request = json!({ "stateMachineArn": machine });
+    let refused = server.try_ask("ListExecutions", request).await;
+    assert_eq!(
+        refused.expect_err("it is refused").0,
+        "StateMachineTypeNotSupported"
+    );
+}
+
+#[tokio::test]
+async fn what_was_started_and_lost_in_a_crash_is_run_again() {
+    let directory = scratch();
+    let server = Server::open(Some(directory.clone())).await;
+    let work = json!({ "Type": "Wait", "Seconds": 5, "Next": "Start" });
+    let start = json!({
+        "Type": "Task",
+        "Resource": "arn:aws:states:::states:startExecution",
+        "Parameters": {
+            "StateMachineArn": "arn:aws:states:us-east-1:123456789012:stateMachine:witness",
+            "Name.$": "$$.Execution.Name",
+        },
+        "End": true,
+    });
+    let pass = json!({ "P": { "Type": "Pass", "End": true } });
+    server.machine("witness", "STANDARD", "P", pass).await;
+    let states = json!({ "Work": work, "Start": start });
+    let machine = server.machine("m", "EXPRESS", "Work", states).await;
+    let request = json!({ "stateMachineArn": machine, "name": "once" });
+    server.ask("StartExecution", request).await;
+    let copy = scratch();
+    copy_all(&directory, &copy);
+
+    let witness = "arn:aws:states:us-east-1:123456789012:execution:witness:once";
+    let server = Server::open(Some(copy.clone())).await;
+    server.0.clock.set_automatic(true);
+    let asked = json!({ "executionArn": witness });
+    while server
+        .try_ask("DescribeExecution", asked.clone())
+        .await
+        .is_err()
+    {
+        tokio::task::yield_now().await;
+    }
+    // Once it has ended, it is not run a third time.
+    while server.0.clock.status().in_flight > 0 {
+        tokio::task::yield_now().await;
+    }
+    let noted = server
+        .0
+        .store
+        .scan(store::Table::Express, "", None, 10, false);
+    assert!(noted.await.expect("it can be read").is_empty());
+    for directory in [directory, copy] {
+        let _ = std::fs::remove_dir_all(directory);
+    }
+}
