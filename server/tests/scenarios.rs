@@ -271,7 +271,7 @@ impl Stage {
                 let request = json!({ "executionArn": EXECUTION_ARN });
                 match self.call("RedriveExecution", request) {
                     Ok(_) => None,
-                    Err(error) if error == "ExecutionNotRedrivable" => {
+                    Err(error) if error.contains("\"ExecutionNotRedrivable\"") => {
                         let key = ExecutionKey::of(EXECUTION_ARN);
                         let execution = self.wait_for(self.app().runner.execution(key))?;
                         let execution = execution.ok_or("there is no execution")?;
