@@ -84,13 +84,14 @@ fn seconds(text: &str) -> Result<Duration, String> {
 impl Run {
     /// Runs the execution.
     pub fn run(self) -> Result<ExitCode, String> {
-        let (source, input, config) = match self.read() {
-            Ok(read) => read,
-            Err(message) => {
-                eprintln!("rejoin: {message}");
-                return Ok(ExitCode::from(UNUSABLE));
-            }
-        };
+        Ok(self.attempt().unwrap_or_else(|message| {
+            eprintln!("rejoin: {message}");
+            ExitCode::from(UNUSABLE)
+        }))
+    }
+
+    fn attempt(&self) -> Result<ExitCode, String> {
+        let (source, input, config) = self.read()?;
         let (Some(machine), _) = source.examine(false) else {
             eprint!("{}", validate::report_on(&source, paint_error));
             return Ok(ExitCode::from(UNUSABLE));
@@ -103,7 +104,7 @@ impl Run {
             let stage = Stage::open(config, clock, self.listen.as_deref(), &machine).await?;
             let ended = self.play(&stage, &source, &input).await;
             stage.close().await;
-            self.report(ended?)
+            Ok(self.report(ended?))
         })
     }
 
@@ -173,7 +174,7 @@ impl Run {
         }
     }
 
-    fn report(&self, ended: Ended) -> Result<ExitCode, String> {
+    fn report(&self, ended: Ended) -> ExitCode {
         let well = ended.status == Status::Succeeded;
         if self.json {
             let history = history::project(&ended.events, true);
@@ -209,10 +210,10 @@ impl Run {
                 print(output.value(), output.text());
             }
         }
-        Ok(match well {
+        match well {
             true => ExitCode::SUCCESS,
             false => ExitCode::FAILURE,
-        })
+        }
     }
 }
 

@@ -151,6 +151,7 @@ fn an_input_comes_from_anywhere_and_the_status_says_how_it_went() {
         (&["missing.json"], "", 2, ""),
         (&["bad.json"], "", 2, ""),
         (&["pass.json", "--config", "missing.toml"], "", 2, ""),
+        (&["pass.json", "--name", "no name!"], "", 2, ""),
         (&["pass.json", "--timeout", "soon"], "", 2, ""),
         (&[], "", 2, ""),
     ] {
@@ -170,6 +171,42 @@ fn an_input_comes_from_anywhere_and_the_status_says_how_it_went() {
     );
     let failed = text(&failed.stderr);
     assert!(failed.ends_with(" ms\nNo\nBecause\n"), "{failed}");
+}
+
+#[test]
+fn a_map_run_and_what_fails_have_one_line_each() {
+    let folder = Folder::new("run-distributed");
+    let definition = json!({"StartAt": "Spread", "QueryLanguage": "JSONata", "States": {
+        "Spread": {
+            "Type": "Map",
+            "ItemProcessor": {
+                "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+                "StartAt": "Rest",
+                "States": {"Rest": {"Type": "Wait", "Seconds": 5, "End": true}},
+            },
+            "Next": "None",
+        },
+        "None": {"Type": "Map", "Items": "{% $states.input.missing %}", "End": true, "ItemProcessor": {
+            "StartAt": "Go", "States": {"Go": {"Type": "Pass", "End": true}},
+        }},
+    }});
+    let arguments = ["-", "[1, 2]", "--virtual-time"];
+    let output = run(&folder, &arguments, &definition.to_string());
+    let said = text(&output.stderr);
+    let lines: Vec<&str> = said
+        .lines()
+        .map(|line| line.get(..44).unwrap_or(line))
+        .collect();
+    assert_eq!(
+        lines[..4],
+        [
+            "   0.000 s ▸ Spread  a Map Run of 2 items",
+            "   5.000 s ✓ Spread  5.00 s",
+            "   5.000 s ✗ None  States.QueryEvaluationE",
+            "FAILED in 5.00 s of virtual time",
+        ],
+        "{said}"
+    );
 }
 
 #[test]

@@ -34,6 +34,7 @@ use crate::random::SplitMix;
 use crate::slice::{self, Slice};
 use crate::states;
 use crate::token::TokenKey;
+use crate::wait::after_seconds;
 
 /// The execution has ended: whatever is going on stops here.
 #[derive(Debug)]
@@ -114,6 +115,15 @@ impl<'a> Decider<'a> {
     /// The limits that hold now.
     pub(crate) fn quotas(&self) -> &Quotas {
         &self.execution.surroundings.quotas
+    }
+
+    /// When the execution will have timed out: by its machine's `TimeoutSeconds`, or by its age.
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        let now = &self.execution.now;
+        let oldest = after_seconds(now.identity.started_at, self.quotas().execution_seconds);
+        // Longer than a year is too long; what is due in a year to the moment still comes.
+        let oldest = oldest.plus_millis(1);
+        Some(now.deadline.map_or(oldest, |deadline| deadline.min(oldest)))
     }
 
     /// What happened.

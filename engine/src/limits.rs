@@ -26,6 +26,9 @@ pub const INLINE_MAP_CONCURRENCY_MAX: u32 = 40;
 /// pass, 24,856 do not). No quota: AWS can't count further.
 pub const WAIT_SECONDS_MAX: i64 = i32::MAX as i64;
 
+/// An execution may be open for a year; then it has timed out.
+pub const EXECUTION_SECONDS_MAX: u64 = 365 * 86_400;
+
 /// The limits of an execution that an operator may set otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quotas {
@@ -37,6 +40,9 @@ pub struct Quotas {
     pub history_events: u64,
     /// [`INLINE_MAP_CONCURRENCY_MAX`].
     pub inline_map_concurrency: u32,
+    /// [`EXECUTION_SECONDS_MAX`]. No timer is set for it: a year in which nothing happens is no reason for
+    /// time to move. It is seen with the next tick.
+    pub execution_seconds: u64,
 }
 
 impl Default for Quotas {
@@ -46,6 +52,7 @@ impl Default for Quotas {
             variables_bytes: VARIABLES_BYTES_MAX,
             history_events: HISTORY_EVENTS_MAX,
             inline_map_concurrency: INLINE_MAP_CONCURRENCY_MAX,
+            execution_seconds: EXECUTION_SECONDS_MAX,
         }
     }
 }

@@ -19,7 +19,7 @@ impl Decider<'_> {
         self.run_after(Ok(()));
         while self.execution.status() == Status::Running && !self.is_unfinished() {
             let frame = self.execution.timers.first().copied();
-            let deadline = self.execution.now.deadline;
+            let deadline = self.deadline();
             let due = [frame.map(|(at, _)| at), deadline]
                 .into_iter()
                 .flatten()

@@ -62,6 +62,8 @@ pub struct Parts {
     pub gateway: Gateway,
     /// Calls to other services.
     pub services: Services,
+    /// What is too old.
+    pub retention: Retention,
 }
 
 /// The region and account of the server's ARNs.
@@ -158,7 +160,9 @@ impl App {
         let retention = Retention::new(
             clock.clone(),
             store.clone(),
+            runner.clone(),
             i64::from(retention_days).saturating_mul(86_400),
+            quotas.execution_seconds,
         );
         let services = Services::new(
             environment.in_region(&place.region),
@@ -201,6 +205,7 @@ impl App {
             topics,
             gateway,
             services: services.clone(),
+            retention: retention.clone(),
         };
         let app = App(Arc::new(parts));
         services.connect(app.downgrade());
@@ -210,6 +215,7 @@ impl App {
         app.runner.resume().await;
         app.express.resume().await?;
         tokio::spawn(scheduler::run(app.clone()));
+        tokio::spawn(retention.clone().watch());
         retention.sweep_sometimes();
         Ok((app, opening))
     }

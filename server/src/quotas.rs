@@ -21,7 +21,9 @@ pub struct Quotas {
     pub history_events: u64,
     /// Iterations of an inline Map that run at once.
     pub inline_map_concurrency: u32,
-    /// Characters of a definition.
+    /// Seconds from the start of an execution to its end.
+    pub execution_seconds: u64,
+    /// Bytes of a definition.
     pub definition_bytes: usize,
     /// State machines.
     pub state_machines: usize,
@@ -47,6 +49,7 @@ impl Default for Quotas {
             variables_bytes: engine.variables_bytes,
             history_events: engine.history_events,
             inline_map_concurrency: engine.inline_map_concurrency,
+            execution_seconds: engine.execution_seconds,
             definition_bytes: 1024 * 1024,
             state_machines: 10_000,
             activities: 10_000,
@@ -67,6 +70,8 @@ const BODY_BYTES_MIN: usize = 8 * 1024 * 1024;
 const BYTES_MAX: usize = 128 * 1024 * 1024;
 /// History ids are numbers that every client can hold, and a history is read as a whole.
 const HISTORY_EVENTS_MAX: u64 = 10_000_000;
+/// A hundred years.
+const EXECUTION_SECONDS_MAX: u64 = 100 * 365 * 86_400;
 
 impl Quotas {
     /// Those that hold inside an execution.
@@ -76,6 +81,7 @@ impl Quotas {
             variables_bytes: self.variables_bytes,
             history_events: self.history_events,
             inline_map_concurrency: self.inline_map_concurrency,
+            execution_seconds: self.execution_seconds,
         }
     }
 
@@ -99,6 +105,7 @@ impl Quotas {
             // The start and the end of the shortest execution.
             ("history_events", self.history_events, 4, HISTORY_EVENTS_MAX),
             ("inline_map_concurrency", self.inline_map_concurrency.into(), 1, any),
+            ("execution_seconds", self.execution_seconds, 1, EXECUTION_SECONDS_MAX),
             ("definition_bytes", self.definition_bytes as u64, 1024, bytes),
             ("state_machines", self.state_machines as u64, 1, any),
             ("activities", self.activities as u64, 1, any),

@@ -1,7 +1,9 @@
-//! What is due is handed to whoever deals with it; what has been kept long enough is forgotten.
+//! What is due is handed to whoever deals with it; what has been kept long enough is forgotten, and what has
+//! been open for too long times out.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use asl::Timestamp;
 use store::{Due, Store, Table};
@@ -9,6 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::app::App;
 use crate::clock::{Busy, Clock};
+use crate::runner::Runner;
 
 /// How many due things are taken at a time. Executions among them are waited for before the next
 /// are taken, so a million timers of the same moment don't become a million tasks.
@@ -47,15 +50,18 @@ async fn attend(app: App, due: Due, _busy: Busy) {
     }
 }
 
-/// Forgets executions that ended long ago. It has no timer of its own (on the virtual clock that
-/// would be a reason for time to move): it looks as executions end, at most once a minute.
+/// Forgets executions that ended long ago, and ends those that are too old. It has no timer of its own (on the
+/// virtual clock that would be a reason for time to move): it looks as executions end, at most once a minute,
+/// when the virtual clock is moved, and each hour of real time.
 #[derive(Clone)]
 pub struct Retention(Arc<Sweep>);
 
 struct Sweep {
     clock: Clock,
     store: Store,
+    runner: Runner,
     keep_seconds: i64,
+    execution_seconds: u64,
     swept_at: AtomicI64,
 }
 
@@ -63,18 +69,37 @@ struct Sweep {
 const SWEEP_MILLIS: i64 = 60_000;
 const SWEEP_BATCH: usize = 1000;
 
+/// How often a server looks in which no execution ends.
+const IDLE_SWEEP: Duration = Duration::from_secs(3600);
+
 impl Retention {
-    /// Keeps ended executions for `keep_seconds`.
-    pub fn new(clock: Clock, store: Store, keep_seconds: i64) -> Retention {
+    /// Keeps ended executions for `keep_seconds`, and lets none be open for longer than `execution_seconds`.
+    pub fn new(
+        clock: Clock,
+        store: Store,
+        runner: Runner,
+        keep_seconds: i64,
+        execution_seconds: u64,
+    ) -> Retention {
         Retention(Arc::new(Sweep {
             clock,
             store,
+            runner,
             keep_seconds,
+            execution_seconds,
             swept_at: AtomicI64::new(i64::MIN),
         }))
     }
 
-    /// Forgets what is too old, unless that was done less than a minute ago.
+    /// Looks each hour, for as long as the server runs.
+    pub async fn watch(self) {
+        loop {
+            tokio::time::sleep(IDLE_SWEEP).await;
+            self.sweep_sometimes();
+        }
+    }
+
+    /// Forgets and ends what is too old, unless that was done less than a minute ago.
     pub fn sweep_sometimes(&self) {
         let now = self.0.clock.now();
         let swept_at = self.0.swept_at.load(Ordering::Relaxed);
@@ -94,6 +119,7 @@ impl Retention {
 
 impl Sweep {
     async fn run(&self, now: Timestamp, _busy: Busy) {
+        self.end_the_oldest(now).await;
         let before = now.plus_seconds(self.keep_seconds.saturating_neg());
         loop {
             match self.store.forget_ended_before(before, SWEEP_BATCH).await {
@@ -103,6 +129,18 @@ impl Sweep {
                     eprintln!("rejoin: old executions could not be forgotten: {error}");
                     return;
                 }
+            }
+        }
+    }
+
+    async fn end_the_oldest(&self, now: Timestamp) {
+        let seconds = i64::try_from(self.execution_seconds).unwrap_or(i64::MAX);
+        let before = now.plus_seconds(seconds.saturating_neg());
+        // If there are more, the next sweep finds them.
+        for key in self.store.open_since_before(before, SWEEP_BATCH) {
+            if let Err(what) = self.runner.tick(key).await {
+                eprintln!("rejoin: an execution that is too old could not be ended: {what}");
+                return;
             }
         }
     }

@@ -58,6 +58,8 @@ pub async fn handle(app: &App, call: Call) -> Reply {
             Ok(millis) => {
                 drop(call.busy);
                 drop(clock.advance(clock.now().plus_millis(millis)).await);
+                app.retention.sweep_sometimes();
+                drop(clock.advance(clock.now()).await);
             }
             Err(reply) => return reply,
         },

@@ -1275,3 +1275,34 @@ async fn a_test_without_a_mock_asks_the_resource() {
     let (kind, message) = refused(&app, "TestState", test(&format!("{HERE}:activity:a"))).await;
     assert_eq!(kind, "ValidationException", "{message}");
 }
+
+#[tokio::test]
+async fn an_execution_is_open_for_a_year_at_most() {
+    let app = server().await;
+    let work = activity(&app, "a").await;
+    let arn = machine(&app, "m", &working(&work, json!({}))).await;
+    let old = start(&app, &arn, json!({})).await;
+    let year = 365 * 86_400;
+    let advance = |seconds: i64| {
+        let app = app.clone();
+        async move {
+            let call = Call {
+                method: Method::POST,
+                path: "/rejoin/clock/advance".to_owned(),
+                query: String::new(),
+                headers: HeaderMap::new(),
+                body: json!({"seconds": seconds}).to_string().into(),
+                peer: SocketAddr::from(([127, 0, 0, 1], 1)),
+                busy: app.clock.busy(),
+            };
+            let reply = server::routes::answer(app, call).await;
+            assert_eq!(reply.status, StatusCode::OK);
+        }
+    };
+    advance(year - 3600).await;
+    let young = start(&app, &arn, json!({})).await;
+    assert_eq!(describe(&app, &old).await["status"], "RUNNING");
+    advance(2 * 3600).await;
+    assert_eq!(describe(&app, &old).await["status"], "TIMED_OUT");
+    assert_eq!(describe(&app, &young).await["status"], "RUNNING");
+}

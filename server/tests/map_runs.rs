@@ -433,3 +433,51 @@ fn express_children_are_described_and_take_five_minutes_at_most() {
         assert_eq!(described["status"], child["status"]);
     }
 }
+
+#[test]
+fn items_that_are_read_are_read_again_after_a_restart() {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("map-runs-buckets");
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(folder.join("b")).expect("a folder");
+    let rows: String = (0..12).map(|n| format!("{{\"n\":{n}}}\n")).collect();
+    std::fs::write(folder.join("b/rows.jsonl"), rows).expect("a file");
+    let buckets = server::services::Environment::default().with_buckets(Some(folder.clone()));
+    let mut server = Server::on_disk_in(buckets);
+    let activity = server.activity("a");
+    let fields = json!({"MaxConcurrency": 2,
+        "ItemReader": {"Resource": "arn:aws:states:::s3:getObject", "ReaderConfig": {"InputType": "JSONL"},
+            "Parameters": {"Bucket": "b", "Key": "rows.jsonl"}},
+        "ItemBatcher": {"MaxItemsPerBatch": 3},
+        "ResultWriter": {"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": "b"},
+            "WriterConfig": {"Transformation": "COMPACT", "OutputType": "JSON"}}});
+    server.machine("m", &distributed(working(&activity), fields));
+    let execution = server.start_execution("m", json!({}));
+    let mut seen = Vec::new();
+    for _ in 0..4 {
+        let (token, input) = server.task(&activity);
+        let items = input["Items"].as_array().expect("a batch").clone();
+        seen.extend(items.iter().map(|item| item["n"].as_u64()));
+        server.restart();
+        server.succeed(&token, json!(items.len()));
+        server.restart();
+    }
+    let ended = output(&server.ended(&execution));
+    seen.sort();
+    assert_eq!(
+        seen,
+        (0..12).map(Some).collect::<Vec<_>>(),
+        "each item once"
+    );
+    let described = server.describe(&server.map_run(&execution));
+    assert_eq!(described["itemCounts"]["succeeded"], 12);
+    assert_eq!(described["executionCounts"]["succeeded"], 4);
+    let key = ended["ResultWriterDetails"]["Key"].as_str().expect("a key");
+    let manifest = std::fs::read(folder.join("b").join(key)).expect("the manifest");
+    let manifest: Value = serde_json::from_slice(&manifest).expect("JSON");
+    let file = manifest["ResultFiles"]["SUCCEEDED"][0]["Key"]
+        .as_str()
+        .expect("a key");
+    let results = std::fs::read_to_string(folder.join("b").join(file)).expect("the results");
+    assert_eq!(results, "[3,3,3,3]");
+    std::fs::remove_dir_all(&folder).expect("it is there");
+}

@@ -456,6 +456,11 @@ impl Store {
         self.0.shared.index.read().count(table)
     }
 
+    /// Executions that have not ended and started before `time`, at most `limit`. Looks at all there are.
+    pub fn open_since_before(&self, time: Timestamp, limit: usize) -> Vec<ExecutionKey> {
+        self.0.shared.index.read().open_since_before(time, limit)
+    }
+
     /// How many executions have not ended.
     pub fn open_executions(&self) -> u64 {
         self.0.shared.index.read().open()

@@ -101,6 +101,12 @@ fn read(text: &str, mut reader: Reader) -> Parsed {
     let Some(fields) = Fields::of(&mut reader, &document, "") else {
         return reader.finish(None);
     };
+    if fields.has("Resources") && !fields.has("States") {
+        let message = "These fields are required: [StartAt, States]";
+        let hint = "This looks like a CloudFormation template: give the definition inside of it.";
+        reader.schema_hint("", message, hint);
+        return reader.finish(None);
+    }
     fields.only(&mut reader, FIELDS);
     fields.string(&mut reader, "Version");
     let comment = fields.string(&mut reader, "Comment").map(str::to_owned);

@@ -109,14 +109,20 @@ const INTEGRATIONS: &[(&str, &[&str])] = &[
 pub(super) fn read(reader: &mut Reader, fields: &Fields<'_>, arn: &str) -> Option<Resource> {
     let pointer = fields.at("Resource");
     let Some(resource) = recognize(arn) else {
+        let hint = match arn.contains("${") {
+            true => "Replace what deployment fills in by what it will be.",
+            false => {
+                "A resource is a function's ARN, an activity's ARN, arn:aws:states:::SERVICE:ACTION or \
+                 arn:aws:states:::aws-sdk:SERVICE:ACTION."
+            }
+        };
         reader.schema_hint(
             &pointer,
             format!(
                 "The resource provided {arn} is not recognized. The value is not a valid resource ARN, or the \
                  resource is not available in this region."
             ),
-            "A resource is a function's ARN, an activity's ARN, arn:aws:states:::SERVICE:ACTION or \
-             arn:aws:states:::aws-sdk:SERVICE:ACTION.",
+            hint,
         );
         return None;
     };

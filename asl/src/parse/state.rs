@@ -131,14 +131,45 @@ pub(super) fn refuse_other_language(reader: &mut Reader, fields: &Fields<'_>, js
         QueryLanguage::Jsonata => ("JSONata", "JSONPath", JSONPATH),
     };
     for name in names.iter().filter(|name| fields.has(name)) {
-        reader.schema(
+        reader.schema_hint(
             &fields.pointer,
             format!(
                 "The QueryLanguage is set to '{own}', but field '{name}' is only supported for the '{other}' \
                  QueryLanguage"
             ),
+            match in_other_language(name) {
+                Some(instead) => format!("In {own} it is {instead}."),
+                None => format!("Give the state \"QueryLanguage\": \"{other}\", or remove the field."),
+            },
         );
     }
+}
+
+/// What one language has in the place of a field of the other.
+fn in_other_language(field: &str) -> Option<&'static str> {
+    Some(match field {
+        "Parameters" => "'Arguments'",
+        "ResultSelector" | "OutputPath" | "ResultPath" | "Result" => {
+            "'Output', where $states.result is the result"
+        }
+        "InputPath" => "$states.input in the expressions",
+        "ItemsPath" => "'Items'",
+        "Variable" => "'Condition'",
+        "SecondsPath" => "'Seconds' with an expression",
+        "TimestampPath" => "'Timestamp' with an expression",
+        "TimeoutSecondsPath" => "'TimeoutSeconds' with an expression",
+        "HeartbeatSecondsPath" => "'HeartbeatSeconds' with an expression",
+        "ErrorPath" => "'Error' with an expression",
+        "CausePath" => "'Cause' with an expression",
+        "MaxConcurrencyPath" => "'MaxConcurrency' with an expression",
+        "ToleratedFailureCountPath" => "'ToleratedFailureCount' with an expression",
+        "ToleratedFailurePercentagePath" => "'ToleratedFailurePercentage' with an expression",
+        "Arguments" => "'Parameters'",
+        "Output" => "'OutputPath', 'ResultSelector' or 'ResultPath'",
+        "Items" => "'ItemsPath'",
+        "Condition" => "'Variable' and a comparison",
+        _ => return None,
+    })
 }
 
 fn refuse(reader: &mut Reader, fields: &Fields<'_>, names: &[&str]) {

@@ -613,3 +613,39 @@ fn what_validators_of_others_refuse_is_refused() {
         ["REJOIN_REPEATED_FIELD /States/S/Parameters/a/b.$"]
     );
 }
+
+#[test]
+fn a_hint_says_what_to_do() {
+    for (text, hint) in [
+        (
+            with(
+                json!({"Type": "Pass", "QueryLanguage": "JSONata", "Parameters": {}, "Next": "Done"}),
+            ),
+            "In JSONata it is 'Arguments'.",
+        ),
+        (
+            with(json!({"Type": "Pass", "Output": {}, "Next": "Done"})),
+            "In JSONPath it is 'OutputPath', 'ResultSelector' or 'ResultPath'.",
+        ),
+        (
+            with(json!({"Type": "Task", "Resource": "${Function.Arn}", "Next": "Done"})),
+            "Replace what deployment fills in by what it will be.",
+        ),
+        (
+            with(json!({"Type": "Pas", "Next": "Done"})),
+            "It is spelled 'Pass'.",
+        ),
+        (
+            with(json!({"Type": "Pass", "Next": "Doen"})),
+            "There is a state 'Done'.",
+        ),
+        (
+            json!({"Resources": {"Machine": {}}}).to_string(),
+            "This looks like a CloudFormation template: give the definition inside of it.",
+        ),
+    ] {
+        let found = parse(&text).diagnostics;
+        let hints: Vec<&str> = found.iter().filter_map(|d| d.hint.as_deref()).collect();
+        assert!(hints.contains(&hint), "{text}: {hints:?}");
+    }
+}

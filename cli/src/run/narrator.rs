@@ -165,11 +165,13 @@ impl Narrator {
                     at.below(&place, &answer(Waiting::Token(*wait))),
                 ]
             }
-            EventKind::TaskSucceeded { output, .. } => {
+            EventKind::TaskSucceeded { output, .. } | EventKind::MapRunSucceeded { output, .. } => {
                 state.result = Some(output.clone());
                 Vec::new()
             }
-            EventKind::TaskFailed { failure, .. } | EventKind::EvaluationFailed { failure, .. } => {
+            EventKind::TaskFailed { failure, .. }
+            | EventKind::MapRunFailed { failure, .. }
+            | EventKind::EvaluationFailed { failure, .. } => {
                 state.failed = true;
                 let error = failure.error.as_deref().unwrap_or("no error name");
                 let cause = failure.cause.as_deref().unwrap_or_default();
@@ -221,7 +223,15 @@ impl Narrator {
                 };
                 vec![line("▸", BLUE, &state.name, &about)]
             }
-            EventKind::ChildrenFailed => {
+            EventKind::DistributedMapStarted { length } => {
+                let about = match length {
+                    0 => "a Map Run".to_owned(),
+                    1 => "a Map Run of 1 item".to_owned(),
+                    _ => format!("a Map Run of {length} items"),
+                };
+                vec![line("▸", BLUE, &state.name, &about)]
+            }
+            EventKind::ChildrenFailed if !state.failed => {
                 state.failed = true;
                 vec![line("✗", RED, &state.name, "")]
             }

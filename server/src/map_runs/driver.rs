@@ -14,7 +14,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::app::{App, WeakApp};
-use crate::clock::Busy;
+use crate::clock::{Busy, Clock};
+use crate::functions::with_grace;
 use crate::items::batch::Batch;
 use crate::runner::{NotDone, Started};
 
@@ -136,7 +137,11 @@ impl Driver {
             work.check_failures();
             let may_start = work.has_room() && under_way.len() < STARTS_MAX;
             if may_start && let Some(inputs) = inputs.take() {
-                reading = Some(Box::pin(next(inputs, app.clock.busy())));
+                reading = Some(Box::pin(next(app.clock.clone(), inputs, app.clock.busy())));
+            }
+            // Nobody waits for what a source has to say, which may be nothing.
+            if matches!(work.ending, Some(Ending::Abandoned)) {
+                reading = None;
             }
             // A child whose start is under way, or may come to be, can't be stopped yet.
             if under_way.is_empty() && reading.is_none() {
@@ -197,7 +202,7 @@ impl Driver {
         parent: &Execution,
         mut work: Work,
         mut inputs: Option<Inputs>,
-        _busy: Busy,
+        busy: Busy,
     ) -> Result<(), String> {
         let ending = work.ending.take();
         if let Some(Ending::Abandoned) = ending {
@@ -205,7 +210,12 @@ impl Driver {
             return close(app, &work.arn, Standing::Aborted, tally, at).await;
         }
         let known = work.known();
-        let gathered = gather(app, parent, self.wait, &work, inputs.as_mut()).await?;
+        let gathered = async {
+            let gathered = gather(app, parent, self.wait, &work, inputs.as_mut()).await;
+            (gathered, app.clock.busy())
+        };
+        let (gathered, _busy) = with_grace(&app.clock, busy, gathered).await;
+        let gathered = gathered?;
         let (standing, outcome) = match (ending, gathered) {
             (Some(Ending::Failed(failure)), _) | (_, Gathered::Failed(failure)) => {
                 let told = Outcome::Failure(failure.clone());
@@ -289,8 +299,14 @@ fn hear(work: &mut Work, message: Message) -> Busy {
     }
 }
 
-async fn next(mut inputs: Inputs, busy: Busy) -> (Inputs, Result<Option<Batch>, Failure>, Busy) {
-    let next = inputs.next().await;
+/// Reads the next input. A source that hangs holds virtual time for a while only.
+async fn next(
+    clock: Clock,
+    mut inputs: Inputs,
+    busy: Busy,
+) -> (Inputs, Result<Option<Batch>, Failure>, Busy) {
+    let read = async { (inputs.next().await, clock.busy()) };
+    let (next, busy) = with_grace(&clock, busy, read).await;
     (inputs, next, busy)
 }
 

@@ -1,4 +1,5 @@
 //! A server for the tests of Map Runs: asked as a client asks, ended and started again at will.
+#![allow(dead_code)] // each test file uses a part of it
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,9 @@ use serde_json::{Value, json};
 use server::app::{App, Place, Settings};
 use server::clock::Clock;
 use server::http::Call;
+use server::services::Environment;
 
+const START: Timestamp = Timestamp(1_700_000_000_000);
 const ROLE: &str = "arn:aws:iam::123456789012:role/r";
 const HERE: &str = "arn:aws:states:us-east-1:123456789012";
 
@@ -19,6 +22,7 @@ const HERE: &str = "arn:aws:states:us-east-1:123456789012";
 pub struct Server {
     life: Option<Life>,
     directory: Option<PathBuf>,
+    environment: Environment,
 }
 
 /// From its start to its end. The runtime's end drops all that was in flight, as the end of a process
@@ -30,21 +34,33 @@ struct Life {
 
 impl Server {
     pub fn start() -> Server {
+        Server::start_in(Environment::default())
+    }
+
+    /// A server in memory whose other services are where the environment says.
+    pub fn start_in(environment: Environment) -> Server {
         Server {
-            life: Some(begin(None, Timestamp(1_700_000_000_000))),
+            life: Some(begin(None, &environment, START)),
             directory: None,
+            environment,
         }
     }
 
     pub fn on_disk() -> Server {
+        Server::on_disk_in(Environment::default())
+    }
+
+    /// A server on disk whose other services are where the environment says.
+    pub fn on_disk_in(environment: Environment) -> Server {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("map-runs-{}-{number}", std::process::id());
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         let _ = std::fs::remove_dir_all(&directory);
         Server {
-            life: Some(begin(Some(directory.clone()), Timestamp(1_700_000_000_000))),
+            life: Some(begin(Some(directory.clone()), &environment, START)),
             directory: Some(directory),
+            environment,
         }
     }
 
@@ -52,7 +68,7 @@ impl Server {
     pub fn restart(&mut self) {
         let now = self.life().app.clock.now();
         self.life = None;
-        self.life = Some(begin(self.directory.clone(), now));
+        self.life = Some(begin(self.directory.clone(), &self.environment, now));
         self.settle();
     }
 
@@ -187,7 +203,7 @@ impl Drop for Server {
     }
 }
 
-fn begin(directory: Option<PathBuf>, now: Timestamp) -> Life {
+fn begin(directory: Option<PathBuf>, environment: &Environment, now: Timestamp) -> Life {
     let settings = Settings {
         place: Place {
             region: "us-east-1".to_owned(),
@@ -200,7 +216,7 @@ fn begin(directory: Option<PathBuf>, now: Timestamp) -> Life {
         topics: Default::default(),
         routes: Vec::new(),
         address: SocketAddr::from(([127, 0, 0, 1], 1)),
-        environment: Default::default(),
+        environment: environment.clone(),
         quotas: Default::default(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -645,6 +645,17 @@ impl Index {
             .map(|slot| (slot.key, slot.head))
             .collect()
     }
+
+    /// Open executions that started before `time`, at most `limit`. All slots are looked at.
+    pub(crate) fn open_since_before(&self, time: Timestamp, limit: usize) -> Vec<ExecutionKey> {
+        self.by_key
+            .iter()
+            .map(|number| &self.slots[*number as usize])
+            .filter(|slot| slot.stopped_at == NEVER && slot.started_at < time.0)
+            .take(limit)
+            .map(|slot| slot.key)
+            .collect()
+    }
 }
 
 /// The smallest text that comes after every text that begins with `prefix`; `None` if there is none.
