@@ -8,11 +8,14 @@
 //! What the fields of the state made of its data on the way ([`Seen`]) is worked out beside the run, with
 //! the same functions and the same random numbers.
 
+mod map;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use asl::{
-    Data, Failure, QueryLanguage, ReferencePath, ResultFlow, StateId, StateKind, StateMachine,
+    Data, Failure, QueryLanguage, ReferencePath, ResultFlow, State, StateId, StateKind,
+    StateMachine,
 };
 use serde_json::Value;
 
@@ -21,7 +24,7 @@ use crate::decide::{Decider, Stop};
 use crate::effect::{Dispatch, Effect};
 use crate::event::{EventKind, FrameId};
 use crate::execution::Execution;
-use crate::flow::{Flaw, Leaving, Made};
+use crate::flow::{Leaving, Made};
 use crate::frame::Phase;
 use crate::identity::Identity;
 use crate::recovery::{Raised, recovery_of};
@@ -45,6 +48,10 @@ pub struct Trial {
     pub mock: Option<Outcome>,
     /// How often each of the state's retriers has been used.
     pub retries: u32,
+    /// How many iterations of a Map state are said to have failed.
+    pub failed_items: u64,
+    /// What the `ItemReader` of a Map state is said to have read.
+    pub read_items: Option<Data>,
     /// For jitter and random functions.
     pub seed: u64,
 }
@@ -103,12 +110,23 @@ pub struct Seen {
     pub after_item_selector: Option<Data>,
     /// `MaxConcurrency`.
     pub max_concurrency: Option<u64>,
+    /// `ToleratedFailureCount`.
+    pub tolerated_failure_count: Option<u64>,
+    /// `ToleratedFailurePercentage`.
+    pub tolerated_failure_percentage: Option<f64>,
     /// The raw result.
     pub result: Option<Data>,
     /// `ResultSelector`.
     pub after_result_selector: Option<Data>,
     /// `ResultPath`.
     pub after_result_path: Option<Data>,
+}
+
+/// Iterations of a Map state that are said to have failed, and of how many.
+#[derive(Debug, Clone, Copy)]
+struct FailedItems {
+    failed: u64,
+    of: u64,
 }
 
 /// The state waits for an answer, and the trial has none.
@@ -172,10 +190,14 @@ impl Trial {
         let mut aside = execution.clone();
         let mut seen = Seen::default();
         // What stops it here stops the run as well, which says so.
-        let _ = Decider::new(&mut aside, at, self.seed, tokens).see(self.mock.as_ref(), &mut seen);
+        let _ = Decider::new(&mut aside, at, self.seed, tokens).see(
+            self.mock.as_ref(),
+            self.read_items.as_ref(),
+            &mut seen,
+        );
 
         let mut decider = Decider::new(&mut execution, at, self.seed, tokens);
-        let raised = decider.try_state(self.mock)?;
+        let raised = decider.try_state(self.mock, self.failed_items)?;
         let events = decider.finish();
         let scheduled = events.iter().find_map(|event| match &event.kind {
             EventKind::RetryScheduled { retrier, until } => Some(End::Retriable {
@@ -247,13 +269,17 @@ fn without(place: &str, failure: Failure) -> Failure {
 
 impl Decider<'_> {
     /// Runs the state that the frame is in, and gives it its answer. What it failed with, if it did.
-    fn try_state(&mut self, mock: Option<Outcome>) -> Result<Option<Failure>, NeedsMock> {
+    fn try_state(
+        &mut self,
+        mock: Option<Outcome>,
+        failed: u64,
+    ) -> Result<Option<Failure>, NeedsMock> {
         let frame = FrameId::ROOT;
         let ran = states::run(self, frame);
         let step = match (ran, mock) {
             (Err(stop), _) => Err(stop),
             (Ok(()), mock) if self.execution.now.frames.contains_key(&frame) => {
-                self.answer(mock.ok_or(NeedsMock))?
+                self.answer(mock.ok_or(NeedsMock), failed)?
             }
             (Ok(()), _) => Ok(()),
         };
@@ -267,7 +293,11 @@ impl Decider<'_> {
     }
 
     /// What a state that has run and not ended the execution was waiting for, if it was.
-    fn answer(&mut self, mock: Result<Outcome, NeedsMock>) -> Result<Result<(), Stop>, NeedsMock> {
+    fn answer(
+        &mut self,
+        mock: Result<Outcome, NeedsMock>,
+        failed: u64,
+    ) -> Result<Result<(), Stop>, NeedsMock> {
         let frame = FrameId::ROOT;
         let machine = self.machine.clone();
         let state = machine.state(self.place(frame).id);
@@ -293,7 +323,13 @@ impl Decider<'_> {
                 return Ok(Err(failure.into()));
             }
             (Outcome::Success(result), StateKind::Parallel(p)) => (result, &p.result, p.next),
-            (Outcome::Success(result), StateKind::Map(map)) => (result, &map.result, map.next),
+            (Outcome::Success(result), StateKind::Map(map)) => {
+                let of = result.value().as_array().map_or(0, Vec::len) as u64;
+                if let Err(stop) = self.tolerate(state, map, FailedItems { failed, of }) {
+                    return Ok(Err(stop));
+                }
+                (result, &map.result, map.next)
+            }
             (Outcome::Success(result), _) => {
                 let wait = wait.expect("of all others, only a Task state waits for an answer");
                 return Ok(states::task::succeed(self, frame, wait, result));
@@ -309,7 +345,12 @@ impl Decider<'_> {
     }
 
     /// Works out what the state's fields make of its data, up to the first that fails.
-    fn see(&mut self, mock: Option<&Outcome>, seen: &mut Seen) -> Result<(), Stop> {
+    fn see(
+        &mut self,
+        mock: Option<&Outcome>,
+        read: Option<&Data>,
+        seen: &mut Seen,
+    ) -> Result<(), Stop> {
         let frame = FrameId::ROOT;
         let machine = self.machine.clone();
         let state = machine.state(self.place(frame).id);
@@ -319,7 +360,7 @@ impl Decider<'_> {
             _ => None,
         };
         if state.query_language == QueryLanguage::Jsonata {
-            return self.see_jsonata(&state.kind, &input, result, seen);
+            return self.see_jsonata(state, &input, result, read, seen);
         }
         match &state.kind {
             StateKind::Task(task) => {
@@ -332,21 +373,7 @@ impl Decider<'_> {
             StateKind::Parallel(parallel) => self.see_result(&parallel.result, result, seen),
             StateKind::Map(map) => {
                 seen.after_input_path = Some(input.clone());
-                states::run(self, frame)?;
-                let Phase::Children(children) = &self.frame(frame).phase else {
-                    return Ok(());
-                };
-                seen.after_items_path = children.items.clone();
-                let given = map.max_concurrency.given().copied();
-                seen.max_concurrency = Some(given.unwrap_or(children.concurrency.into()));
-                let length = children.outputs.len() as u32;
-                if let Some(selector) = &map.item_selector {
-                    let select = |index| self.render(frame, selector, &input, Some(index));
-                    let items: Result<Vec<Value>, Flaw> = (0..length)
-                        .map(|index| select(index).map(|item| item.value().clone()))
-                        .collect();
-                    seen.after_item_selector = Some(Data::from(Value::Array(items?)));
-                }
+                self.see_map(state, map, &input, read, seen)?;
                 self.see_result(&map.result, result, seen)
             }
             StateKind::Pass(pass) => {
@@ -377,24 +404,21 @@ impl Decider<'_> {
     /// The same for a state with JSONata, which has fewer steps to show.
     fn see_jsonata(
         &mut self,
-        kind: &StateKind,
+        state: &State,
         input: &Data,
         result: Option<Data>,
+        read: Option<&Data>,
         seen: &mut Seen,
     ) -> Result<(), Stop> {
         let frame = FrameId::ROOT;
-        match kind {
+        match &state.kind {
             StateKind::Task(task) => {
                 let arguments = self.parameters(frame, task.parameters.as_ref(), input)?;
                 seen.after_arguments = task.parameters.is_some().then_some(arguments);
                 seen.result = result;
             }
             StateKind::Map(map) => {
-                states::run(self, frame)?;
-                if let Phase::Children(children) = &self.frame(frame).phase {
-                    let given = map.max_concurrency.given().copied();
-                    seen.max_concurrency = Some(given.unwrap_or(children.concurrency.into()));
-                }
+                self.see_map(state, map, input, read, seen)?;
             }
             _ => {}
         }
@@ -473,6 +497,8 @@ mod tests {
             variables: BTreeMap::from([("v".to_owned(), Data::from(json!(1)))]),
             mock,
             retries: 0,
+            failed_items: 0,
+            read_items: None,
             seed: 7,
         }
     }
@@ -638,5 +664,26 @@ mod tests {
         let report = run(trial(wait, json!({"a": 1}), None));
         assert_eq!(report.end, End::Succeeded);
         assert_eq!(report.next.as_deref(), Some("Next"));
+    }
+
+    #[test]
+    fn a_distributed_map_is_told_how_many_items_failed() {
+        let map = json!({"Type": "Map", "ItemsPath": "$.items", "ToleratedFailureCount": 1,
+            "ItemSelector": {"v.$": "$$.Map.Item.Value"}, "Next": "Next", "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+            "StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}}}});
+        for (failed_items, end) in [(0, End::Succeeded), (1, End::Succeeded), (2, End::Failed)] {
+            let mock = Outcome::Success(Data::from(json!([0, 0, 1])));
+            let report = run(Trial {
+                failed_items,
+                ..trial(map.clone(), json!({"items": [1, 2, 3]}), Some(mock))
+            });
+            assert_eq!(report.end, end, "{failed_items}");
+            assert_eq!(report.seen.tolerated_failure_count, Some(1));
+            assert_eq!(
+                report.seen.after_item_selector,
+                Some(Data::from(json!([{"v": 1}, {"v": 2}, {"v": 3}])))
+            );
+        }
     }
 }

@@ -116,7 +116,7 @@ fn arn(decider: &Decider<'_>, state: &State, distributed: &Distributed) -> Arc<s
 }
 
 /// `ToleratedFailureCount` and `ToleratedFailurePercentage`; 0 where they are absent.
-fn tolerated(
+pub(crate) fn tolerated(
     decider: &Decider<'_>,
     frame: FrameId,
     state: &State,

@@ -68,6 +68,7 @@ struct Configuration<'a> {
     #[serde(borrow)]
     error_caused_by_state: Option<Text<'a>>,
     map_iteration_failure_count: Option<i64>,
+    map_item_reader_data: Option<Text<'a>>,
 }
 
 #[derive(Serialize)]
@@ -102,6 +103,10 @@ struct InspectionData<'a> {
     after_item_selector: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_concurrency: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tolerated_failure_count: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tolerated_failure_percentage: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -188,6 +193,12 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     };
     let retries = configuration.and_then(|c| c.retrier_retry_count);
     let retries = u32::try_from(retries.unwrap_or(0)).unwrap_or(u32::MAX);
+    let failed_items = configuration.and_then(|c| c.map_iteration_failure_count);
+    let read_items = configuration.and_then(|c| c.map_item_reader_data.as_deref());
+    let read_items = read_items
+        .map(Data::parse)
+        .transpose()
+        .map_err(|_| ApiError::validation("Map item reader data must be a valid JSON document"))?;
     let context = context.unwrap_or_else(|| state.context(&identity, role_arn, retries));
     let (machine, id) = state.compile()?;
     let mut trial = Trial {
@@ -198,6 +209,8 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         variables: variables.unwrap_or_default(),
         mock,
         retries,
+        failed_items: u64::try_from(failed_items.unwrap_or(0)).unwrap_or(0),
+        read_items,
         seed: ids::uuid().as_u64_pair().1,
     };
     if trial.mock.is_none()
@@ -274,6 +287,8 @@ fn inspection<'a>(report: &'a Report, input: &'a Data) -> InspectionData<'a> {
         after_items_path: text(&seen.after_items_path),
         after_item_selector: text(&seen.after_item_selector),
         max_concurrency: seen.max_concurrency,
+        tolerated_failure_count: seen.tolerated_failure_count,
+        tolerated_failure_percentage: seen.tolerated_failure_percentage,
         result: text(&seen.result),
         after_result_selector: text(&seen.after_result_selector),
         after_result_path: text(&seen.after_result_path),

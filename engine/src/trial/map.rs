@@ -1,0 +1,93 @@
+//! What is particular to a trial of a Map state: what its fields made of the items, and failed
+//! iterations that nobody has run but only told of.
+
+use asl::{Data, Failure, Map, QueryLanguage, State};
+use serde_json::Value;
+
+use super::{FailedItems, Seen};
+use crate::decide::{Decider, Stop};
+use crate::event::FrameId;
+use crate::flow;
+use crate::frame::Phase;
+use crate::map_run::Item;
+use crate::states::{self, distributed};
+
+impl Decider<'_> {
+    /// Works out what a Map state's fields make of its input; `read` are items that its reader is made
+    /// to believe to have read.
+    pub(super) fn see_map(
+        &mut self,
+        state: &State,
+        map: &Map,
+        input: &Data,
+        read: Option<&Data>,
+        seen: &mut Seen,
+    ) -> Result<(), Stop> {
+        let frame = FrameId::ROOT;
+        states::run(self, frame)?;
+        let (items, concurrency) = match &self.frame(frame).phase {
+            Phase::Children(children) => (children.items.clone(), children.concurrency),
+            Phase::MapRun(open) => {
+                let given = || self.frame(frame).data.clone();
+                let items = match open.run.reading {
+                    Some(_) => read.cloned(),
+                    None => Some(open.run.items.clone().unwrap_or_else(given)),
+                };
+                (items, open.run.max_concurrency)
+            }
+            _ => return Ok(()),
+        };
+        let given = map.max_concurrency.given().copied();
+        seen.max_concurrency = Some(given.unwrap_or(concurrency.into()));
+        let tolerance = &map.tolerance;
+        let (count, percentage) = distributed::tolerated(self, frame, state, tolerance, input)?;
+        seen.tolerated_failure_count = tolerance.count.is_some().then_some(count);
+        seen.tolerated_failure_percentage = tolerance.percentage.is_some().then_some(percentage);
+        // AWS shows the steps of JSONPath only.
+        if state.query_language == QueryLanguage::Jsonata {
+            return Ok(());
+        }
+        if let (Some(selector), Some(items)) = (&map.item_selector, &items) {
+            let mut selected = Vec::new();
+            for (index, value) in items.value().as_array().into_iter().flatten().enumerate() {
+                let item = Item {
+                    index: index as u32,
+                    value,
+                };
+                let seen = flow::Seen {
+                    given_item: Some(&item),
+                    ..flow::Seen::default()
+                };
+                selected.push(
+                    self.evaluate(frame, input.value(), seen, |scope| selector.render(scope))?,
+                );
+            }
+            seen.after_item_selector = Some(Data::from(Value::Array(selected)));
+        }
+        seen.after_items_path = items;
+        Ok(())
+    }
+
+    /// Fails the Map state if more iterations are said to have failed than it tolerates. One that says
+    /// nothing of tolerance is not checked (recorded: `test_map_state_failure_count`).
+    pub(super) fn tolerate(
+        &self,
+        state: &State,
+        map: &Map,
+        failed: FailedItems,
+    ) -> Result<(), Stop> {
+        let frame = FrameId::ROOT;
+        let input = self.input(frame, state.input_path.as_ref())?;
+        let (count, percentage) =
+            distributed::tolerated(self, frame, state, &map.tolerance, &input)?;
+        let too_many = map.tolerance.count.is_some() && failed.failed > count;
+        let too_large = map.tolerance.percentage.is_some()
+            && failed.failed as f64 * 100.0 > percentage * failed.of as f64;
+        if too_many || too_large {
+            let cause = "The specified tolerated failure threshold was exceeded";
+            let error = "States.ExceedToleratedFailureThreshold";
+            return Err(Failure::new(error, cause).into());
+        }
+        Ok(())
+    }
+}
