@@ -1,10 +1,10 @@
 //! Activities: who may fetch tasks, and the queues they are fetched from.
 //!
 //! A queue holds no payloads, only which wait of which execution: a million tasks that nobody has
-//! fetched yet must fit in memory. A task that ended while it stood in the queue is left there and
-//! skipped when its turn comes, since the pick-up is then refused.
+//! fetched yet must fit in memory. A task that ends while it stands in the queue is taken out of it, or
+//! those that nobody fetches would pile up.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -25,14 +25,23 @@ pub struct ActivityQueues(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
-    queues: Mutex<HashMap<Box<str>, Queue>>,
+    queues: Mutex<Queues>,
     runner: OnceLock<Runner>,
+}
+
+#[derive(Default)]
+struct Queues {
+    by_activity: HashMap<Arc<str>, Queue>,
+    /// Where each task stands that waits for a worker.
+    standing: HashMap<(ExecutionKey, WaitId), (Arc<str>, u64)>,
 }
 
 /// One activity: tasks that wait for workers, or workers that wait for tasks; never both.
 #[derive(Default)]
 struct Queue {
-    tasks: VecDeque<(ExecutionKey, WaitId)>,
+    /// By their numbers, which grow.
+    tasks: BTreeMap<u64, (ExecutionKey, WaitId)>,
+    next: u64,
     workers: VecDeque<oneshot::Sender<Offer>>,
 }
 
@@ -81,7 +90,7 @@ impl ActivityQueues {
     /// A task was scheduled: to the worker that has waited longest, or to the end of the queue.
     pub fn offer(&self, activity_arn: &str, execution: ExecutionKey, wait: WaitId, busy: Busy) {
         let mut queues = self.0.queues.lock();
-        let queue = queue(&mut queues, activity_arn);
+        let (activity, queue) = queues.of(activity_arn);
         let mut task = (execution, wait, busy);
         while let Some(worker) = queue.workers.pop_front() {
             match worker.send(task) {
@@ -90,7 +99,21 @@ impl ActivityQueues {
                 Err(back) => task = back,
             }
         }
-        queue.tasks.push_back((execution, wait));
+        let number = queue.next;
+        queue.next += 1;
+        queue.tasks.insert(number, (execution, wait));
+        let before = queues
+            .standing
+            .insert((execution, wait), (activity, number));
+        // A task may be offered twice: one place is enough.
+        queues.remove(before);
+    }
+
+    /// A wait is over. If it was for a worker of an activity, none comes for it any more.
+    pub fn wait_ended(&self, execution: ExecutionKey, wait: WaitId) {
+        let mut queues = self.0.queues.lock();
+        let standing = queues.standing.remove(&(execution, wait));
+        queues.remove(standing);
     }
 
     /// The next task of an activity: at once, or when one comes within `patience` (real time).
@@ -134,8 +157,9 @@ impl ActivityQueues {
     /// The task at the head of the queue, or a place among the waiting workers, of whom there may be `most`.
     fn next(&self, activity_arn: &str, most: usize) -> Result<Next, NotFetched> {
         let mut queues = self.0.queues.lock();
-        let queue = queue(&mut queues, activity_arn);
-        if let Some(task) = queue.tasks.pop_front() {
+        let (_, queue) = queues.of(activity_arn);
+        if let Some((_, task)) = queue.tasks.pop_first() {
+            queues.standing.remove(&task);
             return Ok(Next::Task(task));
         }
         queue.workers.retain(|worker| !worker.is_closed());
@@ -173,14 +197,23 @@ impl ActivityQueues {
     }
 }
 
-/// The queue of an activity, made when it is first heard of.
-fn queue<'a>(queues: &'a mut HashMap<Box<str>, Queue>, activity_arn: &str) -> &'a mut Queue {
-    if !queues.contains_key(activity_arn) {
-        queues.insert(activity_arn.into(), Queue::default());
+impl Queues {
+    /// The queue of an activity, made when it is first heard of.
+    fn of(&mut self, activity_arn: &str) -> (Arc<str>, &mut Queue) {
+        let known = self.by_activity.get_key_value(activity_arn);
+        let activity = known.map_or_else(|| activity_arn.into(), |(name, _)| name.clone());
+        let queue = self.by_activity.entry(activity.clone()).or_default();
+        (activity, queue)
     }
-    queues
-        .get_mut(activity_arn)
-        .expect("it was there, or was just put there")
+
+    /// Empties a place in a queue.
+    fn remove(&mut self, standing: Option<(Arc<str>, u64)>) {
+        if let Some((activity, number)) = standing
+            && let Some(queue) = self.by_activity.get_mut(&activity)
+        {
+            queue.tasks.remove(&number);
+        }
+    }
 }
 
 /// Waits for an offer; one that was made to a worker that hangs up at that moment goes back to the queue.
@@ -205,5 +238,31 @@ impl Drop for Hand<'_> {
         if let Ok((execution, wait, busy)) = self.2.try_recv() {
             self.0.offer(self.1, execution, wait, busy);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+
+    #[test]
+    fn a_task_that_ends_leaves_its_queue() {
+        let queues = ActivityQueues::default();
+        let clock = Clock::real();
+        for wait in 1..=3 {
+            queues.offer("a", ExecutionKey(7), WaitId(wait), clock.busy());
+        }
+        // Once more, as after a restart.
+        queues.offer("a", ExecutionKey(7), WaitId(3), clock.busy());
+        queues.wait_ended(ExecutionKey(7), WaitId(1));
+        queues.wait_ended(ExecutionKey(7), WaitId(9));
+        let next = || match queues.next("a", 1) {
+            Ok(Next::Task((_, wait))) => Some(wait),
+            _ => None,
+        };
+        assert_eq!((next(), next()), (Some(WaitId(2)), Some(WaitId(3))));
+        assert!(next().is_none());
+        assert!(queues.0.queues.lock().standing.is_empty());
     }
 }

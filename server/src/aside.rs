@@ -55,6 +55,16 @@ impl Aside {
         }
     }
 
+    /// All seats, so that nobody else gets one.
+    #[cfg(test)]
+    pub(crate) async fn take_all(&self) -> SemaphorePermit<'_> {
+        let all = self.seats.available_permits() as u32;
+        self.seats
+            .acquire_many(all)
+            .await
+            .expect("the seats are never closed")
+    }
+
     async fn seat(&self) -> SemaphorePermit<'_> {
         self.seats
             .acquire()

@@ -132,6 +132,7 @@ impl Dispatcher {
         let busy = resources.clock.busy();
         resources.map_runs.wait_ended(key, wait, busy);
         self.0.resources.gateway.wait_ended(key, wait);
+        self.0.resources.activities.wait_ended(key, wait);
         self.give_up(key, wait);
     }
 

@@ -28,6 +28,9 @@ use crate::routes;
 /// A connection that has not sent a whole request head in this time is closed.
 const HEAD_PATIENCE: Duration = Duration::from_secs(60);
 
+/// And one whose body has not come in this time is answered that it is too slow.
+const BODY_PATIENCE: Duration = Duration::from_secs(120);
+
 /// How many requests may be open on one HTTP/2 connection. A worker's long polls stay open for a minute
 /// each, so there are more than the usual hundred.
 const STREAMS_MAX: u32 = 2000;
@@ -164,11 +167,14 @@ async fn connection(app: App, stream: TcpStream, peer: SocketAddr) {
 }
 
 async fn answer(app: App, request: Request<Incoming>, peer: SocketAddr) -> Response<Full<Bytes>> {
-    let busy = app.clock.busy();
     let (head, body) = request.into_parts();
     let path = head.uri.path().to_owned();
-    let reply = match read(&head.headers, body, app.quotas.body_bytes()).await {
+    let reading = read(&head.headers, body, app.quotas.body_bytes());
+    let read = tokio::time::timeout(BODY_PATIENCE, reading).await;
+    let reply = match read.unwrap_or(Err(Unreadable::Slow)) {
         Ok(body) => {
+            // Only now: a client that drips is not to keep virtual time standing.
+            let busy = app.clock.busy();
             let call = Call {
                 method: head.method,
                 path,
@@ -206,6 +212,8 @@ pub enum Unreadable {
     Encoding,
     /// The client went away in the middle of it.
     Cut,
+    /// It did not come in time.
+    Slow,
 }
 
 impl Unreadable {
@@ -215,6 +223,7 @@ impl Unreadable {
             Unreadable::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Unreadable::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Unreadable::NotGzip | Unreadable::Cut => StatusCode::BAD_REQUEST,
+            Unreadable::Slow => StatusCode::REQUEST_TIMEOUT,
         }
     }
 }
@@ -233,6 +242,11 @@ impl std::fmt::Display for Unreadable {
                 f.write_str("the request's Content-Encoding is not gzip or identity")
             }
             Unreadable::Cut => f.write_str("the request's body ended too early"),
+            Unreadable::Slow => write!(
+                f,
+                "the request's body took more than {} s",
+                BODY_PATIENCE.as_secs()
+            ),
         }
     }
 }

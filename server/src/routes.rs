@@ -57,10 +57,14 @@ pub fn unreadable(path: &str, why: Unreadable) -> Reply {
 fn health(app: &App) -> Reply {
     let version = env!("CARGO_PKG_VERSION");
     match app.store.write_problem() {
-        None => Reply::json(
-            StatusCode::OK,
-            &json!({ "status": "ok", "version": version }),
-        ),
+        None => {
+            let mut told = json!({ "status": "ok", "version": version });
+            // It serves as well as ever, and somebody has to look before the disk is full.
+            if let Some(what) = app.store.cleaning_problem() {
+                told["message"] = format!("disk space is no longer given back: {what}").into();
+            }
+            Reply::json(StatusCode::OK, &told)
+        }
         Some(what) => Reply::json(
             StatusCode::SERVICE_UNAVAILABLE,
             &json!({ "status": "failed", "version": version, "message": format!("the store can't write: {what}") }),

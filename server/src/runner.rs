@@ -145,8 +145,8 @@ enum Request {
         kind: CommandKind,
         reply: oneshot::Sender<Result<Option<Data>, NotDone>>,
     },
-    /// After a restart: dispatch again what has no answer.
-    Resume,
+    /// After a restart: dispatch again what has no answer. The sender is told once it is loaded.
+    Resume(oneshot::Sender<()>),
     /// The next slice of what is not finished.
     GoOn,
 }
@@ -232,12 +232,19 @@ impl Runner {
 
     /// After a start of the server: dispatches again whatever has no answer yet.
     pub async fn resume(&self) {
-        const PAGE: usize = 1000;
+        // A page at a time: there may be a million, and each is read from the disk.
+        const PAGE: usize = 256;
         let mut after = None;
         loop {
             let page = self.0.store.undelivered(after, PAGE).await;
-            for &key in &page {
-                self.enqueue(key, Request::Resume);
+            let resumed = page.iter().map(|&key| {
+                let (resumed, done) = oneshot::channel();
+                self.enqueue(key, Request::Resume(resumed));
+                done
+            });
+            for done in resumed.collect::<Vec<_>>() {
+                // A driver that panicked has said so.
+                let _ = done.await;
             }
             match page.last() {
                 Some(&last) if page.len() == PAGE => after = Some(last),
@@ -902,7 +909,7 @@ impl Inner {
                         }
                     }
                 },
-                Request::Resume => {
+                Request::Resume(_) => {
                     resume = true;
                     Verdict::None
                 }
@@ -1071,6 +1078,12 @@ impl Drop for Driving<'_> {
     }
 }
 
+fn not_before_next_start(error: Option<&str>) {
+    if let Some(what) = error {
+        eprintln!("rejoin: an execution can't go on before the next start: {what}");
+    }
+}
+
 /// Answers the requests of a batch: with their verdicts, or all with the same error.
 fn answer_all(batch: Vec<Request>, verdicts: Vec<Verdict>, error: Option<&str>) {
     let mut verdicts = verdicts.into_iter();
@@ -1093,11 +1106,11 @@ fn answer_all(batch: Vec<Request>, verdicts: Vec<Verdict>, error: Option<&str>) 
                     (None, _) => unreachable!("a command is answered as a command"),
                 });
             }
-            Request::Resume | Request::GoOn => {
-                if let Some(what) = error {
-                    eprintln!("rejoin: an execution can't go on before the next start: {what}");
-                }
+            Request::Resume(resumed) => {
+                not_before_next_start(error);
+                let _ = resumed.send(());
             }
+            Request::GoOn => not_before_next_start(error),
         }
     }
 }
@@ -1131,13 +1144,17 @@ mod tests {
     }
 
     async fn app() -> App {
+        app_in(None).await
+    }
+
+    async fn app_in(directory: Option<std::path::PathBuf>) -> App {
         let settings = Settings {
             place: Place {
                 region: "us-east-1".to_owned(),
                 account: "123456789012".to_owned(),
             },
             clock: Clock::standing_at(NOW),
-            directory: None,
+            directory,
             retention_days: 90,
             quotas: Default::default(),
             environment: Default::default(),
@@ -1146,13 +1163,71 @@ mod tests {
             routes: Vec::new(),
             address: ([127, 0, 0, 1], 1).into(),
         };
-        let (app, _) = App::open(settings).await.expect("a store in memory opens");
+        let (app, _) = App::open(settings).await.expect("the store opens");
         app
+    }
+
+    const ROUND: &str = r#"{"StartAt":"R","States":{"R":{"Type":"Pass","Next":"C"},
+        "C":{"Type":"Choice","Choices":[{"Variable":"$.x","IsPresent":true,"Next":"E"}],"Default":"R"},"E":{"Type":"Succeed"}}}"#;
+
+    /// With the seats taken, a loop stands still after its first slice, and others have their say.
+    #[tokio::test]
+    async fn a_machine_that_loops_can_be_stopped() {
+        let app = app().await;
+        let seats = app.runner.0.aside.take_all().await;
+        let key = begun_with(&app.runner, ROUND).await;
+        let stopped = app.runner.command(key, stop());
+        tokio::pin!(stopped);
+        not_yet(stopped.as_mut()).await;
+        drop(seats);
+        stopped.await.expect("it had not ended");
+        let summary = app.store.summary(key).await.expect("the store works");
+        let status = summary.map(|summary| summary.status);
+        assert_eq!(status, Some(Status::Aborted));
+    }
+
+    #[test]
+    fn what_a_slice_left_goes_on_after_a_restart() {
+        let name = format!("rejoin-slices-{}", std::process::id());
+        let directory = std::env::temp_dir().join(name);
+        let _ = std::fs::remove_dir_all(&directory);
+        let runtime = || tokio::runtime::Runtime::new().expect("there are threads");
+        let created = serde_json::json!({"name": "m", "definition": ROUND, "roleArn": "arn:aws:iam::123456789012:role/r"});
+        let started = serde_json::json!({"stateMachineArn": "arn:aws:states:us-east-1:123456789012:stateMachine:m", "name": "e"});
+        let key = ExecutionKey::of("arn:aws:states:us-east-1:123456789012:execution:m:e");
+
+        // With this runtime ends all that it has spawned: a crash between two slices.
+        let before = runtime().block_on(async {
+            let app = app_in(Some(directory.clone())).await;
+            let _seats = app.runner.0.aside.take_all().await;
+            for (operation, body) in [("CreateStateMachine", created), ("StartExecution", started)]
+            {
+                let body = body.to_string();
+                let busy = app.clock.busy();
+                let done = crate::api::perform_holding(&app, operation, body.as_bytes(), busy);
+                let (done, _) = done.await;
+                assert!(done.is_ok(), "{operation}");
+            }
+            assert_eq!(app.store.undelivered(None, 10).await, [key]);
+            app.runner.events(key).await.expect("they are stored").len()
+        });
+        runtime().block_on(async {
+            let app = app_in(Some(directory.clone())).await;
+            drop(app.runner.until_ended(key).await.expect("it ends"));
+            let events = app.runner.events(key).await.expect("they are stored");
+            assert!(events.len() > before);
+            assert_eq!(engine::history::project(&events, false).len(), 25_000);
+        });
+        let _ = std::fs::remove_dir_all(&directory);
     }
 
     /// A waiting execution; it stays in memory, so its definition need not be stored.
     async fn begun(runner: &Runner) -> ExecutionKey {
-        let machine = asl::parse(WAITS).machine.expect("a sound machine");
+        begun_with(runner, WAITS).await
+    }
+
+    async fn begun_with(runner: &Runner, definition: &str) -> ExecutionKey {
+        let machine = asl::parse(definition).machine.expect("a sound machine");
         let arn = "arn:aws:states:us-east-1:123456789012:execution:m:e";
         let identity = Identity {
             arn: arn.into(),
@@ -1236,7 +1311,8 @@ mod tests {
         let mut ended = Box::pin(app.runner.until_ended(key));
         not_yet(ended.as_mut()).await;
         // Without an await between them, both are one batch.
-        app.runner.enqueue(key, Request::Resume);
+        app.runner
+            .enqueue(key, Request::Resume(oneshot::channel().0));
         app.runner.command(key, stop()).await.expect("it runs");
         let told = tokio::time::timeout(Duration::from_secs(10), ended).await;
         drop(told.expect("it is told").expect("it ended"));

@@ -2,11 +2,13 @@
 //! been open for too long times out.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use asl::Timestamp;
 use store::{Due, Store, Table};
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinSet;
 
 use crate::app::App;
@@ -17,8 +19,18 @@ use crate::runner::Runner;
 /// are taken, so a million timers of the same moment don't become a million tasks.
 const BATCH: usize = 256;
 
+/// How many due documents are attended at a time. One may be a message for an endpoint that takes its
+/// time, and after a long stop there may be a million of them.
+const DOCUMENTS_MAX: usize = 1024;
+
+/// When a timer that could not be served is tried again, in real time: a disk that could not be read
+/// does not get better at once.
+const AGAIN_AFTER: Duration = Duration::from_secs(5);
+
 /// Hands out what is due, for as long as the server runs.
 pub async fn run(app: App) {
+    let (documents, due) = unbounded_channel();
+    tokio::spawn(attend_documents(app.clone(), due));
     loop {
         let busy = app.clock.until_due(&app.store).await;
         let mut ticks = JoinSet::new();
@@ -26,8 +38,8 @@ pub async fn run(app: App) {
             let (app, busy) = (app.clone(), busy.clone());
             match due {
                 Due::Execution(_) => drop(ticks.spawn(attend(app, due, busy))),
-                // A document may be a message for an endpoint that takes its time.
-                Due::Document(..) => drop(tokio::spawn(attend(app, due, busy))),
+                // Sending fails when the server stops, and what is due is so after its next start, too.
+                Due::Document(..) => drop(documents.send((due, busy))),
             }
         }
         // One that panicked has said so, and must not take the timers of all others with it.
@@ -35,14 +47,36 @@ pub async fn run(app: App) {
     }
 }
 
+async fn attend_documents(app: App, mut due: UnboundedReceiver<(Due, Busy)>) {
+    let seats = Arc::new(Semaphore::new(DOCUMENTS_MAX));
+    while let Some((due, busy)) = due.recv().await {
+        let seat = seats.clone().acquire_owned().await;
+        let app = app.clone();
+        tokio::spawn(async move {
+            attend(app, due, busy).await;
+            drop(seat);
+        });
+    }
+}
+
 async fn attend(app: App, due: Due, _busy: Busy) {
     match &due {
         Due::Execution(key) => {
-            if let Err(what) = app.runner.tick(*key).await {
-                eprintln!(
-                    "rejoin: a timer could not be served, and will be after the next start: {what}"
-                );
-            }
+            let Err(what) = app.runner.tick(*key).await else {
+                return;
+            };
+            let seconds = AGAIN_AFTER.as_secs();
+            eprintln!(
+                "rejoin: a timer could not be served, and is tried again in {seconds} s: {what}"
+            );
+            let store = app.store.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(AGAIN_AFTER).await;
+                // A store that can't be written any more is not what time mends.
+                if store.write_problem().is_none() {
+                    store.give_back(due);
+                }
+            });
         }
         Due::Document(Table::Message, key) => app.topics.attend(key).await,
         Due::Document(Table::MapRun, arn) => app.map_runs.attend(arn).await,
@@ -63,6 +97,8 @@ struct Sweep {
     keep_seconds: i64,
     execution_seconds: u64,
     swept_at: AtomicI64,
+    /// Whether the log has the reason why disk space does not come back.
+    told: AtomicBool,
 }
 
 /// How often a sweep may begin, and how many executions one commit forgets.
@@ -88,6 +124,7 @@ impl Retention {
             keep_seconds,
             execution_seconds,
             swept_at: AtomicI64::new(i64::MIN),
+            told: AtomicBool::new(false),
         }))
     }
 
@@ -119,6 +156,11 @@ impl Retention {
 
 impl Sweep {
     async fn run(&self, now: Timestamp, _busy: Busy) {
+        if let Some(what) = self.store.cleaning_problem()
+            && !self.told.swap(true, Ordering::Relaxed)
+        {
+            eprintln!("rejoin: disk space is not given back before the next start: {what}");
+        }
         self.end_the_oldest(now).await;
         let before = now.plus_seconds(self.keep_seconds.saturating_neg());
         loop {

@@ -1252,6 +1252,28 @@ async fn a_tracing_configuration_says_on_or_off() {
     assert_eq!(kind, "InvalidTracingConfiguration");
 }
 
+/// As on AWS: what another machine of the same name did is not its history.
+#[tokio::test]
+async fn a_machine_that_is_made_anew_does_not_list_what_the_one_before_it_did() {
+    let app = server().await;
+    let arn = machine(&app, "m", PASS).await;
+    start(&app, &arn, json!({})).await;
+    start(&app, &arn, json!({})).await;
+    ask(&app, "DeleteStateMachine", json!({"stateMachineArn": arn})).await;
+    drop(app.clock.advance(Timestamp(1_700_000_001_000)).await);
+    machine(&app, "m", PASS).await;
+    let third = start(&app, &arn, json!({})).await;
+    let body = json!({"stateMachineArn": arn, "maxResults": 1});
+    let listed = ask(&app, "ListExecutions", body).await;
+    assert_eq!(listed["executions"][0]["executionArn"], third);
+    let next = json!({"stateMachineArn": arn, "maxResults": 1, "nextToken": listed["nextToken"]});
+    let listed = match listed["nextToken"].is_null() {
+        true => json!({"executions": []}),
+        false => ask(&app, "ListExecutions", next).await,
+    };
+    assert_eq!(listed["executions"], json!([]));
+}
+
 #[tokio::test]
 async fn a_test_without_a_mock_asks_the_resource() {
     let app = server().await;

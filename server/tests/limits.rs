@@ -39,6 +39,8 @@ async fn ask(app: &App, operation: &str, body: Value) -> Value {
     let mut headers = HeaderMap::new();
     let target = format!("AWSStepFunctions.{operation}");
     headers.insert("x-amz-target", target.parse().expect("a header's value"));
+    let json = "application/x-amz-json-1.0";
+    headers.insert("content-type", json.parse().expect("a header's value"));
     let call = Call {
         method: Method::POST,
         path: "/".to_owned(),

@@ -2,7 +2,7 @@
 //!
 //! Each takes any bytes and is to return: no panic, no hang, no memory without bound. `fuzz/` runs them
 //! under libFuzzer; the inputs that are worth keeping stand in `fuzz/corpus`, a directory each, and run
-//! as ordinary tests here. The door of the API's request bodies is tested with the server.
+//! as ordinary tests. The door of the API's request bodies stands with the server's tests.
 //!
 //! - [`definition`]: a definition, and if it is sound an execution of it.
 //! - [`path`]: a JSONPath, on a document that the rest of the input makes.

@@ -145,7 +145,13 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         query.limit = size - found.len();
         let page = app.store.list(query.clone()).await;
         let page = page.map_err(|e| ApiError::server(e.to_string()))?;
+        query.after = page.next;
         for (key, summary) in page.executions {
+            // The newest come first; those before the machine was made are of another of its name.
+            if summary.started_at < machine.created_at {
+                query.after = None;
+                break;
+            }
             // A summary does not say how the execution was started. Only machines that ever had a version
             // have executions for which it matters, so only their lists cost a look at each.
             let execution = match machine.last_version {
@@ -157,7 +163,6 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
                 found.push((summary, execution));
             }
         }
-        query.after = page.next;
         if query.after.is_none() || found.len() == size {
             break;
         }

@@ -368,6 +368,11 @@ impl Configuration<'_> {
             check.range(&at("mapIterationFailureCount"), count, 0, max);
         }
         check.optional(
+            "stateConfiguration.mapItemReaderData",
+            &self.map_item_reader_data,
+            validation::DATA,
+        );
+        check.optional(
             "stateConfiguration.errorCausedByState",
             &self.error_caused_by_state,
             validation::STATE_NAME,

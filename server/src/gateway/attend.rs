@@ -78,7 +78,11 @@ impl Gateway {
         }
     }
 
-    async fn look_at(&self, version: u64, reference: Reference) -> Result<(), NotStored> {
+    pub(super) async fn look_at(
+        &self,
+        version: u64,
+        reference: Reference,
+    ) -> Result<(), NotStored> {
         let route = self.route_named(&reference.route);
         let route = route.as_deref();
         let now = self.0.clock.now();

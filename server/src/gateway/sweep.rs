@@ -1,4 +1,5 @@
-//! Old deliveries are forgotten, so that the disk does not grow without bound.
+//! Old deliveries are forgotten, so that the disk does not grow without bound; and so are references
+//! whose waits had no deadline and are over.
 //!
 //! There is no timer for it (on the virtual clock that would be a reason for time to move): it is
 //! looked for as callbacks come, at most once an hour.
@@ -8,8 +9,8 @@ use std::sync::atomic::Ordering;
 use store::{DocumentChange, Expect, StoreError, Table};
 
 use super::disposition::Disposition;
-use super::record::Delivery;
-use super::{Gateway, NotStored};
+use super::record::{Delivery, Reference, Standing};
+use super::{Gateway, NotStored, read};
 
 /// For how many days a delivery is kept at least: as long as AWS keeps ended executions, which a
 /// delivery is looked up with.
@@ -37,6 +38,9 @@ impl Gateway {
                 let _busy = busy;
                 if let Err(what) = gateway.sweep().await {
                     eprintln!("rejoin: old deliveries could not be forgotten: {what}");
+                }
+                if let Err(what) = gateway.sweep_references().await {
+                    eprintln!("rejoin: old references could not be forgotten: {what}");
                 }
             });
         }
@@ -86,5 +90,46 @@ impl Gateway {
                 return Ok(());
             }
         }
+    }
+
+    /// Forgets references whose waits have ended otherwise than by a callback. A wait with a deadline has
+    /// its reference looked at then; one without has nobody who does.
+    pub(super) async fn sweep_references(&self) -> Result<(), String> {
+        let mut after: Option<String> = None;
+        loop {
+            let store = &self.0.store;
+            let page = store
+                .scan(Table::Reference, "", after.as_deref(), SWEEP_BATCH, false)
+                .await
+                .map_err(|StoreError(what)| what)?;
+            let more = page.len() == SWEEP_BATCH;
+            for (key, document) in page {
+                if document.due.is_none() {
+                    let reference: Reference = read(&document)?;
+                    match self.sweep_reference(document.version, reference).await {
+                        // Something has happened to it meanwhile.
+                        Ok(()) | Err(NotStored::Conflict) => {}
+                        Err(NotStored::Server(what)) => return Err(what),
+                    }
+                }
+                after = Some(key);
+            }
+            if !more {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn sweep_reference(&self, version: u64, reference: Reference) -> Result<(), NotStored> {
+        let Standing::Waiting { holder } = &reference.standing else {
+            return Ok(());
+        };
+        if let Ok(token) = self.0.engine.check(&holder.token)
+            && let Some(view) = self.0.engine.wait(token).await?
+            && view.wait.is_ok()
+        {
+            return Ok(());
+        }
+        self.look_at(version, reference).await
     }
 }

@@ -14,7 +14,7 @@ use hyper::header::HeaderName;
 use hyper::{HeaderMap, Method, StatusCode};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
-use store::{Due, Options, Store};
+use store::{Due, Options, Store, Table};
 
 use super::engine::{Answering, Engine};
 use super::{Gateway, RouteConfig};
@@ -376,7 +376,7 @@ impl World {
             }
             for due in due {
                 match due {
-                    Due::Document(store::Table::Message, _) => {}
+                    Due::Document(Table::Message, _) => {}
                     Due::Document(table, key) => self.gateway.attend(table, &key).await,
                     Due::Execution(_) => panic!("the engine here has no store"),
                 }
@@ -629,7 +629,7 @@ async fn what_was_found_due_and_got_another_time_meanwhile_is_left_alone() {
     let said = world.call_back(json!({"ref": "r1"})).await;
     assert_eq!(said, took(202, "early"));
     for due in due {
-        if let Due::Document(table @ store::Table::Reference, key) = due {
+        if let Due::Document(table @ Table::Reference, key) = due {
             world.gateway.attend(table, &key).await;
         }
     }
@@ -1122,6 +1122,32 @@ async fn deliveries_are_forgotten_after_ninety_days_unless_they_are_still_undeci
     world.pass(2 * DAY).await;
     world.gateway.sweep().await.expect("the store works");
     assert_eq!(world.dispositions().await, ["undeliverable", "malformed"]);
+}
+
+#[tokio::test]
+async fn a_reference_of_a_wait_without_a_deadline_is_forgotten_once_the_wait_is_over() {
+    let world = World::new();
+    let (open, over) = (world.engine.open(1, 1), world.engine.open(2, 1));
+    for wait in world.engine.0.lock().waits.values_mut() {
+        wait.0.timeout_at = None;
+    }
+    world.register("open", &open).await;
+    world.register("over", &over).await;
+    world.engine.end(2, 1, WaitEnd::Aborted, false);
+    world.pass(365 * 86_400).await;
+    assert_eq!(
+        world.store.count(Table::Reference),
+        2,
+        "nobody looks at them"
+    );
+    world
+        .gateway
+        .sweep_references()
+        .await
+        .expect("the store works");
+    let (_, left) = world.get("/rejoin/references/valuation/open").await;
+    assert_eq!(left["reference"], "open");
+    assert_eq!(world.store.count(Table::Reference), 1);
 }
 
 #[tokio::test]
