@@ -7,13 +7,14 @@
 use std::sync::{Arc, Weak};
 
 use asl::{Data, Failure, Pattern, Resource};
-use engine::{CommandKind, Dispatch, ExecutionKey, Identity, Outcome, Status, WaitId};
+use engine::{CommandKind, Dispatch, ExecutionKey, Identity, Outcome, Status, Token, WaitId};
 use hashbrown::HashMap;
 use parking_lot::Mutex;
+use serde_json::Value;
 
 use crate::activities::ActivityQueues;
 use crate::clock::{Busy, Clock};
-use crate::gateway::Gateway;
+use crate::gateway::{Choosing, Gateway, Phase};
 use crate::map_runs::MapRuns;
 use crate::runner::{NotDone, Runner};
 use crate::scheduler::Retention;
@@ -80,20 +81,21 @@ impl Dispatcher {
             resources.activities.offer(arn, key, dispatch.wait, busy);
             return;
         }
-        if waits_for_token(&dispatch) {
-            resources.gateway.wait_opened(
+        let choosing = match waits_for_token(&dispatch) {
+            true => resources.gateway.wait_opened(
                 key,
                 dispatch.wait,
                 identity.defined_machine_arn(),
                 &dispatch.state_name,
-            );
-        }
+            ),
+            false => Choosing::default(),
+        };
         let caller = Caller {
             execution_arn: identity.arn.clone(),
             state_machine_arn: identity.state_machine_arn.clone(),
         };
         let (this, busy) = (self.clone(), resources.clock.busy());
-        tokio::spawn(async move { this.call(key, &caller, dispatch, busy).await });
+        tokio::spawn(async move { this.call(key, &caller, dispatch, choosing, busy).await });
     }
 
     /// Runs the children of a distributed Map state; returns at once.
@@ -158,7 +160,14 @@ impl Dispatcher {
     }
 
     /// Calls the resource and brings its answer back.
-    async fn call(self, key: ExecutionKey, caller: &Caller, dispatch: Dispatch, busy: Busy) {
+    async fn call(
+        self,
+        key: ExecutionKey,
+        caller: &Caller,
+        dispatch: Dispatch,
+        choosing: Choosing,
+        busy: Busy,
+    ) {
         let wait = dispatch.wait;
         if let Resource::Service {
             pattern: Pattern::Sync,
@@ -171,14 +180,42 @@ impl Dispatcher {
         let Some(_app) = self.0.resources.services.app() else {
             return;
         };
+        let request = dispatch.parameters.value();
+        let registered = self.register(key, wait, &choosing, Phase::Request, request);
+        if let Err(failure) = registered.await {
+            return self.complete(key, wait, Err(failure)).await;
+        }
         let (answer, _busy) = self.ask(caller, &dispatch, busy).await;
         match answer {
             Ok(output) if waits_for_token(&dispatch) => {
+                let registered = self.register(key, wait, &choosing, Phase::Result, output.value());
+                if let Err(failure) = registered.await {
+                    return self.complete(key, wait, Err(failure)).await;
+                }
                 self.bring(key, CommandKind::Submitted { wait, output })
                     .await;
             }
             answer => self.complete(key, wait, answer).await,
         }
+    }
+
+    /// Registers the reference that the workflow has chosen for a wait, if it has.
+    async fn register(
+        &self,
+        execution: ExecutionKey,
+        wait: WaitId,
+        choosing: &Choosing,
+        phase: Phase,
+        said: &Value,
+    ) -> Result<(), Failure> {
+        if choosing.is_empty() {
+            return Ok(());
+        }
+        let Resources {
+            runner, gateway, ..
+        } = &self.0.resources;
+        let token = runner.token(Token { execution, wait });
+        gateway.register_chosen(choosing, &token, phase, said).await
     }
 
     /// What the resource answers. The `Busy` comes back with the answer; a resource that hangs loses

@@ -51,12 +51,14 @@
 //! - `receive`: a callback comes. `register`: a reference comes. `deliver`: the two meet.
 //! - `attend`: time passes. `sweep`: much time has passed.
 //! - `alert`: who is told. `inbox`: who asks. `manage`: routes over the API.
+//! - `urls`: a URL for each wait. `chosen`: references that the workflow chooses itself.
 //! - `expected`, `flights`, `engine`: what the above needs.
 
 mod address;
 mod alert;
 mod attend;
 pub mod callback;
+mod chosen;
 mod deliver;
 pub mod disposition;
 mod engine;
@@ -73,6 +75,7 @@ mod routes;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod urls;
 pub mod verify;
 mod words;
 
@@ -86,6 +89,7 @@ use parking_lot::RwLock;
 use store::{Commit, CommitError, Document, DocumentChange, Store, StoreError, Table};
 use uuid::Uuid;
 
+pub use self::chosen::{Choosing, Phase};
 pub use self::disposition::Disposition;
 pub use self::route::config::RouteConfig;
 pub use self::verify::config::VerifyConfig;
@@ -96,8 +100,9 @@ use self::flights::Flights;
 use self::record::{Delivery, Reference, reference_key};
 use self::route::Route;
 use self::routes::{Found, Routes};
+use self::verify::{UrlKey, Verification};
 use crate::clock::Clock;
-use crate::http::{Call, Reply};
+use crate::http::{Call, Reply, percent_decode};
 use crate::runner::Runner;
 use crate::topics::Topics;
 
@@ -113,6 +118,8 @@ struct Inner {
     routes: RwLock<Arc<Routes>>,
     /// Held by whoever changes the stored routes, across the whole of it.
     routes_turn: tokio::sync::Mutex<()>,
+    /// Signs callback URLs; read when the server starts.
+    url_key: OnceLock<UrlKey>,
     expected: Expected,
     flights: Flights,
     /// Orders the ids of deliveries of the same millisecond.
@@ -175,6 +182,7 @@ impl Gateway {
             topics,
             routes: RwLock::new(Arc::new(routes)),
             routes_turn: tokio::sync::Mutex::default(),
+            url_key: OnceLock::new(),
             expected,
             flights: Flights::default(),
             sequence: AtomicU32::new(0),
@@ -194,14 +202,26 @@ impl Gateway {
             Found::Route(route, entrance, parameters) => {
                 return Some(self.receive(route, entrance, &parameters, call).await);
             }
-            Found::OtherMethod(methods) => return Some(not_allowed(&methods)),
+            Found::OtherMethod(methods) => {
+                return Some(match self.routes().at(&call.path, &Method::POST) {
+                    Found::Route(route, entrance, parameters)
+                        if urls::is_visit(call)
+                            && matches!(route.verification, Verification::SignedUrl) =>
+                    {
+                        self.confirm(&route, entrance, &parameters)
+                    }
+                    _ => not_allowed(&methods),
+                });
+            }
             Found::Nobody => {}
         }
         if let Some(rest) = call.path.strip_prefix("/rejoin/references/") {
-            return Some(match call.method {
-                Method::PUT => self.register(rest, call).await,
-                Method::GET => self.show_reference(rest).await,
-                _ => not_allowed("GET, PUT"),
+            return Some(match (&call.method, rest.contains('/')) {
+                (&Method::POST, false) => self.make_url(&percent_decode(rest), call).await,
+                (&Method::PUT, _) => self.register(rest, call).await,
+                (&Method::GET, _) => self.show_reference(rest).await,
+                (&Method::DELETE, _) => self.release(rest, call).await,
+                _ => not_allowed("DELETE, GET, PUT"),
             });
         }
         if let Some(rest) = call.path.strip_prefix("/rejoin/routes")
@@ -237,17 +257,19 @@ impl Gateway {
         }
     }
 
-    /// A task with a token is about to be handed to its resource; a reference may follow.
+    /// A task with a token is about to be handed to its resource; a reference may follow. Gives the
+    /// routes on which it is registered without a worker, for [`Gateway::register_chosen`].
     pub fn wait_opened(
         &self,
         execution: ExecutionKey,
         wait: WaitId,
         state_machine_arn: &str,
         state_name: &str,
-    ) {
+    ) -> Choosing {
         self.0
             .expected
             .opened(execution, wait, state_machine_arn, state_name);
+        self.choosing(state_machine_arn, state_name)
     }
 
     /// A wait is over, whatever ended it.

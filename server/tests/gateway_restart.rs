@@ -36,7 +36,7 @@ impl Server {
             retention_days: 90,
             quotas: Default::default(),
             functions: Default::default(),
-            topics: Default::default(),
+            topics: [("orders".to_owned(), Default::default())].into(),
             routes: vec![serde_json::from_value(route).expect("a route")],
             address: ([127, 0, 0, 1], 8083).into(),
             environment: Default::default(),
@@ -214,4 +214,59 @@ async fn a_token_of_another_server_is_refused() {
     let (one, other) = (Server::new().await, Server::new().await);
     let (_, token) = one.park().await;
     assert_eq!(other.register(&token).await, 400);
+}
+
+#[tokio::test]
+async fn a_route_of_the_api_and_a_reference_that_the_workflow_chose_survive() {
+    let server = Server::new().await;
+    let route = json!({
+        "path": "/callbacks/orders/{order}",
+        "reference": "$path.order",
+        "verify": { "scheme": "none" },
+        "expects": ["Orders.Ask"],
+        "registers": { "from_request": "$.Message.order" },
+    });
+    let made = server
+        .ask(Method::PUT, "/rejoin/routes/orders", None, route)
+        .await;
+    assert_eq!(made.0, 201, "{}", made.1);
+    let definition = json!({
+        "StartAt": "Ask",
+        "States": { "Ask": {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::sns:publish.waitForTaskToken",
+            "Parameters": {
+                "TopicArn": "arn:aws:sns:us-east-1:123456789012:orders",
+                "Message": { "order.$": "$.order", "token.$": "$$.Task.Token" },
+            },
+            "End": true,
+        } },
+    });
+    let machine = json!({
+        "name": "Orders",
+        "definition": definition.to_string(),
+        "roleArn": "arn:aws:iam::123456789012:role/orders",
+    });
+    let machine = server.operation("CreateStateMachine", machine).await;
+    let start = async |order: &str| {
+        let input = json!({ "order": order }).to_string();
+        let request = json!({ "stateMachineArn": machine["stateMachineArn"], "input": input });
+        let started = server.operation("StartExecution", request).await;
+        // Time moves once nothing is in flight: the request has left by then.
+        drop(server.app.clock.advance(server.app.clock.now()).await);
+        started["executionArn"].as_str().expect("text").to_owned()
+    };
+    let execution = start("o-1").await;
+    let other = start("o-1").await;
+    assert_eq!(
+        server.status(&other).await,
+        "FAILED",
+        "the reference is taken"
+    );
+    let server = server.crashed().await;
+    let answer = json!({ "price": 7 });
+    let path = "/callbacks/orders/o-1";
+    let (status, said) = server.ask(Method::POST, path, None, answer).await;
+    assert_eq!((status, &said["disposition"]), (200, &json!("delivered")));
+    assert_eq!(server.status(&execution).await, "SUCCEEDED");
 }

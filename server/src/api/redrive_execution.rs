@@ -34,8 +34,16 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         &request.client_token,
         validation::CLIENT_TOKEN,
     );
+    if let Some(token) = token {
+        check.visible_ascii("clientToken", token);
+    }
     check.done()?;
     arn::check(arn, &[Resource::Execution])?;
+    // A redriven execution is open again, so it counts as a started one does.
+    let most = app.quotas.open_executions;
+    if app.store.open_executions() >= most {
+        return Err(ApiError::too_many_executions(most));
+    }
     let token = token.map(str::to_owned);
     let redriven = app.runner.redrive(ExecutionKey::of(arn), token).await;
     let redriven_at = redriven.map_err(|error| match error {

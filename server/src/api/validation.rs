@@ -256,6 +256,14 @@ impl Check {
         }
     }
 
+    /// `ClientToken`.
+    pub(super) fn visible_ascii(&mut self, at: &str, text: &str) {
+        if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            let constraint = "satisfy regular expression pattern: [!-~]+";
+            self.violation(Some(text), at, constraint);
+        }
+    }
+
     pub(super) fn missing(&mut self, at: &str) {
         self.violations.push(format!(
             "Value null at '{at}' failed to satisfy constraint: Member must not be null"

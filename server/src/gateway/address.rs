@@ -68,6 +68,15 @@ impl Address {
         &self.text
     }
 
+    /// The last part of it that is spelled out: what it is about, for people.
+    pub fn last_name(&self) -> String {
+        let mut names = self.parts.iter().rev().filter_map(|part| match part {
+            Part::Text(text) => Some(percent_decode(text)),
+            Part::Parameter(_) => None,
+        });
+        names.next().unwrap_or_default()
+    }
+
     /// Whether it has the parameter of this name.
     pub fn has(&self, name: &str) -> bool {
         self.parts.contains(&Part::Parameter(name.to_owned()))

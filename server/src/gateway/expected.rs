@@ -55,6 +55,17 @@ impl Expected {
         open.counts.remove(name);
     }
 
+    /// The routes that expect references of this task.
+    pub fn by(&self, state_machine_arn: &str, state_name: &str) -> Vec<Arc<str>> {
+        let routes = self.routes.read();
+        if routes.is_empty() {
+            return Vec::new();
+        }
+        let machine = state_machine_arn.rsplit(':').next().unwrap_or_default();
+        let task = format!("{machine}.{state_name}");
+        routes.get(task.as_str()).cloned().unwrap_or_default()
+    }
+
     /// A task is about to be handed to its resource, with a token.
     pub fn opened(
         &self,
@@ -63,14 +74,10 @@ impl Expected {
         state_machine_arn: &str,
         state_name: &str,
     ) {
-        let routes = self.routes.read();
-        if routes.is_empty() {
+        let expecting = self.by(state_machine_arn, state_name);
+        if expecting.is_empty() {
             return;
         }
-        let machine = state_machine_arn.rsplit(':').next().unwrap_or_default();
-        let Some(expecting) = routes.get(format!("{machine}.{state_name}").as_str()) else {
-            return;
-        };
         let mut open = self.open.lock();
         // It is announced again if it is dispatched again.
         if open
@@ -79,7 +86,7 @@ impl Expected {
             .is_none()
         {
             for route in expecting {
-                *open.counts.entry(route.clone()).or_default() += 1;
+                *open.counts.entry(route).or_default() += 1;
             }
         }
     }

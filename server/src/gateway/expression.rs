@@ -1,7 +1,7 @@
 //! What a route asks of a callback: fixed text, a JSONPath, or a JSONata expression.
 
-use asl::Path;
 use asl::jsonata::{self, Expression};
+use asl::{Path, Scope};
 use serde_json::Value;
 
 use super::callback::{Callback, VARIABLES};
@@ -31,12 +31,17 @@ impl Query {
     /// # Errors
     /// One sentence that begins with the key.
     pub fn parse(key: &str, text: &str) -> Result<Query, String> {
-        let known = |name: &str| match VARIABLES.contains(&name) {
+        Query::parse_with(key, text, &VARIABLES)
+    }
+
+    /// As [`Query::parse`], of something that has these variables.
+    pub fn parse_with(key: &str, text: &str, variables: &[&str]) -> Result<Query, String> {
+        let known = |name: &str| match variables.contains(&name) {
             true => Ok(()),
             false => {
-                let hint = did_you_mean(name, &VARIABLES);
+                let hint = did_you_mean(name, variables);
                 Err(format!(
-                    "`{key}` {text:?} reads ${name}, which a callback does not have; {hint}"
+                    "`{key}` {text:?} reads ${name}, which is not there; {hint}"
                 ))
             }
         };
@@ -44,7 +49,8 @@ impl Query {
             let expression = Expression::parse(inside, key).map_err(|faults| {
                 let why = faults.first().map_or("", |fault| &fault.message);
                 format!(
-                    "`{key}` {text:?} is not JSONata: {why}; the callback's body is $body there"
+                    "`{key}` {text:?} is not JSONata: {why}; there is ${} there",
+                    variables.join(", $")
                 )
             })?;
             // `$states.input` is the body too; the language has it everywhere.
@@ -74,13 +80,13 @@ impl Query {
     ///
     /// # Errors
     /// Why the expression could not be evaluated.
-    pub fn find(&self, callback: &Callback<'_>) -> Result<Option<Value>, String> {
+    pub fn find(&self, scope: Scope<'_>) -> Result<Option<Value>, String> {
         match self {
             Query::Path(path) => {
-                let found = path.select(callback.scope()).ok();
+                let found = path.select(scope).ok();
                 Ok(found.map(std::borrow::Cow::into_owned))
             }
-            Query::Jsonata(expression) => match expression.evaluate(callback.scope()) {
+            Query::Jsonata(expression) => match expression.evaluate(scope) {
                 Ok(value) => Ok(Some(value)),
                 Err(failure) => {
                     let cause = failure.cause.unwrap_or_default();
@@ -94,8 +100,8 @@ impl Query {
     }
 
     /// As [`Query::find`], where only text will do; a number is as good, and `null` is nothing.
-    pub fn text(&self, callback: &Callback<'_>) -> Result<Option<String>, String> {
-        Ok(match self.find(callback)? {
+    pub fn text(&self, scope: Scope<'_>) -> Result<Option<String>, String> {
+        Ok(match self.find(scope)? {
             None | Some(Value::Null) => None,
             Some(Value::String(text)) => Some(text),
             Some(other) => Some(other.to_string()),
@@ -126,7 +132,7 @@ impl Text {
     pub fn of(&self, callback: &Callback<'_>) -> Result<Option<String>, String> {
         match self {
             Text::Fixed(text) => Ok(Some(text.clone())),
-            Text::Found(query) => query.text(callback),
+            Text::Found(query) => query.text(callback.scope()),
         }
     }
 }
@@ -140,7 +146,7 @@ impl Condition {
     }
 
     pub fn holds(&self, callback: &Callback<'_>) -> Result<bool, String> {
-        let found = self.query.find(callback)?;
+        let found = self.query.find(callback.scope())?;
         Ok(found.is_some_and(|found| found == self.equals))
     }
 }

@@ -15,6 +15,7 @@ use super::record::{Reference, reference_key};
 use super::route::Route;
 use super::route::config::RouteConfig;
 use super::routes::Routes;
+use super::verify::UrlKey;
 use super::verify::secret::SecretSource;
 use super::{Gateway, NotStored, not_allowed, server_error};
 use crate::http::{Call, Reply, percent_decode};
@@ -29,6 +30,8 @@ impl Gateway {
     /// The store's.
     pub async fn load_routes(&self) -> Result<(), String> {
         let _turn = self.0.routes_turn.lock().await;
+        let key = self.stored_url_key().await?;
+        let _ = self.0.url_key.set(key);
         let mut routes = (*self.routes()).clone();
         for config in self.stored_routes().await? {
             match self.checked(&config, &routes) {
@@ -46,6 +49,26 @@ impl Gateway {
         }
         *self.0.routes.write() = Arc::new(routes);
         Ok(())
+    }
+
+    /// The key that callback URLs are signed with, made when the store is new: they stay good as long as
+    /// the store does.
+    async fn stored_url_key(&self) -> Result<UrlKey, String> {
+        const KEY: &str = "callback-url-key";
+        let found = self.0.store.get(Table::Meta, KEY).await;
+        if let Some(document) = found.map_err(|StoreError(what)| what)? {
+            let secret: [u8; 32] = document
+                .content
+                .try_into()
+                .map_err(|_| "the store's key of callback URLs is damaged".to_owned())?;
+            return Ok(UrlKey::new(&secret));
+        }
+        let mut secret = [0; 32];
+        getrandom::fill(&mut secret)
+            .map_err(|why| format!("the system gives no random bytes: {why}"))?;
+        self.write_alone(Table::Meta, KEY, Some(secret.to_vec()))
+            .await?;
+        Ok(UrlKey::new(&secret))
     }
 
     /// `/rejoin/routes` and what is below it; `rest` is what follows.
@@ -223,9 +246,19 @@ impl Gateway {
     }
 
     async fn store_route(&self, name: &str, content: Option<Vec<u8>>) -> Result<(), String> {
+        self.write_alone(Table::Route, name, content).await
+    }
+
+    /// Writes what nobody else writes.
+    async fn write_alone(
+        &self,
+        table: Table,
+        key: &str,
+        content: Option<Vec<u8>>,
+    ) -> Result<(), String> {
         let change = DocumentChange {
-            table: Table::Route,
-            key: name.to_owned(),
+            table,
+            key: key.to_owned(),
             expect: Expect::Any,
             content,
             due: None,
@@ -234,7 +267,7 @@ impl Gateway {
             .await
             .map_err(|error| match error {
                 NotStored::Server(what) => what,
-                NotStored::Conflict => "a route that nobody else writes was written".into(),
+                NotStored::Conflict => "a document that nobody else writes was written".into(),
             })
     }
 }

@@ -14,6 +14,8 @@ use super::record::{
     Body, Delivery, Holder, Intent, Receipt, Reference, Standing, Step, receipt_key,
 };
 use super::route::{Fault, Reading, Route};
+use super::urls::{is_person, told_to_a_person};
+use super::verify::Verification;
 use super::{Gateway, NotStored};
 use crate::http::{Call, Reply};
 use crate::runner::TokenError;
@@ -68,7 +70,11 @@ impl Gateway {
     ) -> Reply {
         self.sweep_sometimes();
         let received_at = self.0.clock.now();
-        let verified = at.verification.check(call, received_at);
+        let verified = match at.verification {
+            Verification::SignedUrl => self.check_url(&at, parameters, received_at),
+            _ => at.verification.check(call, received_at),
+        };
+        let person = matches!(at.verification, Verification::SignedUrl) && is_person(call);
         let read = match &verified {
             Ok(_) => at.read(entrance, call, parameters, received_at),
             Err(why) => Err(Fault {
@@ -123,7 +129,7 @@ impl Gateway {
         let taken = tokio::spawn(async move {
             let _busy = busy;
             let met = gateway.take_in(&at, &mut arrival, read).await;
-            reply(&at, &arrival.delivery.id, met)
+            reply(&at, &arrival.delivery.id, met, person)
         });
         taken
             .await
@@ -296,6 +302,10 @@ impl Gateway {
 
     /// Whether a callback without a registered reference may be early on this route.
     fn may_be_early(&self, route: &Route) -> bool {
+        // A URL is made for a wait that is registered by then.
+        if matches!(route.verification, Verification::SignedUrl) {
+            return false;
+        }
         route.expects.is_empty() || self.0.expected.any(&route.name)
     }
 
@@ -524,7 +534,7 @@ fn kept_headers(call: &Call, route: &Route, unverified: bool) -> Vec<(String, St
 }
 
 /// What the third party hears. It is a stranger: nothing of the execution is told.
-fn reply(route: &Route, id: &str, met: Result<Step, String>) -> Reply {
+fn reply(route: &Route, id: &str, met: Result<Step, String>, person: bool) -> Reply {
     let (disposition, message) = match &met {
         Ok(step) => (step.disposition, told(step)),
         Err(what) => {
@@ -541,6 +551,9 @@ fn reply(route: &Route, id: &str, met: Result<Step, String>) -> Reply {
     }
     let mut reply = Reply::json(disposition.status(), &body);
     if met.is_ok() {
+        if person {
+            reply = told_to_a_person(reply.status, disposition);
+        }
         reply = route.answer(disposition, reply);
     }
     if disposition == Disposition::Undeliverable {

@@ -25,7 +25,7 @@ struct Registration {
 }
 
 /// What came of a registration.
-enum Registered {
+pub(super) enum Registered {
     /// The reference is this wait's.
     Held,
     /// And a callback had come before; this became of it.
@@ -43,18 +43,40 @@ impl Gateway {
         };
         let registration: Registration = match serde_json::from_slice(&call.body) {
             Ok(registration) => registration,
-            Err(why) => {
-                return Reply::refusal(
-                    StatusCode::BAD_REQUEST,
-                    "InvalidBody",
-                    format!("the body is not a registration: {why}"),
-                    "send {\"taskToken\": \"...\"} with the token that the task got from $$.Task.Token",
-                );
-            }
+            Err(why) => return invalid_body(&why),
         };
-        let text = registration.task_token;
+        match self.holder(registration.task_token).await {
+            Ok((holder, token)) => self.register_as(&route, reference, holder, token).await,
+            Err(refusal) => refusal,
+        }
+    }
+
+    /// Registers a reference for a wait. It is worked on by a task of its own: a worker that hangs up
+    /// early can't leave it half done.
+    pub(super) async fn register_as(
+        &self,
+        route: &Arc<Route>,
+        reference: String,
+        holder: Holder,
+        token: Token,
+    ) -> Reply {
+        let (gateway, route, busy) = (self.clone(), route.clone(), self.0.clock.busy());
+        let registered = tokio::spawn(async move {
+            let _busy = busy;
+            let registered = gateway.hold(&route, &reference, holder, token).await;
+            gateway
+                .answer_registration(&route, &reference, registered)
+                .await
+        });
+        registered
+            .await
+            .unwrap_or_else(|error| server_error(&error.to_string()))
+    }
+
+    /// Who waits for a token, or why nobody does.
+    pub(super) async fn holder(&self, text: String) -> Result<(Holder, Token), Reply> {
         let Ok(token) = self.0.engine.check(&text) else {
-            return Reply::refusal(
+            return Err(Reply::refusal(
                 StatusCode::BAD_REQUEST,
                 "InvalidToken",
                 format!(
@@ -62,19 +84,19 @@ impl Gateway {
                     fingerprint(&text)
                 ),
                 "register at the server that runs the execution, with the token exactly as the task got it",
-            );
+            ));
         };
         let view = match self.0.engine.wait(token).await {
             Ok(Some(view)) => view,
             Ok(None) => {
-                return Reply::refusal(
+                return Err(Reply::refusal(
                     StatusCode::GONE,
                     "ExecutionGone",
                     "the execution of this task token is no longer kept",
                     "there is nothing left to wait for; no reference is needed",
-                );
+                ));
             }
-            Err(what) => return server_error(&what),
+            Err(what) => return Err(server_error(&what)),
         };
         let (Ok(wait) | Err(wait)) = view.wait.as_ref().map_err(|ended| &ended.wait);
         let holder = Holder {
@@ -89,18 +111,71 @@ impl Gateway {
                 wait_deadline: wait.timeout_at,
             },
         };
-        let (gateway, busy) = (self.clone(), self.0.clock.busy());
-        let registered = tokio::spawn(async move {
-            let _busy = busy;
-            let route = &route;
-            let registered = gateway.hold(route, &reference, holder, token).await;
-            gateway
-                .answer_registration(route, &reference, registered)
-                .await
-        });
-        registered
-            .await
-            .unwrap_or_else(|error| server_error(&error.to_string()))
+        Ok((holder, token))
+    }
+
+    /// `DELETE /rejoin/references/{route}/{reference}`: nobody answers to it any more. Of an open wait
+    /// only who has its token may say so.
+    pub(super) async fn release(&self, path: &str, call: &Call) -> Reply {
+        let (route, name) = match self.named(path) {
+            Ok(named) => named,
+            Err(refusal) => return refusal,
+        };
+        let token = match call.body.is_empty() {
+            true => None,
+            false => match serde_json::from_slice::<Registration>(&call.body) {
+                Ok(registration) => Some(registration.task_token),
+                Err(why) => return invalid_body(&why),
+            },
+        };
+        match self.release_from(&route, &name, token.as_deref()).await {
+            Ok(reply) => reply,
+            Err(what) => server_error(&what),
+        }
+    }
+
+    async fn release_from(
+        &self,
+        route: &Route,
+        name: &str,
+        token: Option<&str>,
+    ) -> Result<Reply, String> {
+        loop {
+            let Some((version, reference)) = self.reference(&route.name, name).await? else {
+                return Ok(unknown(route, name));
+            };
+            let holder = match &reference.standing {
+                // A callback is kept for whoever registers it; that is not a worker's to throw away.
+                Standing::Kept { .. } => return Ok(unknown(route, name)),
+                Standing::Waiting { holder }
+                | Standing::Delivering { holder, .. }
+                | Standing::Answered { holder, .. } => holder,
+            };
+            let theirs = token.is_some_and(|token| token == holder.token);
+            if matches!(reference.standing, Standing::Delivering { .. })
+                || (!theirs && self.is_open(holder).await?)
+            {
+                return Ok(Reply::refusal(
+                    StatusCode::CONFLICT,
+                    "ReferenceInUse",
+                    format!(
+                        "execution {} waits in {} under the reference {name:?} on the route \"{}\"",
+                        holder.place.execution_name, holder.place.state_name, route.name
+                    ),
+                    "send {\"taskToken\": \"...\"} with the token of that wait, or wait for its end",
+                ));
+            }
+            match self.commit(vec![reference.removal(version)]).await {
+                Ok(()) => {
+                    return Ok(Reply::json(
+                        StatusCode::OK,
+                        &json!({ "route": route.name, "reference": name, "released": true }),
+                    ));
+                }
+                Err(NotStored::Conflict) => {}
+                Err(NotStored::Server(what)) => return Err(what),
+            }
+        }
     }
 
     /// `GET /rejoin/references/{route}/{reference}`.
@@ -111,15 +186,7 @@ impl Gateway {
         };
         match self.reference(&route.name, &name).await {
             Err(what) => server_error(&what),
-            Ok(None) => Reply::refusal(
-                StatusCode::NOT_FOUND,
-                "NotFound",
-                format!(
-                    "nothing is known of the reference {name:?} on the route \"{}\"",
-                    route.name
-                ),
-                "it was never registered here, or its time is over; GET /rejoin/deliveries?reference=... shows callbacks that came with it",
-            ),
+            Ok(None) => unknown(&route, &name),
             Ok(Some((_, reference))) => Reply::json(StatusCode::OK, &self.shown(&reference).await),
         }
     }
@@ -151,7 +218,7 @@ impl Gateway {
     }
 
     /// Makes the reference this holder's, and delivers what came before it.
-    async fn hold(
+    pub(super) async fn hold(
         &self,
         route: &Route,
         name: &str,
@@ -180,7 +247,9 @@ impl Gateway {
                                     holder: other.into(),
                                     open: true,
                                 })
-                            } else if other.place.execution_arn != holder.place.execution_arn {
+                            } else if other.place.execution_arn != holder.place.execution_arn
+                                && !route.config.reuse
+                            {
                                 Ok(Registered::Taken {
                                     holder: other.into(),
                                     open: false,
@@ -302,7 +371,7 @@ impl Gateway {
                     if open {
                         "a reference names one piece of work at a time; use the reference that the third party gave for this one"
                     } else {
-                        "a late answer to that execution must not become this one's; use a fresh reference, or set the route's used_keep_seconds lower"
+                        "a late answer to that execution must not become this one's; use a fresh reference, or say reuse = true for the route if its references are keys of your own"
                     },
                 );
             }
@@ -375,4 +444,25 @@ impl Gateway {
             },
         }
     }
+}
+
+pub(super) fn invalid_body(why: &serde_json::Error) -> Reply {
+    Reply::refusal(
+        StatusCode::BAD_REQUEST,
+        "InvalidBody",
+        format!("the body is not what is expected here: {why}"),
+        "send {\"taskToken\": \"...\"} with the token that the task got from $$.Task.Token",
+    )
+}
+
+fn unknown(route: &Route, name: &str) -> Reply {
+    Reply::refusal(
+        StatusCode::NOT_FOUND,
+        "NotFound",
+        format!(
+            "nothing is known of the reference {name:?} on the route \"{}\"",
+            route.name
+        ),
+        "it was never registered here, or its time is over; GET /rejoin/deliveries?reference=... shows callbacks that came with it",
+    )
 }

@@ -9,10 +9,12 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use self::config::{
-    AnswerConfig, BODY_BYTES_MAX, EARLY_KEEP_SECONDS, OutcomeConfig, RouteConfig, USED_KEEP_SECONDS,
+    AnswerConfig, BODY_BYTES_MAX, EARLY_KEEP_SECONDS, OutcomeConfig, RegistersConfig, RouteConfig,
+    USED_KEEP_SECONDS,
 };
 use super::address::Address;
 use super::callback::{BodyFormat, Callback};
+use super::chosen::Phase;
 use super::disposition::Disposition;
 use super::expression::{Condition, Query, Text};
 use super::record::Intent;
@@ -43,6 +45,8 @@ pub(super) struct Route {
     reference: Query,
     output: Option<Query>,
     repeat: Option<Query>,
+    from_request: Option<Query>,
+    from_result: Option<Query>,
     answers: Vec<(Disposition, Answer)>,
 }
 
@@ -142,6 +146,18 @@ impl Route {
             ));
         }
         let reference = Query::parse("reference", &config.reference)?;
+        let verification = match &config.verify {
+            None => Verification::None,
+            Some(verify) => verify.checked()?,
+        };
+        if matches!(verification, Verification::SignedUrl)
+            && !config.reference.starts_with("$path.")
+        {
+            return Err(format!(
+                "`reference` is {:?}; where each wait has a URL of its own (signed-url) the reference is a part of the path, for example path = \"/callbacks/{name}/{{code}}\" and reference = \"$path.code\"",
+                config.reference
+            ));
+        }
         if let Some(parameter) = config.reference.strip_prefix("$path.")
             && let Some(entrance) = entrances
                 .iter()
@@ -161,10 +177,7 @@ impl Route {
             name: name.clone(),
             config: config.clone(),
             entrances,
-            verification: match &config.verify {
-                None => Verification::None,
-                Some(verify) => verify.checked()?,
-            },
+            verification,
             expects: config.expects.clone(),
             early_keep_seconds: config
                 .early_keep_seconds
@@ -177,8 +190,31 @@ impl Route {
             reference,
             output: output("output", config.output.as_deref())?,
             repeat: query("repeat", config.repeat.as_deref())?,
+            from_request: chosen("from_request", config, |r| r.from_request.as_deref())?,
+            from_result: chosen("from_result", config, |r| r.from_result.as_deref())?,
             answers: answers.collect::<Result<_, String>>()?,
         })
+    }
+
+    /// Whether references of its tasks are registered without a worker.
+    pub fn registers(&self) -> bool {
+        self.from_request.is_some() || self.from_result.is_some()
+    }
+
+    /// Where the workflow's own reference is.
+    pub fn chosen(&self, phase: Phase) -> Option<&Query> {
+        match phase {
+            Phase::Request => self.from_request.as_ref(),
+            Phase::Result => self.from_result.as_ref(),
+        }
+    }
+
+    /// Which parameter of its paths is the code of a URL that this server made.
+    pub fn code_parameter(&self) -> Option<&str> {
+        match self.verification {
+            Verification::SignedUrl => self.config.reference.strip_prefix("$path."),
+            _ => None,
+        }
     }
 
     /// What a callback that was verified says, in the order size, body, reference, intent.
@@ -217,7 +253,7 @@ impl Route {
         let body = self.format.read(call)?;
         let callback = Callback::new(body, call, parameters, now);
         let place = self.reference.written();
-        let reference = match self.reference.find(&callback)? {
+        let reference = match self.reference.find(callback.scope())? {
             Some(Value::String(text)) => text,
             Some(Value::Number(number)) => number.to_string(),
             Some(_) => {
@@ -237,7 +273,7 @@ impl Route {
             ));
         }
         let repeat = match &self.repeat {
-            Some(repeat) => repeat.text(&callback)?,
+            Some(repeat) => repeat.text(callback.scope())?,
             None => None,
         };
         Ok(Reading {
@@ -273,7 +309,7 @@ impl Route {
             }
         };
         let output = match output {
-            Some(query) => match query.find(callback)? {
+            Some(query) => match query.find(callback.scope())? {
                 Some(output) => Some(Data::from(output)),
                 None => return Err(format!("There is no output at {}.", query.written())),
             },
@@ -404,6 +440,16 @@ fn entrances(config: &RouteConfig) -> Result<Vec<Entrance>, String> {
 }
 
 impl Entrance {
+    /// What being called here means, in a word; none if the callback says.
+    pub fn outcome(&self) -> Option<&'static str> {
+        match self.meaning {
+            Meaning::Said { .. } => None,
+            Meaning::Success { .. } => Some("success"),
+            Meaning::Failure(_) => Some("failure"),
+            Meaning::Heartbeat => Some("heartbeat"),
+        }
+    }
+
     /// Whether a call could be for both.
     pub fn rivals(&self, other: &Entrance) -> bool {
         self.method == other.method && self.address.rivals(&other.address)
@@ -468,6 +514,23 @@ fn query(key: &str, text: Option<&str>) -> Result<Option<Query>, String> {
 /// As [`query`], and nothing if it is the whole body, which needs no second copy.
 fn output(key: &str, text: Option<&str>) -> Result<Option<Query>, String> {
     Ok(query(key, text)?.filter(|query| !query.is_body()))
+}
+
+/// Where a reference is that the workflow chooses itself.
+fn chosen(
+    key: &str,
+    config: &RouteConfig,
+    of: impl Fn(&RegistersConfig) -> Option<&str>,
+) -> Result<Option<Query>, String> {
+    let Some(text) = config.registers.as_ref().and_then(of) else {
+        return Ok(None);
+    };
+    if config.expects.is_empty() {
+        return Err(
+            "`registers` needs `expects`, which says whose references are registered".into(),
+        );
+    }
+    Query::parse_with(&format!("registers.{key}"), text, &super::chosen::VARIABLES).map(Some)
 }
 
 fn disposition(key: &str, name: &str) -> Result<Disposition, String> {

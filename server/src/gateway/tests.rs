@@ -28,6 +28,7 @@ use crate::topics::{TopicConfig, Topics};
 
 mod managed;
 mod mapped;
+mod references;
 mod verified;
 
 const START: Timestamp = Timestamp(1_700_000_000_000);
@@ -383,13 +384,13 @@ impl World {
         }
     }
 
-    fn wait_announced(&self, execution: u128, wait: u32) {
+    fn wait_announced(&self, execution: u128, wait: u32) -> super::Choosing {
         self.gateway.wait_opened(
             ExecutionKey(execution),
             WaitId(wait),
             &identity(execution).state_machine_arn,
             "RequestValuation",
-        );
+        )
     }
 }
 
@@ -546,7 +547,7 @@ async fn what_ended_the_wait_decides_which_kind_of_late() {
 #[tokio::test]
 async fn an_early_callback_waits_for_its_reference() {
     let world = World::new();
-    world.wait_announced(1, 1);
+    drop(world.wait_announced(1, 1));
     let token = world.engine.open(1, 1);
     let body = json!({"ref": "r1", "value": 1});
     assert_eq!(world.call_back(body.clone()).await, took(202, "early"));
@@ -569,7 +570,7 @@ async fn an_early_callback_waits_for_its_reference() {
 #[tokio::test]
 async fn an_early_callback_that_nobody_registers_becomes_unknown() {
     let world = World::new();
-    world.wait_announced(1, 1);
+    drop(world.wait_announced(1, 1));
     world.call_back(json!({"ref": "r1"})).await;
     world.pass(599).await;
     assert_eq!(world.alerts().await.len(), 0);
@@ -583,7 +584,7 @@ async fn an_early_callback_that_nobody_registers_becomes_unknown() {
 #[tokio::test]
 async fn without_an_open_task_that_could_register_it_a_reference_is_unknown_at_once() {
     let world = World::new();
-    world.wait_announced(1, 1);
+    drop(world.wait_announced(1, 1));
     let token = world.engine.open(1, 1);
     world.register("r1", &token).await;
     let body = json!({"ref": "nobody's", "value": 1});
@@ -608,7 +609,7 @@ async fn without_an_open_task_that_could_register_it_a_reference_is_unknown_at_o
 #[tokio::test]
 async fn a_wait_that_is_over_no_longer_makes_callbacks_early() {
     let world = World::new();
-    world.wait_announced(1, 1);
+    drop(world.wait_announced(1, 1));
     world.gateway.wait_ended(ExecutionKey(1), WaitId(1));
     let said = world.call_back(json!({"ref": "r1"})).await;
     assert_eq!(said, took(404, "unknown-reference"));
@@ -624,7 +625,7 @@ async fn what_was_found_due_and_got_another_time_meanwhile_is_left_alone() {
     let due = world.store.take_due(later, 100);
     // Before the scheduler's task comes to it, an early callback takes the place of the one that
     // counted as unknown.
-    world.wait_announced(1, 1);
+    drop(world.wait_announced(1, 1));
     let said = world.call_back(json!({"ref": "r1"})).await;
     assert_eq!(said, took(202, "early"));
     for due in due {
@@ -872,7 +873,7 @@ async fn a_crash_between_delivering_and_recording_counts_as_delivered_not_as_lat
 async fn a_callback_and_its_registration_meet_in_either_order_and_deliver_once() {
     for round in 0..200 {
         let world = Arc::new(World::new());
-        world.wait_announced(1, 1);
+        drop(world.wait_announced(1, 1));
         let token = world.engine.open(1, 1);
         let caller = world.clone();
         let worker = world.clone();
@@ -911,7 +912,7 @@ async fn of_many_callbacks_at_once_exactly_one_is_delivered() {
     for round in 0..100 {
         let registered_before = round % 2 == 0;
         let world = Arc::new(World::new());
-        world.wait_announced(1, 1);
+        drop(world.wait_announced(1, 1));
         let token = world.engine.open(1, 1);
         if registered_before {
             assert_eq!(world.register("r1", &token).await.0, 200);

@@ -13,6 +13,7 @@
 //! | `stripe`, `slack` | the timestamp and the body | both of them |
 //! | `basic`, `bearer` | that the caller has a password | none |
 //! | `mtls-header` | that a proxy has seen the caller's certificate | none |
+//! | `signed-url` | that the caller has the URL that this server made for the wait | none |
 //! | `none` | nothing | none |
 //!
 //! A signed id tells a replay from a callback that happens to say the same. Where the time is signed,
@@ -33,6 +34,7 @@ mod credentials;
 mod mac;
 mod proxy;
 pub mod secret;
+mod signed_url;
 mod standard_webhooks;
 mod stripe;
 #[cfg(test)]
@@ -49,6 +51,7 @@ use subtle::ConstantTimeEq;
 use self::credentials::Credentials;
 use self::mac::Signed;
 use self::proxy::Proxy;
+pub(super) use self::signed_url::UrlKey;
 pub use self::standard_webhooks::Signer;
 use self::standard_webhooks::StandardWebhooks;
 use self::stripe::Stripe;
@@ -69,6 +72,8 @@ pub(super) enum Verification {
     /// The schemes `basic` and `bearer`.
     Credentials(Credentials),
     Proxy(Proxy),
+    /// The URL itself is signed, by this server; the gateway has the key.
+    SignedUrl,
 }
 
 /// A callback that comes from who it says it comes from.
@@ -101,6 +106,7 @@ impl Verification {
             Verification::Stripe(scheme) => scheme.check(call, now),
             Verification::Credentials(scheme) => scheme.check(call),
             Verification::Proxy(scheme) => scheme.check(call),
+            Verification::SignedUrl => Err("Its URL was not looked at.".into()),
         }
     }
 

@@ -45,6 +45,10 @@ pub struct RouteConfig {
     /// callback is early (202), and the alert comes when its time is over.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub expects: Vec<String>,
+    /// References that the workflow chooses itself, registered as its tasks go out. For tasks that this
+    /// route `expects`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registers: Option<RegistersConfig>,
     /// What makes a callback a failure; without it none is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureConfig>,
@@ -61,6 +65,15 @@ pub struct RouteConfig {
     /// repeat is what comes again for a reference that has had its answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repeat: Option<String>,
+    /// Whether another execution may take a reference whose wait has ended, as it may want to if the
+    /// reference is a key of its own business. A late answer to the one could then become the answer
+    /// to the other. By default the reference is remembered for `used_keep_seconds` first.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reuse: bool,
+    /// Where third parties reach this server, for the URLs of the scheme `signed-url`:
+    /// `https://hooks.example.com`. By default where it listens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_url: Option<String>,
     /// How long a callback is kept for a reference that is not registered yet, in seconds of the
     /// server's clock; default [`EARLY_KEEP_SECONDS`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -82,6 +95,19 @@ pub struct RouteConfig {
     /// and `early`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alerts: Option<Vec<String>>,
+}
+
+/// Where the workflow's own reference is; there is also `$execution`, with its `name`, `id`, `startTime`
+/// and `input`.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegistersConfig {
+    /// In the task's request: `$.orderId`, `$execution.name`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_request: Option<String>,
+    /// In what the task's resource answers: `$.Payload.reference`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_result: Option<String>,
 }
 
 /// A part of the callback that is asked for a value.

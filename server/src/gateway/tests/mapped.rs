@@ -321,17 +321,17 @@ async fn what_is_wrong_with_a_mapping_is_one_sentence() {
         (
             "reference",
             json!("{% ref %}"),
-            "`reference` \"{% ref %}\" is not JSONata: Reference to 'ref' at the top level is not supported.; the callback's body is $body there",
+            "`reference` \"{% ref %}\" is not JSONata: Reference to 'ref' at the top level is not supported.; there is $body, $headers, $query, $path, $method there",
         ),
         (
             "reference",
             json!("{% $boddy.ref %}"),
-            "`reference` \"{% $boddy.ref %}\" reads $boddy, which a callback does not have; did you mean \"body\"?",
+            "`reference` \"{% $boddy.ref %}\" reads $boddy, which is not there; did you mean \"body\"?",
         ),
         (
             "reference",
             json!("$header.x"),
-            "`reference` \"$header.x\" reads $header, which a callback does not have; did you mean \"headers\"?",
+            "`reference` \"$header.x\" reads $header, which is not there; did you mean \"headers\"?",
         ),
         (
             "reference",

@@ -105,7 +105,7 @@ fn rows() -> Vec<Row> {
         },
         Row {
             named: "early",
-            before: |world| world.wait_announced(1, 1),
+            before: |world| drop(world.wait_announced(1, 1)),
             registered: false,
             expected: (202, "early"),
             ..plain

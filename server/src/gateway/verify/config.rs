@@ -25,7 +25,8 @@ pub const TOLERANCE_SECONDS: u32 = 300;
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct VerifyConfig {
-    /// `standard-webhooks`, `hmac`, `github`, `stripe`, `slack`, `basic`, `bearer`, `mtls-header`, `none`.
+    /// `standard-webhooks`, `hmac`, `github`, `stripe`, `slack`, `basic`, `bearer`, `mtls-header`, `signed-url`,
+    /// `none`.
     pub scheme: String,
     /// All that are good, so that a third party can change over: each `env:NAME`, `file:PATH` or the
     /// secret itself. For `basic` each is `USER:PASSWORD`.
@@ -75,7 +76,7 @@ pub enum OneOrMore {
 }
 
 /// Each scheme, and the keys that it has.
-const SCHEMES: [(&str, &[&str]); 9] = [
+const SCHEMES: [(&str, &[&str]); 10] = [
     ("standard-webhooks", &["secrets", "tolerance_seconds"]),
     (
         "hmac",
@@ -97,6 +98,7 @@ const SCHEMES: [(&str, &[&str]); 9] = [
     ("basic", &["secrets"]),
     ("bearer", &["secrets", "header", "prefix"]),
     ("mtls-header", &["headers", "trusted_proxies"]),
+    ("signed-url", &[]),
     ("none", &[]),
 ];
 
@@ -195,6 +197,7 @@ impl VerifyConfig {
                 })
             }
             "mtls-header" => Verification::Proxy(self.proxy()?),
+            "signed-url" => Verification::SignedUrl,
             _ => Verification::None,
         })
     }
