@@ -103,8 +103,24 @@ impl Execution {
                     wait: *wait,
                     opened_at: event.at,
                     run: run.clone(),
+                    redrives: 0,
                 };
                 self.set_phase(id, Phase::MapRun(open));
+            }
+            EventKind::MapRunRedriven { wait, count, .. } => {
+                self.now.next_wait = wait.0 + 1;
+                self.now.waits.insert(*wait, id);
+                self.now.undelivered += 1;
+                match &mut self.frame_mut(id).phase {
+                    Phase::MapRun(open) => {
+                        open.wait = *wait;
+                        open.opened_at = event.at;
+                        open.redrives = *count;
+                    }
+                    phase => {
+                        panic!("only a Map Run that was asked for is redriven, and not {phase:?}")
+                    }
+                }
             }
             EventKind::MapRunSucceeded { output, .. } => {
                 self.close_wait(id);

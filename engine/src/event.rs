@@ -236,6 +236,15 @@ pub enum EventKind {
         /// What goes on.
         frames: Resumed,
     },
+    /// A redriven distributed Map state asked for its Map Run to go on.
+    MapRunRedriven {
+        /// Under which number.
+        wait: WaitId,
+        /// Which one it is; what is to be done is what it was.
+        arn: Arc<str>,
+        /// How often it has been redriven now.
+        count: u32,
+    },
 }
 
 /// A state's output, stored only where it is new.
@@ -365,6 +374,7 @@ impl EventKind {
             | EventKind::EvaluationFailed { .. }
             | EventKind::DistributedMapStarted { .. }
             | EventKind::MapRunStarted { .. }
+            | EventKind::MapRunRedriven { .. }
             | EventKind::MapRunSucceeded { .. }
             | EventKind::MapRunFailed { .. } => 1,
         }

@@ -329,7 +329,9 @@ impl Execution {
         for event in events {
             match &event.kind {
                 // A task that was given up by a later event of the same command is nobody's business.
-                EventKind::TaskScheduled { wait, .. } | EventKind::MapRunStarted { wait, .. } => {
+                EventKind::TaskScheduled { wait, .. }
+                | EventKind::MapRunStarted { wait, .. }
+                | EventKind::MapRunRedriven { wait, .. } => {
                     effects.extend(self.dispatch(*wait));
                 }
                 EventKind::TaskSucceeded { wait, .. }

@@ -92,6 +92,9 @@ pub(crate) struct OpenMapRun {
     pub(crate) wait: WaitId,
     pub(crate) opened_at: Timestamp,
     pub(crate) run: Arc<MapRun>,
+    /// How often it has been redriven.
+    #[serde(default)]
+    pub(crate) redrives: u32,
 }
 
 /// An open wait.

@@ -398,6 +398,13 @@ impl Projection {
                 let details = object(&[("mapRunArn", Some((*run.arn).into()))]);
                 self.chain(id, at, "MapRunStarted", Some(details));
             }
+            EventKind::MapRunRedriven { arn, count, .. } => {
+                let details = object(&[
+                    ("mapRunArn", Some((**arn).into())),
+                    ("redriveCount", Some((*count).into())),
+                ]);
+                self.chain(id, at, "MapRunRedriven", Some(details));
+            }
             // MapStateSucceeded follows it, and MapStateExited what was before it, as AWS was recorded
             // to do since 2024.
             EventKind::MapRunSucceeded { output, .. } => {

@@ -68,8 +68,10 @@ pub struct OpenRun<'a> {
     pub state_name: &'a Arc<str>,
     /// What the definition says of it.
     pub map: &'a Map,
-    /// When it was asked for.
+    /// When it was asked for, or redriven.
     pub opened_at: Timestamp,
+    /// How often it has been redriven.
+    pub redrives: u32,
     /// What is to be done.
     pub run: &'a MapRun,
     /// The items, unless they are to be read.
@@ -89,6 +91,7 @@ impl Execution {
             state_name: &place.name,
             map,
             opened_at: open.opened_at,
+            redrives: open.redrives,
             run: &open.run,
             items: open.run.items.as_ref().unwrap_or(&frame.data),
         })

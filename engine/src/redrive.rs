@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | Task, Wait, Choice, Pass | runs it again, on the same input, with fresh retries and timeouts |
 //! | Fail | enters it again, and fails again |
+//! | Map, distributed | asks for its Map Run to go on, unless that had succeeded |
 //! | Parallel, Map | goes on with the branches and iterations that did not succeed, and starts what was not started |
 //!
 //! The end of an execution drops its frames, and an execution that is parked or over is not to carry them
@@ -11,7 +12,7 @@
 //! which a failure went up to the execution's end, they are what they were at the failure. What goes on of
 //! them is written into [`EventKind::ExecutionRedriven`], so that playing that back decides nothing.
 //!
-//! A Map Run that did not end well is not gone on with here: its state asks for another one.
+//! What becomes of a Map Run's children is not known here: the state asks for the same Map Run to go on.
 
 use std::collections::BTreeMap;
 
@@ -84,6 +85,12 @@ impl Execution {
     /// How often it has been redriven, and when last.
     pub fn redrives(&self) -> (u32, Option<Timestamp>) {
         (self.now.redrives.count, self.now.redrives.last)
+    }
+
+    /// Whether a redrive with this token was one of the last, however long ago.
+    pub fn redriven_with(&self, token: &str) -> bool {
+        let tokens = &self.now.redrives.tokens;
+        tokens.iter().any(|(known, _)| known == token)
     }
 
     /// Whether it may be redriven at a time.
@@ -178,11 +185,17 @@ impl Decider<'_> {
             if failure.error.as_deref() == Some("States.DataLimitExceeded"));
         let mut frames = failed.now.frames;
         for (id, frame) in &mut frames {
+            // A Map Run that has a result is over for good, and its state asks for another one.
+            let goes_on = match &frame.phase {
+                Phase::Children(_) => true,
+                Phase::MapRun(_) => frame.result.is_none(),
+                _ => false,
+            };
             frame.result = None;
             frame.retries.clear();
             // A Parallel or Map state whose output is too large does all of its work again.
             let again = too_large && *id == ended.frame;
-            if again || !matches!(frame.phase, Phase::Children(_)) {
+            if again || !goes_on {
                 frame.phase = Phase::Idle;
             }
         }
@@ -209,6 +222,7 @@ impl Decider<'_> {
                     let gone_on = states::map::go_on(self, id, machine.state(state), map);
                     self.settle(id, gone_on)?;
                 }
+                (_, Phase::MapRun(_)) => states::distributed::go_on(self, id)?,
                 (_, Phase::Children(_)) => {
                     let gathered = states::parallel::child_succeeded(self, id);
                     self.settle(id, gathered)?;

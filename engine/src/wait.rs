@@ -37,9 +37,9 @@ pub struct EndedWait {
 /// What became of `wait`, if it ever was and is over.
 pub fn wait_end(events: &[Event], wait: WaitId) -> Option<EndedWait> {
     let scheduled = events.iter().position(|event| match &event.kind {
-        EventKind::TaskScheduled { wait: its, .. } | EventKind::MapRunStarted { wait: its, .. } => {
-            *its == wait
-        }
+        EventKind::TaskScheduled { wait: its, .. }
+        | EventKind::MapRunStarted { wait: its, .. }
+        | EventKind::MapRunRedriven { wait: its, .. } => *its == wait,
         _ => false,
     })?;
     let frame = events[scheduled].frame;

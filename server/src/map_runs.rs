@@ -12,6 +12,7 @@
 //! | more failed than are tolerated, or the items can't be read | children are stopped; it failed |
 //! | the last child ends | it succeeded |
 //! | its Map state's wait is over otherwise | children are stopped; it is aborted |
+//! | a redriven Map state asks for it to go on | a driver takes it up, and redrives children that ended badly |
 //!
 //! The end is stored before the Map state is told. A Map Run that is found ended while its Map state still
 //! waits is told of again.
@@ -218,10 +219,21 @@ impl MapRuns {
         }
     }
 
-    /// A driver knows the ARN of its Map Run: from now on it hears of children.
-    fn named(&self, driver: (ExecutionKey, WaitId), arn: &Arc<str>) {
+    /// A driver knows the ARN of its Map Run: from now on it hears of children. After a redrive the
+    /// driver of before may still be at work; the other one then gets its inbox, which is closed when it
+    /// is gone.
+    fn claim(
+        &self,
+        driver: (ExecutionKey, WaitId),
+        arn: &Arc<str>,
+    ) -> Result<(), mpsc::UnboundedSender<Message>> {
         let mut drivers = self.0.drivers.lock();
+        let other = drivers.by_arn.get(arn).filter(|other| **other != driver);
+        if let Some(handle) = other.and_then(|other| drivers.by_wait.get(other)) {
+            return Err(handle.inbox.clone());
+        }
         drivers.by_arn.insert(arn.clone(), driver);
+        Ok(())
     }
 
     fn app(&self) -> Option<App> {

@@ -481,3 +481,114 @@ fn items_that_are_read_are_read_again_after_a_restart() {
     assert_eq!(results, "[3,3,3,3]");
     std::fs::remove_dir_all(&folder).expect("it is there");
 }
+
+/// Five items, of which two fail, with one failure tolerated; the Map Run's ARN and the execution's.
+fn two_of_five_fail(server: &Server, activity: &str) -> (String, String) {
+    let fields = json!({"ToleratedFailureCount": 1});
+    server.machine("m", &distributed(working(activity), fields));
+    let execution = server.start_execution("m", json!([0, 1, 2, 3, 4]));
+    let mut tasks: Vec<_> = (0..5).map(|_| server.task(activity)).collect();
+    // Those that succeed do so before the failures stop what runs.
+    tasks.sort_by_key(|(_, item)| [1, 3].contains(&item.as_u64().expect("a number")));
+    for (token, item) in &tasks {
+        match item.as_u64() {
+            Some(1 | 3) => server.fail(token),
+            _ => server.succeed(token, json!({"first": item})),
+        }
+        server.settle();
+    }
+    assert_eq!(server.ended(&execution)["status"], "FAILED");
+    let run = server.map_run(&execution);
+    (execution, run)
+}
+
+#[test]
+fn a_redrive_runs_again_what_failed_and_nothing_else() {
+    for restarts in [false, true] {
+        let mut server = Server::on_disk();
+        let activity = server.activity("a");
+        let (execution, run) = two_of_five_fail(&server, &activity);
+        let names = |server: &Server| -> BTreeSet<String> {
+            let children = server.children(&run).into_iter();
+            children
+                .map(|child| child["executionArn"].to_string())
+                .collect()
+        };
+        let before = names(&server);
+        if restarts {
+            server.restart();
+        }
+        server.ask("RedriveExecution", json!({"executionArn": execution}));
+        server.settle();
+        let described = server.describe(&run);
+        let seen = ["status", "redriveCount"].map(|name| described[name].clone());
+        assert_eq!(seen, [json!("RUNNING"), json!(1)], "{described}");
+        assert!(described["redriveDate"].is_number(), "{described}");
+        let counts = &described["executionCounts"];
+        let counts = ["running", "succeeded", "failed", "pendingRedrive"].map(|name| &counts[name]);
+        assert_eq!(counts, [2, 3, 0, 0], "{described}");
+
+        let mut again = BTreeSet::new();
+        for _ in 0..2 {
+            let (token, item) = server.task(&activity);
+            again.insert(item.as_u64());
+            if restarts {
+                server.restart();
+            }
+            server.succeed(&token, json!({"again": item}));
+            if restarts {
+                server.restart();
+            }
+        }
+        assert_eq!(again, BTreeSet::from([Some(1), Some(3)]));
+        let expected =
+            json!([{"first": 0}, {"again": 1}, {"first": 2}, {"again": 3}, {"first": 4}]);
+        assert_eq!(output(&server.ended(&execution)), expected);
+        assert_eq!(server.map_run(&execution), run, "the same goes on");
+        assert_eq!(names(&server), before, "and so do its children");
+        let described = server.describe(&run);
+        assert_eq!(described["status"], "SUCCEEDED");
+        assert_eq!(described["itemCounts"]["succeeded"], 5);
+        let types = server.history(&execution);
+        let redriven = types.iter().position(|name| name == "ExecutionRedriven");
+        let redriven = redriven.expect("it was redriven");
+        assert_eq!(types[redriven + 1], "MapRunRedriven");
+        let mut redrives: Vec<_> = server
+            .children(&run)
+            .iter()
+            .map(|child| {
+                let body = json!({"executionArn": child["executionArn"]});
+                server.ask("DescribeExecution", body)["redriveCount"].as_u64()
+            })
+            .collect();
+        redrives.sort();
+        assert_eq!(redrives, [0, 0, 0, 1, 1].map(Some));
+    }
+}
+
+#[test]
+fn failures_after_a_redrive_count_anew() {
+    let mut server = Server::on_disk();
+    let activity = server.activity("a");
+    let (execution, run) = two_of_five_fail(&server, &activity);
+    // At one moment of the virtual clock: both fail again, and then one does.
+    for (failures, status) in [(2, "FAILED"), (1, "SUCCEEDED")] {
+        server.ask("RedriveExecution", json!({"executionArn": execution}));
+        server.settle();
+        for number in 0..2 {
+            let (token, item) = server.task(&activity);
+            match number < failures {
+                true => server.fail(&token),
+                false => server.succeed(&token, item),
+            }
+            // A child that has failed again is not redriven twice.
+            server.restart();
+        }
+        let ended = server.ended(&execution);
+        assert_eq!(ended["status"], status);
+        let described = server.describe(&run);
+        assert_eq!(described["status"], status);
+        assert_eq!(described["itemCounts"]["failed"], failures, "{described}");
+    }
+    assert_eq!(server.describe(&run)["redriveCount"], 2);
+}

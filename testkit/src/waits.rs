@@ -42,6 +42,12 @@ pub fn find(events: &[Event], execution: &Execution, name: &WaitName) -> Result<
                     resource: run.arn.clone(),
                 });
             }
+            EventKind::MapRunRedriven { wait, arn, .. } if *states[&event.frame] == *name.state => {
+                waits.push(NamedWait {
+                    wait: *wait,
+                    resource: arn.clone(),
+                });
+            }
             _ => {}
         }
     }

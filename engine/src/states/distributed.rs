@@ -4,7 +4,8 @@
 //! | --- | --- | --- |
 //! | DistributedMapStarted | MapStateStarted | the state runs, each attempt anew |
 //! | MapRunStarted | MapRunStarted | all that the Map Run needs was evaluated |
-//! | MapRunSucceeded, MapRunFailed | the same | exactly one of them |
+//! | MapRunRedriven | MapRunRedriven | the execution was redriven, and the Map Run had not ended well |
+//! | MapRunSucceeded, MapRunFailed | the same | exactly one of them, each time |
 //!
 //! Nothing of the state is evaluated later but `ItemSelector`, which is asked of each item
 //! ([`Execution::item_input`](crate::Execution::item_input)).
@@ -16,6 +17,7 @@ use asl::{Amount, Data, Distributed, Failure, Map, QueryLanguage, State, StateKi
 use crate::decide::{Decider, Over, Stop};
 use crate::event::{EventKind, FrameId};
 use crate::flow::{Flaw, Leaving, Made, Seen, data_limit_exceeded};
+use crate::frame::Phase;
 use crate::identity::WaitId;
 use crate::map_run::{self, Batches, MapRun, Reading};
 
@@ -55,6 +57,16 @@ pub(crate) fn run(
     let wait = WaitId(decider.execution.now.next_wait);
     let run = Arc::new(run);
     Ok(decider.emit(frame, EventKind::MapRunStarted { wait, run })?)
+}
+
+/// After a redrive: the same Map Run goes on.
+pub(crate) fn go_on(decider: &mut Decider<'_>, frame: FrameId) -> Result<(), Over> {
+    let wait = WaitId(decider.execution.now.next_wait);
+    let Phase::MapRun(open) = &decider.frame(frame).phase else {
+        unreachable!("a Map Run that goes on has been asked for");
+    };
+    let (arn, count) = (open.run.arn.clone(), open.redrives + 1);
+    decider.emit(frame, EventKind::MapRunRedriven { wait, arn, count })
 }
 
 /// The Map Run ended well.

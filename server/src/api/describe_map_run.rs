@@ -29,29 +29,11 @@ struct Response<'a> {
     max_concurrency: u32,
     tolerated_failure_percentage: f64,
     tolerated_failure_count: u64,
-    item_counts: Shown,
-    execution_counts: Shown,
+    item_counts: Counts,
+    execution_counts: Counts,
     redrive_count: u32,
-}
-
-/// Counts, and those of them that say what a redrive would do.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Shown {
-    #[serde(flatten)]
-    counts: Counts,
-    failures_not_redrivable: u64,
-    pending_redrive: u64,
-}
-
-impl Shown {
-    fn of(counts: Counts) -> Shown {
-        Shown {
-            counts,
-            failures_not_redrivable: 0,
-            pending_redrive: 0,
-        }
-    }
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redrive_date: Option<f64>,
 }
 
 pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
@@ -71,8 +53,9 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         max_concurrency: record.settings.max_concurrency,
         tolerated_failure_percentage: record.settings.tolerated_failure_percentage,
         tolerated_failure_count: record.settings.tolerated_failure_count,
-        item_counts: Shown::of(tally.items),
-        execution_counts: Shown::of(tally.executions),
-        redrive_count: 0,
+        item_counts: tally.items,
+        execution_counts: tally.executions,
+        redrive_count: record.redrives,
+        redrive_date: record.redriven_at.map(|at| at.as_seconds()),
     })
 }

@@ -31,11 +31,17 @@ pub struct Record {
     pub started_at: Timestamp,
     /// When it ended.
     pub stopped_at: Option<Timestamp>,
-    /// What came of its children, when it ended.
+    /// What came of its children, when it ended last.
     pub tally: Tally,
     /// When it may be forgotten, once it has ended.
     #[serde(default)]
     pub forget_at: Option<Timestamp>,
+    /// How often it has been redriven.
+    #[serde(default)]
+    pub redrives: u32,
+    /// When it was redriven last.
+    #[serde(default)]
+    pub redriven_at: Option<Timestamp>,
 }
 
 impl Record {
@@ -46,7 +52,7 @@ impl Record {
     }
 }
 
-/// The life of a Map Run: it runs, and then one of the others.
+/// The life of a Map Run: it runs, and then one of the others; a redrive has it run again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Standing {
     /// Children are started and watched.

@@ -17,14 +17,14 @@ use crate::app::{App, WeakApp};
 use crate::clock::{Busy, Clock};
 use crate::functions::with_grace;
 use crate::items::batch::Batch;
-use crate::runner::{NotDone, Started};
+use crate::runner::{NotDone, Runner, Started};
 
 use super::Progress;
 use super::document::{self, Record, Standing};
 use super::gather::{Gathered, gather};
 use super::inputs::Inputs;
 use super::tally::{Settings, Tally};
-use super::work::{Child, Ending, Work};
+use super::work::{Again, Child, Ending, Task, Work};
 
 /// How many starts may be on their way to the disk at once: enough to fill a sync.
 const STARTS_MAX: usize = 256;
@@ -48,8 +48,15 @@ pub(super) struct Driver {
     progress: Progress,
 }
 
-/// A child that is being started or stopped; the place and status of one that had ended before.
-type UnderWay = JoinSet<(Result<Option<(u32, Status)>, String>, Busy)>;
+/// Children that are being started, redriven or stopped; what is known of those that are not run.
+type UnderWay = JoinSet<(Result<Option<Over>, String>, Busy)>;
+
+/// A child that had ended before, and that is not run again.
+struct Over {
+    place: u32,
+    status: Status,
+    redrivable: bool,
+}
 
 /// The next input, on its way: reading it may take its time, and messages do not wait for it.
 type Reading = Pin<Box<dyn Future<Output = (Inputs, Result<Option<Batch>, Failure>, Busy)> + Send>>;
@@ -87,7 +94,9 @@ impl Driver {
         };
         let arn = open.run.arn.clone();
         // From now on it hears of children, so none ends unseen between the look and the watch.
-        app.map_runs.named((self.key, self.wait), &arn);
+        while let Err(before) = app.map_runs.claim((self.key, self.wait), &arn) {
+            before.closed().await;
+        }
         let record = taken_up(&app, &parent, self.wait).await?;
         let found = children(&app, &arn).await?;
         let machine = app.machines.definition(&parent.identity().definition);
@@ -164,8 +173,11 @@ impl Driver {
                 },
                 Some(done) = under_way.join_next(), if !under_way.is_empty() => {
                     let (done, busy) = done.map_err(|e| format!("a child's start failed: {e}"))?;
-                    if let Some((place, status)) = done? {
-                        work.ended(place, status);
+                    if let Some(over) = done? {
+                        if !over.redrivable {
+                            work.not_redrivable(over.place);
+                        }
+                        work.ended(over.place, over.status);
                     }
                     busy
                 }
@@ -184,8 +196,16 @@ impl Driver {
                 reading = None;
                 match next {
                     Ok(Some(batch)) => {
-                        if let Some(child) = work.take(batch, app.clock.now()) {
-                            under_way.spawn(start(app.clone(), child, app.clock.busy()));
+                        let taken = work.take(batch, app.clock.now());
+                        let (app, busy) = (app.clone(), app.clock.busy());
+                        match taken {
+                            Some(Task::Start(child)) => {
+                                under_way.spawn(start(app, child, busy));
+                            }
+                            Some(Task::Redrive(child)) => {
+                                under_way.spawn(redrive(app, child, busy));
+                            }
+                            None => {}
                         }
                     }
                     Ok(None) => work.exhausted = true,
@@ -254,15 +274,20 @@ impl Driver {
         let events = app.runner.events(self.key).await?;
         let arn = events.iter().find_map(|event| match &event.kind {
             EventKind::MapRunStarted { wait, run } if *wait == self.wait => Some(run.arn.clone()),
+            EventKind::MapRunRedriven { wait, arn, .. } if *wait == self.wait => Some(arn.clone()),
             _ => None,
         });
         let Some(arn) = arn else {
             return Ok(());
         };
+        // A redrive has taken it up already.
+        if app.map_runs.claim((self.key, self.wait), &arn).is_err() {
+            return Ok(());
+        }
         let Some((_, record)) = document::read(&app.store, &arn).await? else {
             return Ok(());
         };
-        if record.standing != Standing::Running {
+        if record.standing != Standing::Running || record.wait != self.wait {
             return Ok(());
         }
         let mut tally = Tally::default();
@@ -355,11 +380,24 @@ async fn listed(app: &App, arn: &str) -> Result<Vec<(ExecutionKey, Summary)>, St
 async fn taken_up(app: &App, parent: &Execution, wait: WaitId) -> Result<Record, String> {
     let open = parent.map_run(wait);
     let open = open.expect("the caller saw that it is open");
-    if let Some((_, record)) = document::read(&app.store, &open.run.arn).await? {
+    let arn = &open.run.arn;
+    // One that is there for another wait has been redriven.
+    let taken_up = document::change(&app.store, arn, |record| {
+        if record.wait != wait {
+            record.wait = wait;
+            record.standing = Standing::Running;
+            record.stopped_at = None;
+            record.forget_at = None;
+            record.tally = record.tally.to_redrive();
+            record.redrives = open.redrives;
+            record.redriven_at = Some(open.opened_at);
+        }
+    });
+    if let Some(record) = taken_up.await? {
         return Ok(record);
     }
     let record = Record {
-        arn: open.run.arn.clone(),
+        arn: arn.clone(),
         execution_arn: parent.identity().arn.clone(),
         wait,
         settings: Settings {
@@ -372,6 +410,8 @@ async fn taken_up(app: &App, parent: &Execution, wait: WaitId) -> Result<Record,
         stopped_at: None,
         tally: Tally::default(),
         forget_at: None,
+        redrives: open.redrives,
+        redriven_at: (open.redrives > 0).then_some(open.opened_at),
     };
     document::write(&app.store, &record, Expect::Absent).await?;
     Ok(record)
@@ -393,11 +433,7 @@ async fn close(
     changed.await.map(drop)
 }
 
-async fn start(
-    app: App,
-    child: Child,
-    busy: Busy,
-) -> (Result<Option<(u32, Status)>, String>, Busy) {
+async fn start(app: App, child: Child, busy: Busy) -> (Result<Option<Over>, String>, Busy) {
     let runner = app.runner.clone();
     drop(app);
     let started = runner.start(child.machine, child.identity).await;
@@ -406,13 +442,48 @@ async fn start(
         Started::New(_) => None,
         Started::Existing(execution) => match execution.status() {
             Status::Running => None,
-            status => Some((child.place, status)),
+            status => Some(Over {
+                place: child.place,
+                status,
+                redrivable: true,
+            }),
         },
     });
     (ended, busy)
 }
 
-async fn stop(app: App, arn: String, busy: Busy) -> (Result<Option<(u32, Status)>, String>, Busy) {
+async fn redrive(app: App, child: Again, busy: Busy) -> (Result<Option<Over>, String>, Busy) {
+    let runner = app.runner.clone();
+    drop(app);
+    (redriven(&runner, child).await, busy)
+}
+
+/// Redrives a child, unless that was done before the server was started.
+async fn redriven(runner: &Runner, child: Again) -> Result<Option<Over>, String> {
+    let Again { arn, token, place } = child;
+    let key = ExecutionKey::of(&arn);
+    let Some(execution) = runner.execution(key).await? else {
+        return Err(format!("the child {arn} is gone"));
+    };
+    let over = |redrivable| match execution.status() {
+        Status::Running => None,
+        status => Some(Over {
+            place,
+            status,
+            redrivable,
+        }),
+    };
+    if execution.redriven_with(&token) {
+        return Ok(over(true));
+    }
+    match runner.redrive(key, Some(token)).await {
+        Ok(_) => Ok(None),
+        Err(NotDone::Refused(_) | NotDone::Unknown) => Ok(over(false)),
+        Err(NotDone::Server(what)) => Err(what),
+    }
+}
+
+async fn stop(app: App, arn: String, busy: Busy) -> (Result<Option<Over>, String>, Busy) {
     let runner = app.runner.clone();
     drop(app);
     let stopped = runner.stop(ExecutionKey::of(&arn), None, None).await;

@@ -23,6 +23,10 @@ pub struct Counts {
     pub total: u64,
     /// Those whose results are in the Map Run's.
     pub results_written: u64,
+    /// Ended badly, and can't be redriven.
+    pub failures_not_redrivable: u64,
+    /// Ended badly, and will be redriven.
+    pub pending_redrive: u64,
 }
 
 impl Counts {
@@ -46,7 +50,24 @@ impl Counts {
     }
 
     fn begun(&self) -> u64 {
-        self.running + self.succeeded + self.failed + self.timed_out + self.aborted
+        self.running + self.succeeded + self.unsuccessful() + self.pending_redrive
+    }
+
+    fn unsuccessful(&self) -> u64 {
+        self.failed + self.timed_out + self.aborted
+    }
+
+    /// As many as a redrive finds to do again.
+    fn to_redrive(&self) -> Counts {
+        Counts {
+            pending_redrive: self.unsuccessful() + self.pending_redrive,
+            ..Counts::default()
+        }
+    }
+
+    /// So many that waited for it are redriven now.
+    fn redriven(&mut self, number: u64) {
+        self.pending_redrive = self.pending_redrive.saturating_sub(number);
     }
 
     /// How many are known, if `total` are, or so many as have begun if that is not known.
@@ -81,6 +102,26 @@ impl Tally {
     pub fn end(&mut self, status: Status, items: u32) {
         self.executions.end(status, 1);
         self.items.end(status, u64::from(items));
+    }
+
+    /// What a redrive begins with: nothing has come of it yet, and what ended badly is to be redriven.
+    pub fn to_redrive(&self) -> Tally {
+        Tally {
+            executions: self.executions.to_redrive(),
+            items: self.items.to_redrive(),
+        }
+    }
+
+    /// A child that had ended badly is come to.
+    pub fn redriven(&mut self, items: u32) {
+        self.executions.redriven(1);
+        self.items.redriven(u64::from(items));
+    }
+
+    /// A child can't be redriven.
+    pub fn not_redrivable(&mut self, items: u32) {
+        self.executions.failures_not_redrivable += 1;
+        self.items.failures_not_redrivable += u64::from(items);
     }
 
     /// All are in the Map Run's result that have ended well.

@@ -31,6 +31,20 @@ pub(super) struct Child {
     pub(super) place: u32,
 }
 
+/// A child that had ended badly, to be redriven.
+pub(super) struct Again {
+    pub(super) arn: String,
+    /// Of this redrive of the Map Run: no child is redriven twice for it.
+    pub(super) token: String,
+    pub(super) place: u32,
+}
+
+/// What is to be done for a child to run.
+pub(super) enum Task {
+    Start(Child),
+    Redrive(Again),
+}
+
 /// One Map Run's work.
 pub(super) struct Work {
     pub(super) arn: Arc<str>,
@@ -51,6 +65,8 @@ pub(super) struct Work {
     found: HashMap<String, Status>,
     /// Children that run, by their place, and how many items each has.
     open: HashMap<u32, u32>,
+    /// Which redrive of the Map Run this is; 0 is none.
+    redrives: u32,
     /// The place of the next child, which is the number of those before.
     next: u32,
     stopping: bool,
@@ -69,7 +85,11 @@ impl Work {
             arn: record.arn.clone(),
             names: Names::new(&record.arn, parent, names::is_express(open.map)),
             settings: record.settings,
-            tally: Tally::default(),
+            // It is that of before the redrive, which has ended.
+            tally: match record.redrives {
+                0 => Tally::default(),
+                _ => record.tally,
+            },
             ending: None,
             exhausted: false,
             items: (None, 1),
@@ -78,6 +98,7 @@ impl Work {
             state: open.state_name.clone(),
             found: found.into_iter().collect(),
             open: HashMap::new(),
+            redrives: record.redrives,
             next: 0,
             stopping: false,
         }
@@ -89,7 +110,7 @@ impl Work {
     }
 
     /// Gives the next child its input; nothing if it is there already.
-    pub(super) fn take(&mut self, batch: Batch, now: Timestamp) -> Option<Child> {
+    pub(super) fn take(&mut self, batch: Batch, now: Timestamp) -> Option<Task> {
         let Batch { input, items } = batch;
         let place = self.next;
         self.next += 1;
@@ -100,13 +121,22 @@ impl Work {
                 self.open.insert(place, items);
                 None
             }
+            Some(status) if self.redrives > 0 && status != Status::Succeeded => {
+                self.open.insert(place, items);
+                self.tally.redriven(items);
+                Some(Task::Redrive(Again {
+                    arn: self.names.execution(&name),
+                    token: format!("{}/{}", self.arn, self.redrives),
+                    place,
+                }))
+            }
             Some(status) => {
                 self.tally.end(status, items);
                 None
             }
             None => {
                 self.open.insert(place, items);
-                Some(Child {
+                Some(Task::Start(Child {
                     machine: self.machine.clone(),
                     identity: Identity {
                         arn: self.names.execution(&name).into(),
@@ -127,8 +157,15 @@ impl Work {
                         }),
                     },
                     place,
-                })
+                }))
             }
+        }
+    }
+
+    /// A child can't be redriven; that it has ended is said next.
+    pub(super) fn not_redrivable(&mut self, place: u32) {
+        if let Some(items) = self.open.get(&place) {
+            self.tally.not_redrivable(*items);
         }
     }
 

@@ -188,6 +188,13 @@ impl Server {
         (text(&task["taskToken"]), input)
     }
 
+    pub fn fail(&self, token: &str) {
+        self.ask(
+            "SendTaskFailure",
+            json!({"taskToken": token, "error": "Bad"}),
+        );
+    }
+
     pub fn succeed(&self, token: &str, output: Value) {
         let body = json!({"taskToken": token, "output": output.to_string()});
         self.ask("SendTaskSuccess", body);
