@@ -569,55 +569,76 @@ pub(super) fn into_json(value: &Val<'_>) -> Result<Option<Value>, Failed> {
     }
 }
 
+/// Texts and numbers are most of what a result holds, so they are made where they are wanted; only what
+/// holds other values costs a call.
+#[inline(always)]
 fn convert(value: &Val<'_>, left: &mut usize, levels: usize) -> Result<Value, Failed> {
-    let mut take = |bytes: usize| {
-        *left = left.checked_sub(bytes).ok_or_else(memory)?;
-        Ok::<(), Failed>(())
-    };
-    take(2)?;
-    let deeper = || {
-        levels.checked_sub(1).ok_or_else(|| {
-            let most = data::DEPTH_MAX;
-            error("", format!("The result nests deeper than {most} levels"))
-        })
-    };
+    take(left, 2)?;
     Ok(match value {
         // In an array, as JavaScript writes it.
         Val::Undefined | Val::Null => Value::Null,
         Val::Bool(flag) => Value::Bool(*flag),
         Val::Number(value) => number(*value),
         Val::Str(text) => {
-            take(text.len())?;
+            take(left, text.len())?;
             Value::String((*text).to_owned())
         }
         Val::Text(text) => {
-            take(text.text.len())?;
+            take(left, text.text.len())?;
             Value::String(text.text.to_string())
         }
-        Val::Array(_) | Val::List(_) => {
-            let levels = deeper()?;
-            let mut list = Vec::with_capacity(value.len().unwrap_or(0));
-            for item in value.items() {
-                list.push(convert(&item, left, levels)?);
-            }
-            Value::Array(list)
-        }
-        Val::Map(_) | Val::Object(_) => {
-            let levels = deeper()?;
-            let mut object = Map::with_capacity(value.size());
-            for (key, item) in value.members() {
-                *left = left.saturating_sub(key.as_str().len());
-                if !item.is_undefined() {
-                    object.insert(key.as_str().to_owned(), convert(&item, left, levels)?);
-                }
-            }
-            Value::Object(object)
+        Val::Array(_) | Val::List(_) | Val::Map(_) | Val::Object(_) => {
+            return convert_holder(value, left, levels);
         }
         // JSON has no functions; the reference implementation leaves an empty text in their place.
         Val::Function(_) | Val::Builtin(_) | Val::Regex(_) | Val::Tuples(_) => {
             Value::String(String::new())
         }
     })
+}
+
+#[inline(always)]
+fn take(left: &mut usize, bytes: usize) -> Result<(), Failed> {
+    *left = left.checked_sub(bytes).ok_or_else(memory)?;
+    Ok(())
+}
+
+/// A list or an object.
+#[inline(never)]
+fn convert_holder(value: &Val<'_>, left: &mut usize, levels: usize) -> Result<Value, Failed> {
+    let Some(levels) = levels.checked_sub(1) else {
+        let most = data::DEPTH_MAX;
+        return Err(error(
+            "",
+            format!("The result nests deeper than {most} levels"),
+        ));
+    };
+    match value {
+        Val::List(items) => {
+            let mut list = Vec::with_capacity(items.items.len());
+            for item in &items.items {
+                list.push(convert(item, left, levels)?);
+            }
+            Ok(Value::Array(list))
+        }
+        Val::Array(items) => {
+            let mut list = Vec::with_capacity(items.len());
+            for item in items.iter() {
+                list.push(convert(&Val::of(item), left, levels)?);
+            }
+            Ok(Value::Array(list))
+        }
+        object => {
+            let mut members = Map::with_capacity(object.size());
+            for (key, item) in object.members() {
+                *left = left.saturating_sub(key.as_str().len());
+                if !item.is_undefined() {
+                    members.insert(key.as_str().to_owned(), convert(&item, left, levels)?);
+                }
+            }
+            Ok(Value::Object(members))
+        }
+    }
 }
 
 /// As JavaScript writes it: a whole number has no fraction, and zero no sign. JSON has no infinity,
