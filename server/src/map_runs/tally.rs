@@ -58,7 +58,7 @@ impl Counts {
     }
 
     /// As many as a redrive finds to do again.
-    fn to_redrive(&self) -> Counts {
+    fn to_redrive(self) -> Counts {
         Counts {
             pending_redrive: self.unsuccessful() + self.pending_redrive,
             ..Counts::default()
@@ -105,7 +105,7 @@ impl Tally {
     }
 
     /// What a redrive begins with: nothing has come of it yet, and what ended badly is to be redriven.
-    pub fn to_redrive(&self) -> Tally {
+    pub fn to_redrive(self) -> Tally {
         Tally {
             executions: self.executions.to_redrive(),
             items: self.items.to_redrive(),
