@@ -141,6 +141,8 @@ pub struct Task {
     pub resource: Resource,
     /// `Parameters`, or `Arguments` (JSONata).
     pub parameters: Option<Template>,
+    /// `Credentials`.
+    pub credentials: Option<Template>,
     /// `ResultSelector` and `ResultPath`.
     pub result: ResultFlow,
     /// `TimeoutSeconds` or `TimeoutSecondsPath`.

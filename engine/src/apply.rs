@@ -57,6 +57,7 @@ impl Execution {
                 parameters,
                 timeout_seconds,
                 heartbeat_seconds,
+                ..
             } => {
                 let parameters = parameters
                     .as_ref()

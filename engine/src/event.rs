@@ -82,6 +82,9 @@ pub enum EventKind {
         timeout_seconds: Option<u64>,
         /// `HeartbeatSeconds`, if the state has it.
         heartbeat_seconds: Option<u64>,
+        /// The role that `Credentials` name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        role_arn: Option<Arc<str>>,
     },
     /// The resource took the request.
     TaskSubmitted {

@@ -238,18 +238,18 @@ impl Projection {
                 parameters,
                 timeout_seconds,
                 heartbeat_seconds,
+                role_arn,
                 ..
             } => {
                 self.thread(id).resource = Some(resource.clone());
                 let parameters = parameters.clone().unwrap_or_else(|| self.data(id));
-                self.scheduled(
-                    id,
-                    at,
-                    resource,
-                    &parameters,
-                    *timeout_seconds,
-                    *heartbeat_seconds,
-                );
+                let credentials = role_arn.as_ref().map(|arn| json!({ "roleArn": arn }));
+                let fields = [
+                    ("timeoutInSeconds", timeout_seconds.map(Into::into)),
+                    ("taskCredentials", credentials),
+                    ("heartbeatInSeconds", heartbeat_seconds.map(Into::into)),
+                ];
+                self.scheduled(id, at, resource, &parameters, &fields);
             }
             EventKind::TaskSubmitted { output, .. } => {
                 let payload = self.payload("output", output);
@@ -478,24 +478,20 @@ impl Projection {
         at: Timestamp,
         resource: &str,
         parameters: &Data,
-        timeout_seconds: Option<u64>,
-        heartbeat_seconds: Option<u64>,
+        fields: &[(&str, Option<Value>); 3],
     ) {
-        let times = [
-            ("timeoutInSeconds", timeout_seconds.map(Into::into)),
-            ("heartbeatInSeconds", heartbeat_seconds.map(Into::into)),
-        ];
         match Service::of(resource) {
             Service::Activity => {
                 let mut details = object(&[("resource", Some(resource.into()))]);
                 details.extend(self.payload("input", parameters));
-                details.extend(object(&times));
+                details.extend(object(fields));
                 self.chain(id, at, "ActivityScheduled", Some(details));
             }
             Service::Function => {
                 let mut details = object(&[("resource", Some(resource.into()))]);
                 details.extend(self.payload("input", parameters));
-                details.extend(object(&times[..1]));
+                // A function sends no heartbeats.
+                details.extend(object(&fields[..2]));
                 self.chain(id, at, "LambdaFunctionScheduled", Some(details));
                 self.chain(id, at, "LambdaFunctionStarted", None);
             }
@@ -509,7 +505,7 @@ impl Projection {
                 if self.shows_data() {
                     details.insert("parameters".into(), parameters.text().into());
                 }
-                details.extend(object(&times));
+                details.extend(object(fields));
                 self.chain(id, at, "TaskScheduled", Some(details));
                 let details = object(&[
                     ("resourceType", Some(service.into())),

@@ -55,6 +55,7 @@ fn shapes() -> Vec<Event> {
             ),
             timeout_seconds: Some(30),
             heartbeat_seconds: None,
+            role_arn: None,
         },
         EventKind::TaskPickedUp {
             wait: WaitId(3),

@@ -4,6 +4,7 @@ use super::fields::{Fields, SECONDS_MAX};
 use super::reader::Reader;
 use super::scope::Scope;
 use super::{analysis, recovery, resource, state};
+use crate::Template;
 use crate::model::{QueryLanguage, ResultFlow, Seconds, StateKind, Task};
 
 const FIELDS: &[&str] = &[
@@ -43,7 +44,7 @@ pub(super) fn read(
     let parameters = state::arguments(reader, fields);
     let timeout = seconds(reader, fields, "TimeoutSeconds", "TimeoutSecondsPath");
     let heartbeat = seconds(reader, fields, "HeartbeatSeconds", "HeartbeatSecondsPath");
-    credentials(reader, fields);
+    let credentials = credentials(reader, fields);
     if let (Some(Seconds::Fixed(timeout)), Some(Seconds::Fixed(heartbeat))) = (&timeout, &heartbeat)
         && heartbeat >= timeout
     {
@@ -61,6 +62,7 @@ pub(super) fn read(
     Some(StateKind::Task(Box::new(Task {
         resource,
         parameters,
+        credentials,
         result,
         timeout,
         heartbeat,
@@ -95,21 +97,22 @@ fn seconds(
         .map(Seconds::Fixed)
 }
 
-/// The role to act as. There are no roles here, so it is checked and not used.
-fn credentials(reader: &mut Reader, fields: &Fields<'_>) {
+/// The role to act as. There are no roles here, so it is shown in the history and not used.
+fn credentials(reader: &mut Reader, fields: &Fields<'_>) -> Option<Template> {
     if !fields.has("Credentials") || report_missing_role(reader, fields) {
-        return;
+        return None;
     }
-    match reader.language {
-        QueryLanguage::JsonPath => drop(fields.template(reader, "Credentials")),
-        QueryLanguage::Jsonata => drop(fields.jsonata_template(reader, "Credentials")),
-    }
+    let template = match reader.language {
+        QueryLanguage::JsonPath => fields.template(reader, "Credentials"),
+        QueryLanguage::Jsonata => fields.jsonata_template(reader, "Credentials"),
+    };
     reader.warning(
         "REJOIN_CREDENTIALS_NOT_USED",
         &fields.at("Credentials"),
         "The task runs with the credentials of the server, not with this role",
         "Give the server credentials that may do what the task does.",
     );
+    template
 }
 
 /// Reports `Credentials` that name no role; whether they do not.

@@ -10,7 +10,10 @@
 //!
 //! An answer may come before TaskSubmitted: a function may call back before it returns.
 
+use std::sync::Arc;
+
 use asl::{Data, Failure, Resource, Seconds, State, StateKind, Task};
+use serde_json::Value;
 
 use crate::decide::{Decider, Over, Stop};
 use crate::event::{EventKind, FrameId};
@@ -56,14 +59,38 @@ pub(crate) fn run(
             return Err(data_limit_exceeded(&state.name).into());
         }
     }
+    let role_arn = role(decider, frame, task, &input)?;
     let scheduled = EventKind::TaskScheduled {
         wait: WaitId(decider.execution.now.next_wait),
         resource: arn(&task.resource).clone(),
         parameters: (!unchanged).then_some(parameters),
         timeout_seconds,
         heartbeat_seconds,
+        role_arn,
     };
     Ok(decider.emit(frame, scheduled)?)
+}
+
+/// The role that `Credentials` name, which the history shows.
+fn role(
+    decider: &Decider<'_>,
+    frame: FrameId,
+    task: &Task,
+    input: &Data,
+) -> Result<Option<Arc<str>>, Flaw> {
+    let Some(template) = &task.credentials else {
+        return Ok(None);
+    };
+    let credentials = decider.parameters(frame, Some(template), input)?;
+    match credentials.value().get("RoleArn") {
+        Some(Value::String(arn)) => Ok(Some(arn.as_str().into())),
+        other => {
+            // No recording shows what AWS says here.
+            let shown = other.unwrap_or(&Value::Null);
+            let cause = format!("'RoleArn' of Credentials must be a string but was: {shown}");
+            Err(decider.at_state(frame, Failure::runtime(cause)).into())
+        }
+    }
 }
 
 /// A result came.
@@ -121,7 +148,7 @@ fn too_large(
     decider.recover(frame, failure.into())
 }
 
-fn arn(resource: &Resource) -> &std::sync::Arc<str> {
+fn arn(resource: &Resource) -> &Arc<str> {
     match resource {
         Resource::Function { arn } | Resource::Activity { arn } | Resource::Service { arn, .. } => {
             arn
