@@ -20,12 +20,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use asl::jsonata::QUERY_EVALUATION_ERROR;
-use asl::{Failure, Next, StateId, StateMachine, Timestamp};
+use asl::{Failure, Next, ResultFlow, State, StateId, StateMachine, Timestamp};
 
 use crate::command::{CommandKind, Outcome, Refusal};
 use crate::event::{Event, EventKind, FrameId, StateType};
 use crate::execution::{Execution, Status};
-use crate::flow::{Flaw, Left};
+use crate::flow::{Flaw, Leaving, Left, Made};
 use crate::frame::{Frame, Phase, Place};
 use crate::identity::{Identity, WaitId};
 use crate::limits::Quotas;
@@ -392,6 +392,20 @@ impl<'a> Decider<'a> {
     /// Runs a frame's state again, after its backoff.
     pub(crate) fn again(&mut self, frame: FrameId) {
         self.ready.push_back(frame);
+    }
+
+    /// Takes a frame out of a state whose work has this result, and on.
+    pub(crate) fn leave_with(
+        &mut self,
+        frame: FrameId,
+        state: &State,
+        flow: &ResultFlow,
+        result: Made,
+        next: Next,
+    ) -> Result<(), Stop> {
+        let made = self.selected(frame, flow.selector.as_ref(), result)?;
+        let left = self.left(frame, state, Leaving::of(state), flow.path.as_ref(), made)?;
+        Ok(self.leave(frame, left, next)?)
     }
 
     /// Takes a frame out of its state, and on.

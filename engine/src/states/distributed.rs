@@ -16,7 +16,7 @@ use asl::{Amount, Data, Distributed, Failure, Map, QueryLanguage, State, StateKi
 
 use crate::decide::{Decider, Over, Stop};
 use crate::event::{EventKind, FrameId};
-use crate::flow::{Flaw, Leaving, Made, Seen, data_limit_exceeded};
+use crate::flow::{Flaw, Made, Seen, data_limit_exceeded};
 use crate::frame::Phase;
 use crate::identity::WaitId;
 use crate::map_run::{self, Batches, MapRun, Reading};
@@ -89,15 +89,7 @@ pub(crate) fn succeed(
     let output = result.clone();
     decider.emit(frame, EventKind::MapRunSucceeded { wait, output })?;
     decider.emit(frame, EventKind::ChildrenSucceeded)?;
-    let made = decider.selected(frame, map.result.selector.as_ref(), Made::result(result))?;
-    let output = decider.left(
-        frame,
-        state,
-        Leaving::of(state),
-        map.result.path.as_ref(),
-        made,
-    )?;
-    Ok(decider.leave(frame, output, map.next)?)
+    decider.leave_with(frame, state, &map.result, Made::result(result), map.next)
 }
 
 /// The Map Run ended badly.

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::decide::{Decider, Stop};
 use crate::event::{EventKind, FrameId};
-use crate::flow::{Flaw, Leaving, Made, Seen};
+use crate::flow::{Flaw, Made, Seen};
 use crate::frame::Phase;
 
 pub(crate) fn run(
@@ -120,15 +120,7 @@ fn finish(decider: &mut Decider<'_>, frame: FrameId, state: &State, map: &Map) -
     };
     let outputs = Made::children(children.output());
     decider.emit(frame, EventKind::ChildrenSucceeded)?;
-    let made = decider.selected(frame, map.result.selector.as_ref(), outputs)?;
-    let output = decider.left(
-        frame,
-        state,
-        Leaving::of(state),
-        map.result.path.as_ref(),
-        made,
-    )?;
-    Ok(decider.leave(frame, output, map.next)?)
+    decider.leave_with(frame, state, &map.result, outputs, map.next)
 }
 
 pub(super) fn items(

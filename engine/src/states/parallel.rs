@@ -4,7 +4,7 @@ use asl::{Parallel, State, StateKind};
 
 use crate::decide::{Decider, Stop};
 use crate::event::{EventKind, FrameId};
-use crate::flow::{Leaving, Made};
+use crate::flow::Made;
 use crate::frame::Phase;
 
 pub(crate) fn run(
@@ -48,8 +48,5 @@ pub(crate) fn child_succeeded(decider: &mut Decider<'_>, frame: FrameId) -> Resu
     let StateKind::Parallel(parallel) = &state.kind else {
         unreachable!("branches belong to a Parallel state");
     };
-    let flow = &parallel.result;
-    let made = decider.selected(frame, flow.selector.as_ref(), outputs)?;
-    let output = decider.left(frame, state, Leaving::of(state), flow.path.as_ref(), made)?;
-    Ok(decider.leave(frame, output, parallel.next)?)
+    decider.leave_with(frame, state, &parallel.result, outputs, parallel.next)
 }

@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use crate::decide::{Decider, Over, Stop};
 use crate::event::{EventKind, FrameId};
-use crate::flow::{Flaw, Leaving, Made, Seen, data_limit_exceeded};
+use crate::flow::{Flaw, Made, Seen, data_limit_exceeded};
 use crate::identity::WaitId;
 
 pub(crate) fn run(
@@ -117,15 +117,7 @@ pub(crate) fn succeed(
             output: result.clone(),
         },
     )?;
-    let made = decider.selected(frame, task.result.selector.as_ref(), Made::result(result))?;
-    let output = decider.left(
-        frame,
-        state,
-        Leaving::of(state),
-        task.result.path.as_ref(),
-        made,
-    )?;
-    Ok(decider.leave(frame, output, task.next)?)
+    decider.leave_with(frame, state, &task.result, Made::result(result), task.next)
 }
 
 fn too_large(
