@@ -65,10 +65,14 @@ mod engine;
 mod expected;
 mod expression;
 mod flights;
+mod found;
 mod inbox;
+mod keep;
 mod manage;
+mod marks;
 mod receive;
 mod record;
+mod redact;
 mod register;
 pub mod route;
 mod routes;
@@ -97,9 +101,10 @@ pub use self::verify::config::VerifyConfig;
 use self::engine::Engine;
 use self::expected::Expected;
 use self::flights::Flights;
+use self::found::Found;
 use self::record::{Delivery, Reference, reference_key};
 use self::route::Route;
-use self::routes::{Found, Routes};
+use self::routes::{Found as FoundRoute, Routes};
 use self::verify::{UrlKey, Verification};
 use crate::clock::Clock;
 use crate::http::{Call, Reply, percent_decode};
@@ -199,12 +204,12 @@ impl Gateway {
     /// Answers a call on a route's path, or on the gateway's own API under `/rejoin/`; `None` if it is neither.
     pub async fn handle(&self, call: &Call) -> Option<Reply> {
         match self.routes().at(&call.path, &call.method) {
-            Found::Route(route, entrance, parameters) => {
+            FoundRoute::Route(route, entrance, parameters) => {
                 return Some(self.receive(route, entrance, &parameters, call).await);
             }
-            Found::OtherMethod(methods) => {
+            FoundRoute::OtherMethod(methods) => {
                 return Some(match self.routes().at(&call.path, &Method::POST) {
-                    Found::Route(route, entrance, parameters)
+                    FoundRoute::Route(route, entrance, parameters)
                         if urls::is_visit(call)
                             && matches!(route.verification, Verification::SignedUrl) =>
                     {
@@ -213,7 +218,7 @@ impl Gateway {
                     _ => not_allowed(&methods),
                 });
             }
-            Found::Nobody => {}
+            FoundRoute::Nobody => {}
         }
         if let Some(rest) = call.path.strip_prefix("/rejoin/references/") {
             return Some(match (&call.method, rest.contains('/')) {
@@ -233,13 +238,7 @@ impl Gateway {
         if !rest.is_empty() && !rest.starts_with('/') {
             return None;
         }
-        Some(match call.method {
-            Method::GET => match rest.trim_start_matches('/') {
-                "" => self.list_deliveries(call).await,
-                id => self.show_delivery(id).await,
-            },
-            _ => not_allowed("GET"),
-        })
+        Some(self.inbox(rest, call).await)
     }
 
     /// The scheduler hands over a reference or a delivery that is due (an early callback expires, a
@@ -289,7 +288,11 @@ impl Gateway {
 
     /// A delivery's document, with its version.
     async fn delivery(&self, id: &str) -> Result<Option<(u64, Delivery)>, String> {
-        self.document(Table::Delivery, id).await
+        let mut read: Option<(u64, Delivery)> = self.document(Table::Delivery, id).await?;
+        if let Some((_, delivery)) = &mut read {
+            delivery.found = Found::of(delivery);
+        }
+        Ok(read)
     }
 
     async fn document<T: serde::de::DeserializeOwned>(

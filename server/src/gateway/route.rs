@@ -18,6 +18,7 @@ use super::chosen::Phase;
 use super::disposition::Disposition;
 use super::expression::{Condition, Query, Text};
 use super::record::Intent;
+use super::redact::Redaction;
 use super::verify::Verification;
 use super::words::did_you_mean;
 use crate::http::{Call, Reply};
@@ -41,7 +42,8 @@ pub(super) struct Route {
     pub used_keep_seconds: i64,
     pub body_bytes_max: usize,
     pub alerts: Option<Alerts>,
-    format: BodyFormat,
+    pub redaction: Redaction,
+    pub format: BodyFormat,
     reference: Query,
     output: Option<Query>,
     repeat: Option<Query>,
@@ -103,6 +105,19 @@ pub(super) struct Reading {
     pub digest: String,
     /// Equal for callbacks that are the same, if the route says how that is known.
     pub repeat: Option<String>,
+}
+
+impl Reading {
+    /// The same, if the body is not stored as it came.
+    pub fn without_its_body(mut self, body: &[u8]) -> Reading {
+        if let Intent::Success { output } = &mut self.intent
+            && output.is_none()
+        {
+            let text = std::str::from_utf8(body).ok();
+            *output = text.and_then(|text| Data::parse(text).ok());
+        }
+        self
+    }
 }
 
 /// Why a callback was not read.
@@ -186,6 +201,7 @@ impl Route {
             used_keep_seconds: config.used_keep_seconds.unwrap_or(USED_KEEP_SECONDS).into(),
             body_bytes_max,
             alerts: alerts(config, topics)?,
+            redaction: Redaction::parse(&config.redact, config.body)?,
             format: config.body,
             reference,
             output: output("output", config.output.as_deref())?,

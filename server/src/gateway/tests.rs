@@ -26,6 +26,7 @@ use crate::http::{Call, Reply};
 use crate::runner::{TokenError, WaitView};
 use crate::topics::{TopicConfig, Topics};
 
+mod inbox;
 mod managed;
 mod mapped;
 mod references;
@@ -818,6 +819,13 @@ async fn crashed_after_storing(world: World) -> World {
         target: Some(holder.clone()),
         attempts: 0,
         steps: Vec::new(),
+        sent_to: None,
+        body_cut: false,
+        redacted: Vec::new(),
+        tries: Vec::new(),
+        replay_of: None,
+        marks: Vec::new(),
+        found: Default::default(),
     };
     let standing = super::record::Standing::Delivering {
         holder,
@@ -828,13 +836,9 @@ async fn crashed_after_storing(world: World) -> World {
         standing,
         ..reference
     };
-    let stored = world
-        .gateway
-        .commit(vec![
-            delivery.change(store::Expect::Absent, world.gateway.look_after()),
-            reference.change(store::Expect::Version(version), None),
-        ])
-        .await;
+    let mut changes = delivery.changes(store::Expect::Absent, world.gateway.look_after());
+    changes.push(reference.change(store::Expect::Version(version), None));
+    let stored = world.gateway.commit(changes).await;
     assert!(stored.is_ok());
     world.restarted()
 }
