@@ -57,10 +57,10 @@ async fn a_search_finds_what_fits_and_nothing_else() {
     let token = world.engine.open(1, 1);
     world.register("r1", &token).await;
     world.call_back(json!({"ref": "r1", "value": "Blue"})).await;
-    world.pass(3600).await;
+    world.pass(3000).await;
     world.call_back(json!({"ref": "r1", "value": "Blue"})).await;
     world.call_back(json!({"ref": "r2", "value": "red"})).await;
-    world.pass(3600).await;
+    world.pass(3000).await;
     world.call_back_raw("half of a b").await;
     let first = world.listed("?disposition=delivered").await.remove(0);
     for (query, count) in [
@@ -81,7 +81,7 @@ async fn a_search_finds_what_fits_and_nothing_else() {
         ("?disposition=pending", 0),
         ("?since=90m", 3),
         ("?since=2h", 4),
-        ("?until=2h", 1),
+        ("?until=90m", 1),
         ("?since=90m&until=30m", 2),
         ("?since=90m&until=30m&reference=r1", 1),
         ("?since=90m&until=30m&reference=r1&order=oldest", 1),

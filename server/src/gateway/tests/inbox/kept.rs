@@ -129,9 +129,9 @@ async fn every_try_is_there_with_its_time_and_result() {
     assert_eq!(
         tries,
         [
-            ("2023-11-14T22:13:20Z", "unreachable", down.clone()),
-            ("2023-11-14T22:13:21Z", "unreachable", down),
-            ("2023-11-14T22:13:23Z", "taken", Value::Null),
+            ("2023-11-14T22:13:20.000Z", "unreachable", down.clone()),
+            ("2023-11-14T22:13:21.000Z", "unreachable", down),
+            ("2023-11-14T22:13:23.000Z", "taken", Value::Null),
         ]
     );
     assert_eq!(shown["attempts"], 3);
@@ -168,7 +168,7 @@ async fn of_endless_tries_the_first_and_the_last_are_kept() {
     assert_eq!(shown["attempts"], 100);
     let tries = shown["tries"].as_array().expect("tries");
     assert_eq!(tries.len(), 50);
-    assert_eq!(tries[0]["at"], "2023-11-14T22:13:20Z");
+    assert_eq!(tries[0]["at"], "2023-11-14T22:13:20.000Z");
     assert_eq!(tries[49]["at"], world.clock.now().to_string());
 }
 
