@@ -265,6 +265,24 @@ impl Topics {
         Ok(Some(MessagePage { messages, next }))
     }
 
+    /// A message of a topic (its name or ARN), if it is still kept.
+    ///
+    /// # Errors
+    /// The store's, as text for the log.
+    pub async fn message(&self, topic: &str, id: &str) -> Result<Option<MessageView>, String> {
+        let Some(topic) = self.find(topic) else {
+            return Ok(None);
+        };
+        let key = message::key(&topic.name, id);
+        let found = self.0.store.get(Table::Message, &key).await;
+        let Some(document) = found.map_err(|e| e.to_string())? else {
+            return Ok(None);
+        };
+        Ok(Some(
+            Message::read(&key, &document.content)?.view(&topic.arn),
+        ))
+    }
+
     /// Publishes: returns the message's id when the message is durable; delivery follows.
     /// `Ok(None)` if there is no such topic.
     ///
