@@ -26,6 +26,7 @@ use crate::http::{Call, Reply};
 use crate::runner::{TokenError, WaitView};
 use crate::topics::{TopicConfig, Topics};
 
+mod limited;
 mod managed;
 mod mapped;
 mod references;
@@ -818,6 +819,7 @@ async fn crashed_after_storing(world: World) -> World {
         target: Some(holder.clone()),
         attempts: 0,
         steps: Vec::new(),
+        refused: None,
     };
     let standing = super::record::Standing::Delivering {
         holder,
