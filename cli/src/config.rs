@@ -184,7 +184,11 @@ fn explained(text: &str, fault: &toml::de::Error) -> String {
         return reason;
     };
     let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1;
+    let column = before
+        .rsplit('\n')
+        .next()
+        .map_or(0, |line| line.chars().count())
+        + 1;
     format!("line {line}, column {column}: {reason}")
 }
 
@@ -211,21 +215,56 @@ mod tests {
     fn what_is_wrong_is_said_with_its_place_and_without_a_secret() {
         let route = "[[routes]]\nname = \"r\"\npath = \"/r\"\nreference = \"$.r\"\n";
         for (rest, place, reason) in [
-            ("verify = { secrets = [\"whsec_SECRET }", "line 5, column ", "string"),
-            ("verify = { scheme = \"bearer\", secrets = [whsec_SECRET] }", "line 5, column 41: ", "string"),
-            ("verify = { scheme = \"bearer\", secrets = \"SECRET, expected \\\" x\" }", "line 5, column 41: ", "invalid type: string, expected a sequence"),
-            ("verify = { scheme = \"bearer\", secrets = [5346747] }", "line 5, column 42: ", "expected"),
-            ("verifi = \"SECRET\"", "line 5, column 1: ", "unknown field `verifi`"),
-            ("[topics.t]\nsubscribers = [\"https://hooks.example.com/SECRET\"]", "line 6, column 16: ", "unknown variant, expected"),
-            ("[server]\nclock = \"SECRET\"", "line 6, column 9: ", "unknown variant, expected `real` or `virtual`"),
-            ("early_keep_seconds = -5346747", "line 5, column 22: ", "invalid value: integer, expected u32"),
+            (
+                "verify = { secrets = [\"whsec_SECRET }",
+                "line 5, column ",
+                "unclosed array, expected `]`",
+            ),
+            (
+                "verify = { scheme = \"bearer\", secrets = [whsec_SECRET] }",
+                "line 5, column 42: ",
+                "string",
+            ),
+            (
+                "verify = { scheme = \"bearer\", secrets = \"SECRET, expected \\\" x\" }",
+                "line 5, column 41: ",
+                "invalid type: string, expected a sequence",
+            ),
+            (
+                "verify = { scheme = \"bearer\", secrets = [5346747] }",
+                "line 5, column 42: ",
+                "expected",
+            ),
+            (
+                "verifi = \"SECRET\"",
+                "line 5, column 1: ",
+                "unknown field `verifi`",
+            ),
+            (
+                "[topics.t]\nsubscribers = [\"https://hooks.example.com/SECRET\"]",
+                "line 6, column 16: ",
+                "unknown variant, expected",
+            ),
+            (
+                "[server]\nclock = \"SECRET\"",
+                "line 6, column 9: ",
+                "unknown variant, expected `real` or `virtual`",
+            ),
+            (
+                "early_keep_seconds = -5346747",
+                "line 5, column 22: ",
+                "invalid value: integer, expected u32",
+            ),
         ] {
             let text = format!("{route}{rest}\n");
             let fault = toml::from_str::<Config>(&text).expect_err("it is not right");
             let said = explained(&text, &fault);
             assert!(said.starts_with(place), "{rest}: {said}");
             assert!(said.contains(reason), "{rest}: {said}");
-            assert!(!said.contains("SECRET") && !said.contains("5346747"), "{rest}: {said}");
+            assert!(
+                !said.contains("SECRET") && !said.contains("5346747"),
+                "{rest}: {said}"
+            );
         }
     }
 }

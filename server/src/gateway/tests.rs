@@ -26,6 +26,7 @@ use crate::http::{Call, Reply};
 use crate::runner::{TokenError, WaitView};
 use crate::topics::{TopicConfig, Topics};
 
+mod disk;
 mod limited;
 mod managed;
 mod mapped;
@@ -580,6 +581,31 @@ async fn an_early_callback_that_nobody_registers_becomes_unknown() {
     let alerts = world.alerts().await;
     assert_eq!(alerts[0]["disposition"], "unknown-reference");
     assert_eq!(world.get("/rejoin/references/valuation/r1").await.0, 404);
+}
+
+#[tokio::test]
+async fn a_registration_after_its_callback_expired_waits_for_the_next_one() {
+    let world = World::new();
+    drop(world.wait_announced(1, 1));
+    let answer = json!({"ref": "r1", "value": 1});
+    assert_eq!(world.call_back(answer.clone()).await, took(202, "early"));
+    world.pass(600).await;
+    assert_eq!(
+        world.dispositions().await,
+        ["early > unknown-reference"],
+        "it expired"
+    );
+    // The wait is a new one of the same execution: the first is over by now.
+    let token = world.engine.open(1, 2);
+    let (status, said) = world.register("r1", &token).await;
+    assert_eq!((status, &said["standing"]), (200, &json!("waiting")));
+    assert_eq!(said["early"], Value::Null, "{said}");
+    assert_eq!(world.engine.0.lock().completions, 0);
+    // The third party repeats it, and it counts now.
+    assert_eq!(world.call_back(answer).await, took(200, "delivered"));
+    let heard: Vec<Value> = world.alerts().await;
+    let kinds: Vec<_> = heard.iter().map(|alert| &alert["disposition"]).collect();
+    assert_eq!(kinds, ["unknown-reference"]);
 }
 
 #[tokio::test]
