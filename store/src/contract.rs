@@ -89,6 +89,10 @@ pub enum Table {
     Route = 11,
     /// Executions that were redriven, by key.
     Redriven = 12,
+    /// What a callback is found by beside its id: its reference and its execution. No content.
+    DeliveryIndex = 16,
+    /// Callbacks that did not go the plain way, by their id. No content.
+    OddDelivery = 17,
 }
 
 /// A document to be written or removed.

@@ -257,6 +257,9 @@ impl Gateway {
         let heartbeat = arrival.delivery.intent == Some(Intent::Heartbeat);
         let mut waited = false;
         loop {
+            // What was not stored, because somebody else was first, has not been.
+            let delivery = &mut arrival.delivery;
+            (delivery.steps, delivery.target, delivery.attempts) = (Vec::new(), None, 0);
             if let Some(step) = self.replayed(arrival).await? {
                 match self.settle(route, arrival, None, step, None).await {
                     Ok(step) => return Ok(step),
