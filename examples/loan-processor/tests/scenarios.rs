@@ -345,6 +345,25 @@ async fn a_malformed_callback() {
 }
 
 #[tokio::test]
+async fn a_forged_callback() {
+    let (found, alerts) = plain("Forged callback").await;
+    let expected = came(
+        "FAILED",
+        TIMED_OUT,
+        30,
+        &["unverified"],
+        &["Unverified callback", NO_ANSWER],
+    );
+    assert_eq!(found, expected);
+    let forged = &alerts[0];
+    let said = forged["description"].as_str().expect("text");
+    assert!(said.contains("signature"), "{said}");
+    // Nothing of it is believed, not even whose it says it is.
+    assert_eq!(forged["reference"], Value::Null);
+    assert_eq!(forged["executionArn"], Value::Null);
+}
+
+#[tokio::test]
 async fn heartbeats_that_stop() {
     let expected = came(
         "FAILED",

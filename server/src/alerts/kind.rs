@@ -115,9 +115,10 @@ impl Kind {
                 | Disposition::Heartbeat
                 | Disposition::Early
                 | Disposition::DuplicateIdentical => Severity::Info,
-                Disposition::LateEnded | Disposition::LateSuperseded | Disposition::Unverified => {
-                    Severity::Warning
-                }
+                Disposition::LateEnded
+                | Disposition::LateSuperseded
+                | Disposition::Unverified
+                | Disposition::RateLimited => Severity::Warning,
                 Disposition::DuplicateContradicting
                 | Disposition::LateTimedOut
                 | Disposition::UnknownReference
@@ -185,6 +186,9 @@ fn after(disposition: Disposition) -> &'static str {
         }
         Disposition::Unverified => {
             "If it is the third party's own, compare secrets and clocks; if not, somebody tries to forge callbacks."
+        }
+        Disposition::RateLimited => {
+            "Find out who sends so much; raise the route's rate if it is meant."
         }
         Disposition::TooLarge => {
             "Raise the route's body_bytes_max if such callbacks are meant, and ask the third party to send it again."

@@ -17,6 +17,7 @@ use super::callback::{BodyFormat, Callback};
 use super::chosen::Phase;
 use super::disposition::Disposition;
 use super::expression::{Condition, Query, Text};
+use super::rate::Rate;
 use super::record::Intent;
 use super::verify::Verification;
 use super::words::did_you_mean;
@@ -40,6 +41,7 @@ pub(super) struct Route {
     pub early_keep_seconds: i64,
     pub used_keep_seconds: i64,
     pub body_bytes_max: usize,
+    pub rate: Option<Rate>,
     pub alerts: Alerts,
     format: BodyFormat,
     reference: Query,
@@ -185,6 +187,7 @@ impl Route {
                 .into(),
             used_keep_seconds: config.used_keep_seconds.unwrap_or(USED_KEEP_SECONDS).into(),
             body_bytes_max,
+            rate: config.rate.as_ref().map(Rate::checked).transpose()?,
             alerts: alerts(config, topics)?,
             format: config.body,
             reference,

@@ -28,6 +28,8 @@ use crate::http::{Call, Reply};
 use crate::runner::{TokenError, WaitView};
 use crate::topics::{TopicConfig, Topics};
 
+mod disk;
+mod limited;
 mod managed;
 mod mapped;
 mod references;
@@ -607,6 +609,31 @@ async fn an_early_callback_that_nobody_registers_becomes_unknown() {
 }
 
 #[tokio::test]
+async fn a_registration_after_its_callback_expired_waits_for_the_next_one() {
+    let world = World::new();
+    drop(world.wait_announced(1, 1));
+    let answer = json!({"ref": "r1", "value": 1});
+    assert_eq!(world.call_back(answer.clone()).await, took(202, "early"));
+    world.pass(600).await;
+    assert_eq!(
+        world.dispositions().await,
+        ["early > unknown-reference"],
+        "it expired"
+    );
+    // The wait is a new one of the same execution: the first is over by now.
+    let token = world.engine.open(1, 2);
+    let (status, said) = world.register("r1", &token).await;
+    assert_eq!((status, &said["standing"]), (200, &json!("waiting")));
+    assert_eq!(said["early"], Value::Null, "{said}");
+    assert_eq!(world.engine.0.lock().completions, 0);
+    // The third party repeats it, and it counts now.
+    assert_eq!(world.call_back(answer).await, took(200, "delivered"));
+    let heard: Vec<Value> = world.alerts().await;
+    let kinds: Vec<_> = heard.iter().map(|alert| &alert["disposition"]).collect();
+    assert_eq!(kinds, ["unknown-reference"]);
+}
+
+#[tokio::test]
 async fn without_an_open_task_that_could_register_it_a_reference_is_unknown_at_once() {
     let world = World::new();
     drop(world.wait_announced(1, 1));
@@ -843,6 +870,7 @@ async fn crashed_after_storing(world: World) -> World {
         target: Some(holder.clone()),
         attempts: 0,
         steps: Vec::new(),
+        refused: None,
     };
     let standing = super::record::Standing::Delivering {
         holder,
