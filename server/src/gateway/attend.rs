@@ -18,9 +18,12 @@ impl Gateway {
                 None => self.0.flights.landed(id).await,
             }
         };
-        let Some((_, mut delivery)) = self.delivery(id).await? else {
+        let Some((version, mut delivery)) = self.delivery(id).await? else {
             return Ok(());
         };
+        if delivery.refused.is_some() {
+            return self.close_window(version, delivery).await;
+        }
         // It may have landed between being due and now.
         if !delivery.is_open() || delivery.outcome().is_none() {
             return Ok(());

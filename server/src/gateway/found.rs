@@ -126,6 +126,7 @@ pub(super) fn is_odd(disposition: Disposition) -> bool {
         | Disposition::Malformed
         | Disposition::Unverified
         | Disposition::TooLarge
+        | Disposition::RateLimited
         | Disposition::Undeliverable => true,
     }
 }

@@ -15,6 +15,7 @@ use store::{DocumentChange, Expect, Table};
 use super::disposition::Disposition;
 use super::found::Found;
 use super::marks::{Mark, Try};
+use super::rate::Refused;
 
 /// A third party's name for a piece of work, and how far things are with it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -127,6 +128,9 @@ pub(super) struct Delivery {
     /// What it is found by already. Follows from the rest, so it is not stored.
     #[serde(skip)]
     pub found: Found,
+    /// The callbacks over the rate limit that it stands for, if it is not one itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Refused>,
 }
 
 /// The first line of a callback's request.
@@ -157,6 +161,33 @@ pub(super) struct Step {
 }
 
 impl Delivery {
+    /// One of which nothing is known but that it came.
+    pub fn new(id: String, route: String, received_at: Timestamp) -> Delivery {
+        Delivery {
+            id,
+            route,
+            reference: None,
+            received_at,
+            peer: String::new(),
+            headers: Vec::new(),
+            body: Body::default(),
+            body_bytes: 0,
+            verified_by: None,
+            intent: None,
+            target: None,
+            attempts: 0,
+            steps: Vec::new(),
+            sent_to: None,
+            body_cut: false,
+            redacted: Vec::new(),
+            tries: Vec::new(),
+            replay_of: None,
+            marks: Vec::new(),
+            found: Found::default(),
+            refused: None,
+        }
+    }
+
     /// What it counts as now; none while it is being delivered for the first time.
     pub fn disposition(&self) -> Option<Disposition> {
         self.steps.last().map(|step| step.disposition)

@@ -104,6 +104,9 @@ pub(super) fn in_brief(delivery: &Delivery) -> Value {
     if let Some(holder) = &delivery.target {
         place_members(&mut shown, &holder.place);
     }
+    if let Some(refused) = &delivery.refused {
+        shown["refused"] = json!(refused);
+    }
     if let Some(origin) = &delivery.replay_of {
         shown["replayOf"] = origin.as_str().into();
     }
