@@ -57,6 +57,7 @@
 
 mod address;
 mod alert;
+mod arrival;
 mod attend;
 pub mod callback;
 mod chosen;
@@ -67,6 +68,7 @@ mod expected;
 mod expression;
 mod flights;
 mod found;
+mod held;
 mod inbox;
 mod keep;
 mod manage;

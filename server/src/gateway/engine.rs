@@ -6,7 +6,8 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use engine::{Outcome, Token};
+use engine::execution::OpenWait;
+use engine::{ExecutionKey, Outcome, Token};
 
 use crate::runner::{Runner, TokenError, WaitView};
 
@@ -25,6 +26,13 @@ pub(super) trait Engine: Send + Sync {
     fn heartbeat<'a>(&'a self, token: &'a str) -> Answering<'a, Result<(), TokenError>>;
     /// The token behind a text.
     fn check(&self, token: &str) -> Result<Token, TokenError>;
+    /// The waits of an execution that are open, with their tokens; `None` if the engine tells nobody.
+    fn open_waits(
+        &self,
+        _execution: ExecutionKey,
+    ) -> Answering<'_, Result<Option<Vec<(String, OpenWait)>>, String>> {
+        Box::pin(async { Ok(None) })
+    }
     /// What is known of a token's wait. `None`: the execution is gone.
     fn wait(&self, token: Token) -> Answering<'_, Result<Option<WaitView>, String>>;
 }
@@ -40,6 +48,25 @@ impl Engine for Runner {
 
     fn heartbeat<'a>(&'a self, token: &'a str) -> Answering<'a, Result<(), TokenError>> {
         Box::pin(Runner::heartbeat(self, token))
+    }
+
+    fn open_waits(
+        &self,
+        key: ExecutionKey,
+    ) -> Answering<'_, Result<Option<Vec<(String, OpenWait)>>, String>> {
+        Box::pin(async move {
+            let Some(execution) = self.execution(key).await? else {
+                return Ok(Some(Vec::new()));
+            };
+            let open = execution.open_waits().filter_map(|wait| {
+                let token = self.token(Token {
+                    execution: key,
+                    wait,
+                });
+                Some((token, execution.open_wait(wait)?))
+            });
+            Ok(Some(open.collect()))
+        })
     }
 
     fn check(&self, token: &str) -> Result<Token, TokenError> {

@@ -4,14 +4,22 @@
 //! | --- | --- |
 //! | `GET /rejoin/deliveries` | those that fit a filter |
 //! | `GET /rejoin/deliveries/ID` | one in full; `/body`: its bytes as they came |
+//! | `POST .../ID/replay` | it goes through its route again, as the route is now |
+//! | `POST .../ID/rematch` | it goes to a wait that is named |
+//! | `POST /rejoin/deliveries/replay` | all that fit a filter go again, the oldest first |
 //! | `POST .../ID/dismiss`, `DELETE .../ID/dismiss` | nobody has to look at it any more; somebody has to, after all |
 //!
-//! A delivery keeps the disposition that it got. What operators do stands beside it, as marks.
+//! A delivery keeps the disposition that it got. What operators do stands beside it, as marks; what comes of a
+//! replay is a delivery of its own.
 //!
 //! - [`search`]: which deliveries. [`show`]: what is shown of one.
-//! - `dismiss`: what operators do.
+//! - `replay`, `rematch`, `bulk`, `dismiss`: what operators do. `foresee`: what would come of it.
 
+mod bulk;
 mod dismiss;
+mod foresee;
+mod rematch;
+mod replay;
 mod search;
 mod show;
 
@@ -31,7 +39,11 @@ impl Gateway {
         let answered = match (id, what, &call.method) {
             ("", "", &Method::GET) => self.list_deliveries(call).await,
             (id, "", &Method::GET) => self.show_delivery(id).await,
+            ("replay", "", &Method::POST) => self.replay_many(call).await,
             (_, "", _) => Ok(not_allowed("GET")),
+            (id, "replay", &Method::POST) => self.replay(id, call).await,
+            (id, "rematch", &Method::POST) => self.rematch(id, call).await,
+            (_, "replay" | "rematch", _) => Ok(not_allowed("POST")),
             (id, "body", &Method::GET) => self.show_body(id).await,
             (_, "body", _) => Ok(not_allowed("GET")),
             (id, "dismiss", &Method::POST) => self.dismiss(id, call).await,
@@ -41,7 +53,7 @@ impl Gateway {
                 StatusCode::NOT_FOUND,
                 "NotFound",
                 format!("there is no {what:?} of a delivery"),
-                "there are /rejoin/deliveries/ID, and below it body and dismiss",
+                "there are /rejoin/deliveries/ID, and below it body, replay, rematch and dismiss",
             )),
         };
         answered.unwrap_or_else(|what| server_error(&what))

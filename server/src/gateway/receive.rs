@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use asl::Timestamp;
+use engine::execution::EndedWait;
 use hyper::StatusCode;
 use serde_json::json;
 use store::{DocumentChange, Expect, Table};
 
 use super::alert::late_by;
+use super::arrival::Arrival;
 use super::deliver::Attempt;
 use super::disposition::Disposition;
 use super::found::Found;
 use super::keep::Kept;
 use super::marks::Try;
-use super::record::{Delivery, Holder, Intent, Receipt, Reference, Standing, Step, receipt_key};
+use super::record::{Delivery, Holder, Intent, Receipt, Reference, Standing, Step};
 use super::route::{Fault, Reading, Route};
 use super::urls::{is_person, told_to_a_person};
 use super::verify::{Verification, Verified};
@@ -23,37 +25,6 @@ use crate::runner::TokenError;
 
 /// When a third party should try again after a 503.
 const RETRY_AFTER_SECONDS: u32 = 5;
-
-/// A callback on its way in.
-struct Arrival {
-    delivery: Delivery,
-    /// Equal for callbacks that say the same.
-    digest: String,
-    /// Where its signed id is remembered, and what the route calls a repeat.
-    receipts: Vec<ReceiptSlot>,
-}
-
-/// A place for a [`Receipt`].
-struct ReceiptSlot {
-    key: String,
-    until: Timestamp,
-    /// What was there when it was last looked at.
-    expect: Expect,
-}
-
-impl Arrival {
-    /// The documents that remember it, to be stored with the delivery.
-    fn receipts(&self) -> Vec<DocumentChange> {
-        let receipt = Receipt {
-            delivery: self.delivery.id.clone(),
-            digest: self.digest.clone(),
-        };
-        let slots = self.receipts.iter();
-        slots
-            .map(|slot| receipt.change(&slot.key, slot.expect, slot.until))
-            .collect()
-    }
-}
 
 impl Gateway {
     /// Takes a callback in. It is worked on by a task of its own: a third party that hangs up early
@@ -116,25 +87,9 @@ impl Gateway {
             redacted: kept.redacted,
             ..Delivery::new(self.delivery_id(), at.name.clone(), received_at)
         };
-        let slot = |kind: &str, id: &str, seconds: i64| ReceiptSlot {
-            key: receipt_key(&at.name, kind, id),
-            until: received_at.plus_seconds(seconds),
-            expect: Expect::Absent,
-        };
-        let signed = id.map(|id| {
-            let seconds = id.replayable_seconds.unwrap_or(at.used_keep_seconds);
-            slot("signed", &id.text, seconds)
-        });
-        // Beside the signed id, not instead of it: whoever replays may change what is not signed.
-        let named = read.as_ref().ok().and_then(|reading| {
-            let id = reading.repeat.as_deref()?;
-            Some(slot("repeat", id, at.used_keep_seconds))
-        });
-        let mut arrival = Arrival {
-            delivery,
-            digest: String::new(),
-            receipts: signed.into_iter().chain(named).collect(),
-        };
+        let repeat = read.as_ref().ok();
+        let repeat = repeat.and_then(|reading| reading.repeat.as_deref());
+        let mut arrival = Arrival::of(delivery, &at, id, repeat);
         let (gateway, busy) = (self.clone(), self.0.clock.busy());
         let taken = tokio::spawn(async move {
             let _busy = busy;
@@ -164,7 +119,7 @@ impl Gateway {
         })
     }
 
-    async fn take_in(
+    pub(super) async fn take_in(
         &self,
         route: &Route,
         arrival: &mut Arrival,
@@ -172,27 +127,28 @@ impl Gateway {
     ) -> Result<Step, String> {
         match read {
             Ok(reading) => {
-                arrival.delivery.reference = Some(reading.reference);
-                arrival.delivery.intent = Some(reading.intent);
-                arrival.digest = reading.digest;
+                arrival.is_read(reading);
                 self.meet(route, arrival).await
             }
             Err(fault) => {
                 // Nothing has come of it, so it may come again.
                 arrival.receipts.clear();
                 let step = self.step(fault.disposition, fault.reason);
-                let settled = self.settle(route, arrival, None, step, None).await;
-                settled.map_err(|not_stored| match not_stored {
-                    NotStored::Server(what) => what,
-                    NotStored::Conflict => "a new delivery's id exists already".into(),
-                })
+                loop {
+                    match self.settle(route, arrival, None, step.clone(), None).await {
+                        Ok(step) => return Ok(step),
+                        // Its id is new; what it repeats may have changed.
+                        Err(NotStored::Conflict) => arrival.refresh(self).await?,
+                        Err(NotStored::Server(what)) => return Err(what),
+                    }
+                }
             }
         }
     }
 
     /// What a callback is that has come before, under the same signed id or by what the route calls a
     /// repeat, if something came of that one.
-    async fn replayed(&self, arrival: &mut Arrival) -> Result<Option<Step>, String> {
+    pub(super) async fn replayed(&self, arrival: &mut Arrival) -> Result<Option<Step>, String> {
         for index in 0..arrival.receipts.len() {
             if let Some(step) = self.replayed_as(arrival, index).await? {
                 arrival.receipts.clear();
@@ -209,13 +165,17 @@ impl Gateway {
     ) -> Result<Option<Step>, String> {
         let slot = &mut arrival.receipts[index];
         slot.expect = Expect::Absent;
+        slot.taken = false;
         let found: Option<(u64, Receipt)> = self.document(Table::Receipt, &slot.key).await?;
         let Some((version, receipt)) = found else {
             return Ok(None);
         };
         slot.expect = Expect::Version(version);
         // What becomes of the first one decides: wait for it, or try it again now.
-        self.attend_delivery(&receipt.delivery).await?;
+        let its_origin = arrival.repeats(&receipt.delivery);
+        if !its_origin {
+            self.attend_delivery(&receipt.delivery).await?;
+        }
         let Some((_, first)) = self.delivery(&receipt.delivery).await? else {
             return Ok(None);
         };
@@ -232,6 +192,11 @@ impl Gateway {
             Some(_) => false,
         };
         if !counts {
+            return Ok(None);
+        }
+        if its_origin {
+            // That it came before is no reason against it, but stays one against what comes from elsewhere.
+            arrival.receipts[index].taken = true;
             return Ok(None);
         }
         arrival.delivery.target = first.target;
@@ -253,7 +218,10 @@ impl Gateway {
             if let Some(step) = self.replayed(arrival).await? {
                 match self.settle(route, arrival, None, step, None).await {
                     Ok(step) => return Ok(step),
-                    Err(NotStored::Conflict) => continue,
+                    Err(NotStored::Conflict) => {
+                        arrival.refresh(self).await?;
+                        continue;
+                    }
                     Err(NotStored::Server(what)) => return Err(what),
                 }
             }
@@ -265,6 +233,10 @@ impl Gateway {
             let expect = version.map_or(Expect::Absent, Expect::Version);
             let met = match standing {
                 None => self.keep(route, arrival, &name, expect).await,
+                // It takes the place of what it repeats.
+                Some(Standing::Kept { delivery, .. }) if arrival.repeats(&delivery) => {
+                    self.keep(route, arrival, &name, expect).await
+                }
                 Some(Standing::Kept { unknown: true, .. }) if self.may_be_early(route) => {
                     self.keep(route, arrival, &name, expect).await
                 }
@@ -325,14 +297,14 @@ impl Gateway {
             };
             match met {
                 Ok(step) => return Ok(step),
-                Err(NotStored::Conflict) => {}
+                Err(NotStored::Conflict) => arrival.refresh(self).await?,
                 Err(NotStored::Server(what)) => return Err(what),
             }
         }
     }
 
     /// Whether a callback without a registered reference may be early on this route.
-    fn may_be_early(&self, route: &Route) -> bool {
+    pub(super) fn may_be_early(&self, route: &Route) -> bool {
         // A URL is made for a wait that is registered by then.
         if matches!(route.verification, Verification::SignedUrl) {
             return false;
@@ -393,7 +365,7 @@ impl Gateway {
         name: &str,
         expect: Expect,
     ) -> Result<Step, NotStored> {
-        let (digest, receipts) = (arrival.digest.clone(), arrival.receipts());
+        let (digest, beside) = (arrival.digest.clone(), arrival.beside());
         let delivery = &mut arrival.delivery;
         let flight = self.0.flights.begin(&delivery.id);
         let flight = flight.expect("nobody else knows of a delivery before it is stored");
@@ -409,7 +381,7 @@ impl Gateway {
         };
         let mut documents = delivery.changes(Expect::Absent, self.look_after());
         documents.push(reference.change(expect, self.forget_at(route, &holder)));
-        documents.extend(receipts);
+        documents.extend(beside);
         self.commit(documents).await?;
         delivery.found = Found::of(delivery);
         Ok(self.deliver(delivery, Attempt::First, flight).await?)
@@ -446,8 +418,41 @@ impl Gateway {
         self.settle(route, arrival, Some(&holder), step, None).await
     }
 
+    /// A callback meets a wait that an operator has chosen: stores it, then delivers.
+    pub(super) async fn send_to(
+        &self,
+        route: &Route,
+        arrival: &mut Arrival,
+        holder: &Holder,
+    ) -> Result<Step, String> {
+        loop {
+            let met = match arrival.delivery.intent {
+                Some(Intent::Heartbeat) => self.beat(route, arrival, holder.clone()).await,
+                _ => self.hand_to(arrival, holder).await,
+            };
+            match met {
+                Ok(step) => return Ok(step),
+                Err(NotStored::Conflict) => arrival.refresh(self).await?,
+                Err(NotStored::Server(what)) => return Err(what),
+            }
+        }
+    }
+
+    async fn hand_to(&self, arrival: &mut Arrival, holder: &Holder) -> Result<Step, NotStored> {
+        let beside = arrival.beside();
+        let delivery = &mut arrival.delivery;
+        let flight = self.0.flights.begin(&delivery.id);
+        let flight = flight.expect("nobody else knows of a delivery before it is stored");
+        delivery.target = Some(holder.clone());
+        let mut documents = delivery.changes(Expect::Absent, self.look_after());
+        documents.extend(beside);
+        self.commit(documents).await?;
+        delivery.found = Found::of(delivery);
+        Ok(self.deliver(delivery, Attempt::First, flight).await?)
+    }
+
     /// A callback for a reference that has had its answer.
-    fn repeat(&self, first: &str, identical: bool) -> Step {
+    pub(super) fn repeat(&self, first: &str, identical: bool) -> Step {
         if identical {
             let note = format!("It says the same as delivery {first}, which counts.");
             self.step(Disposition::DuplicateIdentical, note)
@@ -473,31 +478,7 @@ impl Gateway {
             );
         };
         let late = late_by(delivery, ended.ended_at);
-        let (disposition, how) = if ended.superseded {
-            (
-                Disposition::LateSuperseded,
-                "a later attempt of the state took its place, under a token of its own",
-            )
-        } else {
-            match ended.end {
-                engine::WaitEnd::TimedOut => (Disposition::LateTimedOut, "it had timed out"),
-                engine::WaitEnd::HeartbeatTimedOut => (
-                    Disposition::LateTimedOut,
-                    "it had gone without a heartbeat for too long",
-                ),
-                engine::WaitEnd::Succeeded { .. } => (
-                    Disposition::LateEnded,
-                    "it had been answered by other means",
-                ),
-                engine::WaitEnd::Failed { .. } => {
-                    (Disposition::LateEnded, "it had failed by other means")
-                }
-                engine::WaitEnd::Aborted => (
-                    Disposition::LateEnded,
-                    "the execution had ended or gone another way",
-                ),
-            }
-        };
+        let (disposition, how) = how_it_ended(&ended);
         Step {
             wait_ended_at: Some(ended.ended_at),
             ..self.step(
@@ -525,7 +506,7 @@ impl Gateway {
         step: Step,
         reference: Option<DocumentChange>,
     ) -> Result<Step, NotStored> {
-        let receipts = arrival.receipts();
+        let beside = arrival.beside();
         let delivery = &mut arrival.delivery;
         if delivery.target.is_none() {
             delivery.target = holder.cloned();
@@ -536,10 +517,39 @@ impl Gateway {
         }
         let mut documents = delivery.changes(Expect::Absent, None);
         documents.extend(reference);
-        documents.extend(receipts);
+        documents.extend(beside);
         documents.extend(self.alert(Some(route), delivery, &step));
         self.commit(documents).await?;
         Ok(step)
+    }
+}
+
+/// Which kind of late a callback is for a wait that ended so, and how it ended.
+pub(super) fn how_it_ended(ended: &EndedWait) -> (Disposition, &'static str) {
+    if ended.superseded {
+        (
+            Disposition::LateSuperseded,
+            "a later attempt of the state took its place, under a token of its own",
+        )
+    } else {
+        match ended.end {
+            engine::WaitEnd::TimedOut => (Disposition::LateTimedOut, "it had timed out"),
+            engine::WaitEnd::HeartbeatTimedOut => (
+                Disposition::LateTimedOut,
+                "it had gone without a heartbeat for too long",
+            ),
+            engine::WaitEnd::Succeeded { .. } => (
+                Disposition::LateEnded,
+                "it had been answered by other means",
+            ),
+            engine::WaitEnd::Failed { .. } => {
+                (Disposition::LateEnded, "it had failed by other means")
+            }
+            engine::WaitEnd::Aborted => (
+                Disposition::LateEnded,
+                "the execution had ended or gone another way",
+            ),
+        }
     }
 }
 

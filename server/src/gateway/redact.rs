@@ -157,6 +157,11 @@ impl Redaction {
     }
 }
 
+/// Whether something was taken out of a text.
+pub(super) fn is_redacted(text: &str) -> bool {
+    text.contains(REDACTED) || text.contains(NOT_SEARCHED)
+}
+
 fn place(written: &str) -> Option<Place> {
     if written.starts_with('/') {
         return Some(Place::Body(pointer(written)));

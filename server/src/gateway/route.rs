@@ -244,6 +244,18 @@ impl Route {
         parameters: &[(String, String)],
         now: Timestamp,
     ) -> Result<Reading, Fault> {
+        self.read_as(None, entrance, call, parameters, now)
+    }
+
+    /// As [`Route::read`], where the reference may be known already and is not looked for.
+    pub fn read_as(
+        &self,
+        reference: Option<&str>,
+        entrance: usize,
+        call: &Call,
+        parameters: &[(String, String)],
+        now: Timestamp,
+    ) -> Result<Reading, Fault> {
         let body = &call.body;
         if body.len() > self.body_bytes_max {
             return Err(Fault {
@@ -255,7 +267,7 @@ impl Route {
                 ),
             });
         }
-        self.understand(entrance, call, parameters, now)
+        self.understand(reference, entrance, call, parameters, now)
             .map_err(|reason| Fault {
                 disposition: Disposition::Malformed,
                 reason,
@@ -264,6 +276,7 @@ impl Route {
 
     fn understand(
         &self,
+        known: Option<&str>,
         entrance: usize,
         call: &Call,
         parameters: &[(String, String)],
@@ -271,6 +284,23 @@ impl Route {
     ) -> Result<Reading, String> {
         let body = self.format.read(call)?;
         let callback = Callback::new(body, call, parameters, now);
+        let reference = match known {
+            Some(known) => known.to_owned(),
+            None => self.reference_of(&callback)?,
+        };
+        let repeat = match &self.repeat {
+            Some(repeat) => repeat.text(callback.scope())?,
+            None => None,
+        };
+        Ok(Reading {
+            reference,
+            intent: self.intent(&self.entrances[entrance], &callback, call)?,
+            digest: digest(entrance, &callback.body),
+            repeat,
+        })
+    }
+
+    fn reference_of(&self, callback: &Callback<'_>) -> Result<String, String> {
         let place = self.reference.written();
         let reference = match self.reference.find(callback.scope())? {
             Some(Value::String(text)) => text,
@@ -291,16 +321,7 @@ impl Route {
                 reference.len()
             ));
         }
-        let repeat = match &self.repeat {
-            Some(repeat) => repeat.text(callback.scope())?,
-            None => None,
-        };
-        Ok(Reading {
-            reference,
-            intent: self.intent(&self.entrances[entrance], &callback, call)?,
-            digest: digest(entrance, &callback.body),
-            repeat,
-        })
+        Ok(reference)
     }
 
     fn intent(

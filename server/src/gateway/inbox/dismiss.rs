@@ -4,12 +4,9 @@
 
 use hyper::StatusCode;
 use serde::Deserialize;
-use store::Expect;
 
-use super::super::flights::Flight;
 use super::super::marks::{Deed, Mark};
-use super::super::record::Delivery;
-use super::super::{Gateway, NotStored, read};
+use super::super::{Gateway, NotStored};
 use super::show::in_brief;
 use super::{asked, no_such_delivery};
 use crate::http::{Call, Reply};
@@ -70,44 +67,5 @@ impl Gateway {
             }
             return Ok(Reply::json(StatusCode::OK, &in_brief(&held.delivery)));
         }
-    }
-
-    /// A delivery that nobody else changes meanwhile. It waits for one that is on its way.
-    pub(super) async fn held(&self, id: &str) -> Result<Option<Held>, String> {
-        let flight = loop {
-            match self.0.flights.begin(id) {
-                Some(flight) => break flight,
-                None => self.0.flights.landed(id).await,
-            }
-        };
-        let table = store::Table::Delivery;
-        let found = self.0.store.get(table, id).await;
-        let Some(document) = found.map_err(|store::StoreError(what)| what)? else {
-            return Ok(None);
-        };
-        let mut delivery: Delivery = read(&document)?;
-        delivery.found = super::super::found::Found::of(&delivery);
-        Ok(Some(Held {
-            delivery,
-            version: document.version,
-            due: document.due,
-            _flight: flight,
-        }))
-    }
-}
-
-/// A delivery, kept from others.
-pub(super) struct Held {
-    pub delivery: Delivery,
-    version: u64,
-    due: Option<asl::Timestamp>,
-    _flight: Flight,
-}
-
-impl Held {
-    /// Its next content; all else about it stays.
-    pub fn changes(&self) -> Vec<store::DocumentChange> {
-        self.delivery
-            .changes(Expect::Version(self.version), self.due)
     }
 }
