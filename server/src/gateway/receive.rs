@@ -3,29 +3,26 @@
 use std::sync::Arc;
 
 use asl::Timestamp;
-use hyper::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
+use hyper::StatusCode;
 use serde_json::json;
 use store::{DocumentChange, Expect, Table};
 
 use super::alert::late_by;
 use super::deliver::Attempt;
 use super::disposition::Disposition;
-use super::record::{
-    Body, Delivery, Holder, Intent, Receipt, Reference, Standing, Step, receipt_key,
-};
+use super::found::Found;
+use super::keep::Kept;
+use super::marks::Try;
+use super::record::{Delivery, Holder, Intent, Receipt, Reference, Standing, Step, receipt_key};
 use super::route::{Fault, Reading, Route};
 use super::urls::{is_person, told_to_a_person};
-use super::verify::Verification;
+use super::verify::{Verification, Verified};
 use super::{Gateway, NotStored};
-use crate::http::{Call, Reply};
+use crate::http::{Call, Reply, Unreadable};
 use crate::runner::TokenError;
 
 /// When a third party should try again after a 503.
 const RETRY_AFTER_SECONDS: u32 = 5;
-
-/// How much is kept of a callback that is not verified, of its body and of its headers: anybody can
-/// send them, as large as they like.
-const UNVERIFIED_BYTES_MAX: usize = 8 * 1024;
 
 /// A callback on its way in.
 struct Arrival {
@@ -67,44 +64,57 @@ impl Gateway {
         entrance: usize,
         parameters: &[(String, String)],
         call: &Call,
+        unreadable: Option<Unreadable>,
     ) -> Reply {
         self.sweep_sometimes();
         let received_at = self.0.clock.now();
-        let verified = match at.verification {
-            Verification::SignedUrl => self.check_url(&at, parameters, received_at),
-            _ => at.verification.check(call, received_at),
+        let mut manner = Manner {
+            person: matches!(at.verification, Verification::SignedUrl) && is_person(call),
+            ..Manner::default()
         };
-        let person = matches!(at.verification, Verification::SignedUrl) && is_person(call);
-        let read = match &verified {
-            Ok(_) => at.read(entrance, call, parameters, received_at),
-            Err(why) => Err(Fault {
-                disposition: Disposition::Unverified,
-                reason: why.clone(),
-            }),
+        let admitted = at.rate.as_ref().map(|rate| rate.admit(call, received_at));
+        let verified = match (admitted, unreadable) {
+            (Some(Err(too_many)), _) => {
+                manner.retry_after_seconds = Some(too_many.retry_after_seconds);
+                let fault = Fault {
+                    disposition: Disposition::RateLimited,
+                    reason: too_many.reason.clone(),
+                };
+                if let Some(id) = self.count_refused(&at, &too_many).await {
+                    let step = self.step(fault.disposition, fault.reason);
+                    return reply(&at, &id, Ok(step), manner);
+                }
+                Err(fault)
+            }
+            (_, Some(why)) => {
+                manner.status = Some(why.status());
+                Err(broken(call, why))
+            }
+            _ => self.verify(&at, parameters, call, received_at),
         };
-        // Of one that is too large, as much as the route takes shows whose it was.
-        let bytes_max = match verified {
-            Ok(_) => at.body_bytes_max,
-            Err(_) => at.body_bytes_max.min(UNVERIFIED_BYTES_MAX),
+        let (verified, read) = match verified {
+            Ok(verified) => {
+                let read = at.read(entrance, call, parameters, received_at);
+                (Some(verified), read)
+            }
+            Err(fault) => (None, Err(fault)),
         };
-        let headers = kept_headers(call, &at, verified.is_err());
-        let (by, id) = verified
-            .ok()
-            .map_or((None, None), |verified| (verified.by, verified.id));
+        let kept = Kept::of(call, &at, verified.is_some());
+        let read = read.map(|reading| match kept.redacted.is_empty() {
+            true => reading,
+            false => reading.without_its_body(&call.body),
+        });
+        let (by, id) = verified.map_or((None, None), |verified| (verified.by, verified.id));
         let delivery = Delivery {
-            id: self.delivery_id(),
-            route: at.name.clone(),
-            reference: None,
-            received_at,
             peer: call.peer.to_string(),
-            headers,
-            body: Body::of_head(&call.body, bytes_max),
+            headers: kept.headers,
+            body: kept.body,
             body_bytes: call.body.len(),
             verified_by: by.map(|by| by.to_string()),
-            intent: None,
-            target: None,
-            attempts: 0,
-            steps: Vec::new(),
+            sent_to: Some(kept.sent_to),
+            body_cut: kept.body_cut || unreadable.is_some(),
+            redacted: kept.redacted,
+            ..Delivery::new(self.delivery_id(), at.name.clone(), received_at)
         };
         let slot = |kind: &str, id: &str, seconds: i64| ReceiptSlot {
             key: receipt_key(&at.name, kind, id),
@@ -129,11 +139,29 @@ impl Gateway {
         let taken = tokio::spawn(async move {
             let _busy = busy;
             let met = gateway.take_in(&at, &mut arrival, read).await;
-            reply(&at, &arrival.delivery.id, met, person)
+            reply(&at, &arrival.delivery.id, met, manner)
         });
         taken
             .await
             .unwrap_or_else(|error| super::server_error(&error.to_string()))
+    }
+
+    /// Whether it comes from the third party.
+    fn verify(
+        &self,
+        route: &Route,
+        parameters: &[(String, String)],
+        call: &Call,
+        now: Timestamp,
+    ) -> Result<Verified, Fault> {
+        let verified = match route.verification {
+            Verification::SignedUrl => self.check_url(route, parameters, now),
+            _ => route.verification.check(call, now),
+        };
+        verified.map_err(|reason| Fault {
+            disposition: Disposition::Unverified,
+            reason,
+        })
     }
 
     async fn take_in(
@@ -379,12 +407,11 @@ impl Gateway {
                 digest,
             },
         };
-        let mut documents = vec![
-            delivery.change(Expect::Absent, self.look_after()),
-            reference.change(expect, self.forget_at(route, &holder)),
-        ];
+        let mut documents = delivery.changes(Expect::Absent, self.look_after());
+        documents.push(reference.change(expect, self.forget_at(route, &holder)));
         documents.extend(receipts);
         self.commit(documents).await?;
+        delivery.found = Found::of(delivery);
         Ok(self.deliver(delivery, Attempt::First, flight).await?)
     }
 
@@ -399,7 +426,10 @@ impl Gateway {
         let delivery = &mut arrival.delivery;
         delivery.attempts = 1;
         delivery.target = Some(holder.clone());
-        let step = match self.0.engine.heartbeat(&holder.token).await {
+        let began = self.0.clock.now();
+        let answer = self.0.engine.heartbeat(&holder.token).await;
+        delivery.tried(Try::of(began, self.0.clock.now(), &answer));
+        let step = match answer {
             Ok(()) => self.step(
                 Disposition::Heartbeat,
                 format!("The wait in {} goes on.", holder.place.state_name),
@@ -501,7 +531,10 @@ impl Gateway {
             delivery.target = holder.cloned();
         }
         delivery.steps = vec![step.clone()];
-        let mut documents = vec![delivery.change(Expect::Absent, None)];
+        if reference.is_none() {
+            delivery.forget_what_was_redacted();
+        }
+        let mut documents = delivery.changes(Expect::Absent, None);
         documents.extend(reference);
         documents.extend(receipts);
         documents.extend(self.alert(Some(route), delivery, &step));
@@ -510,34 +543,36 @@ impl Gateway {
     }
 }
 
-/// The headers as they came, but not those whose values are secrets of the caller; of a stranger's
-/// only so much.
-fn kept_headers(call: &Call, route: &Route, unverified: bool) -> Vec<(String, String)> {
-    let mut left = if unverified {
-        UNVERIFIED_BYTES_MAX
-    } else {
-        usize::MAX
+/// Why a body is not to be had, with what came of it. None of it is verified: what is signed is the whole.
+fn broken(call: &Call, why: Unreadable) -> Fault {
+    let came = call.body.len();
+    let reason = match (why, call.header("content-length")) {
+        (Unreadable::TooLarge(_), _) => format!("There is too much of it: {why}."),
+        (_, Some(said)) => format!("It could not be read: {why}; {came} of {said} bytes came."),
+        (_, None) => format!("It could not be read: {why}; {came} bytes came."),
     };
-    let all = call.headers.iter().map(|(name, value)| {
-        let secret = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE].contains(name)
-            || route.verification.secret_header() == Some(name);
-        let value = if secret {
-            "(not kept)".into()
-        } else {
-            String::from_utf8_lossy(value.as_bytes()).into_owned()
-        };
-        (name.as_str().to_owned(), value)
-    });
-    all.take_while(|(name, value)| {
-        let fits = left.checked_sub(name.len() + value.len());
-        left = fits.unwrap_or_default();
-        fits.is_some()
-    })
-    .collect()
+    Fault {
+        disposition: match why {
+            Unreadable::TooLarge(_) => Disposition::TooLarge,
+            _ => Disposition::Malformed,
+        },
+        reason,
+    }
+}
+
+/// How an answer is given.
+#[derive(Default)]
+struct Manner {
+    /// A person reads it.
+    person: bool,
+    /// Its status, if the disposition's says less.
+    status: Option<StatusCode>,
+    /// When to come again.
+    retry_after_seconds: Option<u32>,
 }
 
 /// What the third party hears. It is a stranger: nothing of the execution is told.
-fn reply(route: &Route, id: &str, met: Result<Step, String>, person: bool) -> Reply {
+fn reply(route: &Route, id: &str, met: Result<Step, String>, manner: Manner) -> Reply {
     let (disposition, message) = match &met {
         Ok(step) => (step.disposition, told(step)),
         Err(what) => {
@@ -552,17 +587,20 @@ fn reply(route: &Route, id: &str, met: Result<Step, String>, person: bool) -> Re
     if met.is_ok() {
         body["deliveryId"] = id.into();
     }
-    let mut reply = Reply::json(disposition.status(), &body);
+    let status = manner.status.filter(|_| met.is_ok());
+    let mut reply = Reply::json(status.unwrap_or(disposition.status()), &body);
     if met.is_ok() {
-        if person {
+        if manner.person {
             reply = told_to_a_person(reply.status, disposition);
         }
         reply = route.answer(disposition, reply);
     }
-    if disposition == Disposition::Undeliverable {
-        reply
-            .headers
-            .push(("Retry-After", RETRY_AFTER_SECONDS.to_string()));
+    let retry_after = match disposition {
+        Disposition::Undeliverable => Some(RETRY_AFTER_SECONDS),
+        _ => manner.retry_after_seconds,
+    };
+    if let Some(seconds) = retry_after {
+        reply.headers.push(("Retry-After", seconds.to_string()));
     }
     if disposition == Disposition::Unverified
         && let Some(challenge) = route.verification.challenge()
@@ -590,6 +628,7 @@ fn told(step: &Step) -> &str {
         Disposition::UnknownReference => "Nobody knows this reference.",
         // It speaks of the body alone.
         Disposition::Malformed | Disposition::TooLarge => &step.note,
+        Disposition::RateLimited => "There are too many callbacks; send it again later.",
         // Why is for the operator: whoever forges one must not learn how near it was.
         Disposition::Unverified => "The callback is not verified.",
         Disposition::Undeliverable => "The callback is stored, and could not be delivered yet.",

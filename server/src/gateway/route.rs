@@ -17,7 +17,9 @@ use super::callback::{BodyFormat, Callback};
 use super::chosen::Phase;
 use super::disposition::Disposition;
 use super::expression::{Condition, Query, Text};
+use super::rate::Rate;
 use super::record::Intent;
+use super::redact::Redaction;
 use super::verify::Verification;
 use super::words::did_you_mean;
 use crate::http::{Call, Reply};
@@ -40,8 +42,10 @@ pub(super) struct Route {
     pub early_keep_seconds: i64,
     pub used_keep_seconds: i64,
     pub body_bytes_max: usize,
-    pub alerts: Option<Alerts>,
-    format: BodyFormat,
+    pub rate: Option<Rate>,
+    pub alerts: Alerts,
+    pub redaction: Redaction,
+    pub format: BodyFormat,
     reference: Query,
     output: Option<Query>,
     repeat: Option<Query>,
@@ -84,7 +88,7 @@ struct Answer {
 
 /// Who hears of which dispositions.
 pub(super) struct Alerts {
-    pub topic_arn: String,
+    pub topic_arn: Option<String>,
     dispositions: Vec<Disposition>,
 }
 
@@ -103,6 +107,19 @@ pub(super) struct Reading {
     pub digest: String,
     /// Equal for callbacks that are the same, if the route says how that is known.
     pub repeat: Option<String>,
+}
+
+impl Reading {
+    /// The same, if the body is not stored as it came.
+    pub fn without_its_body(mut self, body: &[u8]) -> Reading {
+        if let Intent::Success { output } = &mut self.intent
+            && output.is_none()
+        {
+            let text = std::str::from_utf8(body).ok();
+            *output = text.and_then(|text| Data::parse(text).ok());
+        }
+        self
+    }
 }
 
 /// Why a callback was not read.
@@ -185,7 +202,9 @@ impl Route {
                 .into(),
             used_keep_seconds: config.used_keep_seconds.unwrap_or(USED_KEEP_SECONDS).into(),
             body_bytes_max,
+            rate: config.rate.as_ref().map(Rate::checked).transpose()?,
             alerts: alerts(config, topics)?,
+            redaction: Redaction::parse(&config.redact, config.body)?,
             format: config.body,
             reference,
             output: output("output", config.output.as_deref())?,
@@ -541,7 +560,7 @@ fn disposition(key: &str, name: &str) -> Result<Disposition, String> {
     })
 }
 
-fn alerts(config: &RouteConfig, topics: &Topics) -> Result<Option<Alerts>, String> {
+fn alerts(config: &RouteConfig, topics: &Topics) -> Result<Alerts, String> {
     let dispositions = match &config.alerts {
         None => Disposition::ALL
             .into_iter()
@@ -552,18 +571,18 @@ fn alerts(config: &RouteConfig, topics: &Topics) -> Result<Option<Alerts>, Strin
             .map(|name| disposition("alerts", name))
             .collect::<Result<Vec<_>, _>>()?,
     };
-    let Some(topic) = &config.topic else {
-        return Ok(None);
+    let topic_arn = match &config.topic {
+        None => None,
+        Some(topic) => Some(topics.arn(topic).ok_or_else(|| {
+            format!(
+                "`topic` {topic:?} is not configured; add [topics.{topic}], or name a topic that is"
+            )
+        })?),
     };
-    match topics.arn(topic) {
-        Some(topic_arn) => Ok(Some(Alerts {
-            topic_arn,
-            dispositions,
-        })),
-        None => Err(format!(
-            "`topic` {topic:?} is not configured; add [topics.{topic}], or name a topic that is"
-        )),
-    }
+    Ok(Alerts {
+        topic_arn,
+        dispositions,
+    })
 }
 
 /// Equal for two bodies with the same values, whatever the order of members and the white space, at the
