@@ -52,7 +52,7 @@
 //! - `attend`: time passes. `sweep`: much time has passed.
 //! - `alert`: who is told. `inbox`: who asks. `manage`: routes over the API.
 //! - `urls`: a URL for each wait. `chosen`: references that the workflow chooses itself.
-//! - `expected`, `flights`, `engine`: what the above needs.
+//! - `expected`, `recall`, `flights`, `engine`: what the above needs.
 
 mod address;
 mod alert;
@@ -67,6 +67,7 @@ mod expression;
 mod flights;
 mod inbox;
 mod manage;
+mod recall;
 mod receive;
 mod record;
 mod register;

@@ -63,6 +63,8 @@ struct LookFurther {
 pub(super) fn message(route: &Route, delivery: &Delivery, step: &Step, base_url: &str) -> Publish {
     let place = delivery.target.as_ref().map(|holder| &holder.place);
     let late_by_seconds = step.wait_ended_at.map(|ended| late_by(delivery, ended));
+    // One that was kept for its reference came in time, and its wait did not last.
+    let late_by_seconds = late_by_seconds.filter(|late| *late >= 0.0);
     let body = delivery.body.shown();
     let event_body = head(body, EVENT_BODY_BYTES_MAX);
     let alert = Alert {
