@@ -382,6 +382,19 @@ impl Store {
         Ok(found)
     }
 
+    /// As [`Store::scan`], the keys alone: nothing is read from disk.
+    pub fn keys(
+        &self,
+        table: Table,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+        backwards: bool,
+    ) -> Vec<String> {
+        let index = self.0.shared.index.read();
+        index.scan(table, prefix, after, limit, backwards)
+    }
+
     /// When the next thing is due.
     pub fn next_due(&self) -> Option<Timestamp> {
         self.0.shared.index.read().next_due()

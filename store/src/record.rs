@@ -462,8 +462,8 @@ pub(crate) fn status_of(number: u8) -> Result<Status, String> {
     })
 }
 
-/// All tables, by their numbers.
-pub(crate) const TABLES: [Table; 13] = [
+/// All tables, in the order of their numbers, in which there may be gaps.
+pub(crate) const TABLES: [Table; 17] = [
     Table::Meta,
     Table::StateMachine,
     Table::Definition,
@@ -477,10 +477,26 @@ pub(crate) const TABLES: [Table; 13] = [
     Table::Express,
     Table::Route,
     Table::Redriven,
+    Table::Alert,
+    Table::Alerting,
+    Table::DeliveryIndex,
+    Table::OddDelivery,
 ];
 
+/// Room for each table in an array that is looked up by its number.
+pub(crate) const TABLE_NUMBERS: usize = TABLES[TABLES.len() - 1] as usize + 1;
+
+const _: () = {
+    let mut at = 1;
+    while at < TABLES.len() {
+        assert!((TABLES[at - 1] as u8) < TABLES[at] as u8, "in order");
+        at += 1;
+    }
+};
+
 fn table_of(number: u8) -> Result<Table, String> {
-    TABLES.get(usize::from(number)).copied().ok_or_else(|| {
+    let found = TABLES.into_iter().find(|table| *table as u8 == number);
+    found.ok_or_else(|| {
         format!("it has a kind of document, {number}, that this program does not know")
     })
 }

@@ -457,6 +457,8 @@ fn scans_go_through_the_keys_with_a_prefix_in_both_directions() {
                     .expect("readable");
                 let found: Vec<_> = found.iter().map(|(key, _)| key.as_str()).collect();
                 assert_eq!(&found, wanted, "{prefix} after {after:?}");
+                let keys = store.keys(Table::Message, prefix, *after, *limit, false);
+                assert_eq!(&keys, wanted, "the keys of {prefix} after {after:?}");
             }
             let rows: &[(&str, Option<&str>, usize, &[&str])] = &[
                 ("b/", None, 99, &["b/3", "b/2", "b/1"]),
@@ -474,6 +476,11 @@ fn scans_go_through_the_keys_with_a_prefix_in_both_directions() {
                     .expect("readable");
                 let found: Vec<_> = found.iter().map(|(key, _)| key.as_str()).collect();
                 assert_eq!(&found, wanted, "backwards, {prefix} after {after:?}");
+                let keys = store.keys(Table::Message, prefix, *after, *limit, true);
+                assert_eq!(
+                    &keys, wanted,
+                    "the keys backwards, {prefix} after {after:?}"
+                );
             }
         })
         .await;

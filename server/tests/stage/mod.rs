@@ -30,6 +30,7 @@ use asl::{Data, Failure, Timestamp};
 use engine::{CommandKind, ExecutionKey, HistoryEvent, Outcome, Token, WaitId};
 use hyper::{HeaderMap, Method};
 use serde_json::{Value, json};
+use server::alerts::AlertsConfig;
 use server::app::{App, Place, Settings};
 use server::clock::Clock;
 use server::http::Call;
@@ -112,6 +113,7 @@ impl Stage {
             )]
             .into(),
             topics: [(ALERTS.to_owned(), Default::default())].into(),
+            alerts: each_by_itself(),
             routes: self
                 .route
                 .iter()
@@ -472,6 +474,14 @@ impl Stage {
             };
             (reply.status.as_u16(), said)
         }
+    }
+}
+
+/// Alerts that are not counted together: a scenario says which are raised.
+fn each_by_itself() -> AlertsConfig {
+    AlertsConfig {
+        window_seconds: 0,
+        ..AlertsConfig::default()
     }
 }
 

@@ -16,7 +16,7 @@ use hashbrown::HashTable;
 
 use crate::contract::{Due, MachineKey, Table};
 use crate::log::frame::{Kind, Position};
-use crate::record::{DocumentFacts, ExecutionFacts, Facts, TABLES, status_number};
+use crate::record::{DocumentFacts, ExecutionFacts, Facts, TABLE_NUMBERS, TABLES, status_number};
 
 /// Where a record lies, and what its header says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,7 +89,7 @@ pub(crate) struct Index {
     by_key: HashTable<u32>,
     machines: Vec<Machine>,
     machine_by_key: HashMap<MachineKey, u32>,
-    documents: [BTreeMap<Box<str>, Entry>; TABLES.len()],
+    documents: [BTreeMap<Box<str>, Entry>; TABLE_NUMBERS],
     due_executions: BTreeSet<(i64, u32)>,
     due_documents: BTreeSet<(i64, Table, Box<str>)>,
     /// Executions that have ended, by when.
@@ -156,8 +156,8 @@ impl Index {
         }
         self.due_executions = due.into_iter().collect();
         self.ended = ended.into_iter().collect();
-        for (documents, table) in self.documents.iter().zip(TABLES) {
-            for (key, entry) in documents {
+        for table in TABLES {
+            for (key, entry) in &self.documents[table as usize] {
                 if entry.due != NEVER {
                     self.due_documents.insert((entry.due, table, key.clone()));
                 }
