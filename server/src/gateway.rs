@@ -53,7 +53,7 @@
 //! - `attend`: time passes. `sweep`: much time has passed.
 //! - `alert`: what is told. `inbox`: who asks. `manage`: routes over the API.
 //! - `urls`: a URL for each wait. `chosen`: references that the workflow chooses itself.
-//! - `expected`, `flights`, `engine`: what the above needs.
+//! - `expected`, `recall`, `flights`, `engine`: what the above needs.
 
 mod address;
 mod alert;
@@ -72,6 +72,7 @@ mod keep;
 mod manage;
 mod marks;
 mod rate;
+mod recall;
 mod receive;
 mod record;
 mod redact;
