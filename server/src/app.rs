@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::dispatch::{Dispatcher, Resources};
 use crate::express::Express;
 use crate::functions::{FunctionConfig, Functions};
-use crate::gateway::{Gateway, RouteConfig};
+use crate::gateway::{Gateway, InboxLimits, RouteConfig};
 use crate::logs::Logs;
 use crate::machines::Machines;
 use crate::map_runs::MapRuns;
@@ -165,6 +165,10 @@ impl App {
             topics.clone(),
             alerts.clone(),
         )?;
+        gateway.limit_inbox(InboxLimits {
+            keep_days: quotas.inbox_keep_days,
+            bytes_max: quotas.inbox_bytes_max,
+        });
         gateway.load_routes().await?;
         gateway.announce(address);
         let activities = ActivityQueues::default();
@@ -236,6 +240,7 @@ impl App {
         // Before anybody else has a say: what is dispatched from now on must not be taken for
         // something that a former run left.
         app.runner.resume().await;
+        app.gateway.recall(&app.runner);
         app.express.resume().await?;
         tokio::spawn(scheduler::run(app.clone()));
         tokio::spawn(retention.clone().watch());

@@ -53,7 +53,7 @@
 //! - `attend`: time passes. `sweep`: much time has passed.
 //! - `alert`: what is told. `inbox`: who asks. `manage`: routes over the API.
 //! - `urls`: a URL for each wait. `chosen`: references that the workflow chooses itself.
-//! - `expected`, `flights`, `engine`: what the above needs.
+//! - `expected`, `recall`, `flights`, `engine`: what the above needs.
 
 mod address;
 mod alert;
@@ -74,6 +74,7 @@ mod keep;
 mod manage;
 mod marks;
 mod rate;
+mod recall;
 mod receive;
 mod record;
 mod redact;
@@ -89,7 +90,7 @@ pub mod verify;
 mod words;
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use ::engine::{ExecutionKey, WaitId};
@@ -101,6 +102,7 @@ use uuid::Uuid;
 pub use self::chosen::{Choosing, Phase};
 pub use self::disposition::Disposition;
 pub use self::route::config::RouteConfig;
+pub use self::sweep::InboxLimits;
 pub use self::verify::config::VerifyConfig;
 
 use self::engine::Engine;
@@ -142,6 +144,9 @@ struct Inner {
     sequence: AtomicU32,
     base_url: OnceLock<String>,
     swept_at: AtomicI64,
+    /// How many bytes have come since.
+    came_bytes: AtomicU64,
+    inbox_limits: OnceLock<InboxLimits>,
 }
 
 /// What alerts name before [`Gateway::announce`] was called: the default address of a server.
@@ -209,6 +214,8 @@ impl Gateway {
             sequence: AtomicU32::new(0),
             base_url: OnceLock::new(),
             swept_at,
+            came_bytes: AtomicU64::new(0),
+            inbox_limits: OnceLock::new(),
         })))
     }
 

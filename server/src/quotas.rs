@@ -27,6 +27,9 @@ pub struct Quotas {
     pub definition_bytes: usize,
     /// State machines.
     pub state_machines: usize,
+    /// Whether EXPRESS machines can be made: they take no durable record of what they do, and AWS has had
+    /// regions without them.
+    pub express: bool,
     /// Activities.
     pub activities: usize,
     /// Executions that are open, of all machines together.
@@ -39,6 +42,10 @@ pub struct Quotas {
     pub aliases: usize,
     /// Tags of a resource.
     pub tags: usize,
+    /// Days that a callback is kept in the inbox, if its route does not say. Ours: AWS has no inbox.
+    pub inbox_keep_days: u32,
+    /// Bytes of all callbacks that are kept there; the oldest go. Without it, as many as come.
+    pub inbox_bytes_max: u64,
 }
 
 impl Default for Quotas {
@@ -52,12 +59,15 @@ impl Default for Quotas {
             execution_seconds: engine.execution_seconds,
             definition_bytes: 1024 * 1024,
             state_machines: 10_000,
+            express: true,
             activities: 10_000,
             open_executions: 1_000_000,
             activity_pollers: 1_000,
             versions: 1_000,
             aliases: 100,
             tags: 50,
+            inbox_keep_days: 90,
+            inbox_bytes_max: u64::MAX,
         }
     }
 }
@@ -114,6 +124,8 @@ impl Quotas {
             ("versions", self.versions as u64, 1, any),
             ("aliases", self.aliases as u64, 1, any),
             ("tags", self.tags as u64, 1, any),
+            ("inbox_keep_days", self.inbox_keep_days.into(), 1, any),
+            ("inbox_bytes_max", self.inbox_bytes_max, 1, any),
         ];
         for (name, value, min, max) in ranges {
             if value < min {

@@ -29,7 +29,11 @@ pub(super) fn about(delivery: &Delivery, step: &Step) -> Alert {
         peer: Some(delivery.peer.clone()),
         event_request_id: Some(request_id(delivery).to_owned()),
         wait_ended_at: step.wait_ended_at.map(Into::into),
-        late_by_seconds: step.wait_ended_at.map(|ended| late_by(delivery, ended)),
+        // One that was kept for its reference came in time, and its wait did not last.
+        late_by_seconds: step
+            .wait_ended_at
+            .map(|ended| late_by(delivery, ended))
+            .filter(|late| *late >= 0.0),
         ..alert.with_event_body(body, body_bytes)
     };
     if let Some(holder) = &delivery.target {

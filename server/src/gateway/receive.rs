@@ -37,7 +37,7 @@ impl Gateway {
         call: &Call,
         unreadable: Option<Unreadable>,
     ) -> Reply {
-        self.sweep_sometimes();
+        self.sweep_sometimes(call.body.len(), at.config.inbox_bytes_max);
         let received_at = self.0.clock.now();
         let mut manner = Manner {
             person: matches!(at.verification, Verification::SignedUrl) && is_person(call),
@@ -262,9 +262,19 @@ impl Gateway {
                     let step = self.repeat(&first, said == arrival.digest);
                     self.settle(route, arrival, None, step, None).await
                 }
-                Some(standing) if heartbeat => {
-                    let holder = standing.holder().cloned();
-                    let holder = holder.expect("all but a kept reference have a holder");
+                Some(Standing::Answered {
+                    holder, delivery, ..
+                }) if heartbeat => {
+                    let note = format!(
+                        "Execution {} no longer waits in {}: delivery {delivery} answered it.",
+                        holder.place.execution_name, holder.place.state_name
+                    );
+                    let step = self.step(Disposition::LateEnded, note);
+                    self.settle(route, arrival, Some(&holder), step, None).await
+                }
+                Some(Standing::Waiting { holder } | Standing::Delivering { holder, .. })
+                    if heartbeat =>
+                {
                     self.beat(route, arrival, holder).await
                 }
                 Some(Standing::Waiting { holder }) => {
@@ -478,13 +488,18 @@ impl Gateway {
             );
         };
         let late = late_by(delivery, ended.ended_at);
+        let when = match late < 0.0 {
+            false => format!("{late} s before the callback came"),
+            // It was kept for its reference, and the wait did not last until that came.
+            true => format!(
+                "{} s after the callback came, before its reference was registered",
+                -late
+            ),
+        };
         let (disposition, how) = how_it_ended(&ended);
         Step {
             wait_ended_at: Some(ended.ended_at),
-            ..self.step(
-                disposition,
-                format!("{whose}: {how} {late} s before the callback came."),
-            )
+            ..self.step(disposition, format!("{whose}: {how} {when}."))
         }
     }
 

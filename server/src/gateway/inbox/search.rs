@@ -237,7 +237,7 @@ impl Filter {
 impl Gateway {
     /// `GET /rejoin/deliveries?route=&reference=&execution=&disposition=&since=&until=&text=&attention=&dismissed=&replayOf=&limit=&after=&order=`.
     pub(super) async fn list_deliveries(&self, call: &Call) -> Result<Reply, String> {
-        self.sweep_sometimes();
+        self.sweep_sometimes(0, None);
         let asked = Wanted::of_query(call).and_then(|wanted| {
             let filter = wanted.checked(self.0.clock.now())?;
             Ok((filter, limit(call)?, order(call)?))
