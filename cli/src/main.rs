@@ -5,6 +5,7 @@
 //! - [`config`]: the configuration file.
 //! - [`connection`], [`table`]: a bare HTTP client and a plain table, for `bench` and `demo`.
 //! - [`demo`]: the loan processor and all that can go wrong with its callback.
+//! - [`inbox`]: the callbacks that came.
 //! - [`serve`]: a server until it is told to stop.
 //! - [`run`]: one execution of a definition in a file.
 //! - [`source`]: a definition's file, JSON or YAML, and where in it everything stands.
@@ -21,6 +22,7 @@ mod colour;
 mod config;
 mod connection;
 mod demo;
+mod inbox;
 mod run;
 mod serve;
 mod source;
@@ -61,6 +63,8 @@ enum Command {
     Run(run::Run),
     /// Check definitions, in JSON or YAML, before anything runs them
     Validate(validate::Validate),
+    /// Show the callbacks that came, newest first, and replay, re-match or dismiss them
+    Inbox(inbox::Inbox),
     /// Measure callback round trips, parked executions and restarts on this machine
     Bench(bench::Bench),
 }
@@ -73,6 +77,7 @@ fn main() -> ExitCode {
         Command::Function => demo::run_function(),
         Command::Run(run) => run.run(),
         Command::Validate(validate) => validate.run(),
+        Command::Inbox(inbox) => inbox.run(),
         Command::Bench(bench) => bench.run(),
     };
     match outcome {

@@ -271,3 +271,33 @@ async fn a_route_of_the_api_and_a_reference_that_the_workflow_chose_survive() {
     assert_eq!((status, &said["disposition"]), (200, &json!("delivered")));
     assert_eq!(server.status(&execution).await, "SUCCEEDED");
 }
+
+#[tokio::test]
+async fn a_callback_that_an_operator_sends_to_an_execution_and_its_state_arrives_and_is_noted() {
+    let server = Server::new().await;
+    let (execution, _) = server.park().await;
+    assert_eq!(server.call_back(1).await, heard(202, "early"));
+    let (_, listed) = server
+        .ask(Method::GET, "/rejoin/deliveries", None, Value::Null)
+        .await;
+    let id = listed["deliveries"][0]["id"].as_str().expect("an id");
+    let path = format!("/rejoin/deliveries/{id}/rematch");
+    let other = json!({ "execution": execution, "state": "Elsewhere" });
+    let (status, said) = server.ask(Method::POST, &path, None, other).await;
+    assert_eq!((status, &said["error"]), (409, &json!("NoSuchWait")));
+    let wish = json!({ "execution": execution, "state": "Wait", "by": "ann" });
+    let (status, said) = server.ask(Method::POST, &path, None, wish).await;
+    assert_eq!(
+        (status, &said["delivery"]["disposition"]),
+        (200, &json!("delivered")),
+        "{said}"
+    );
+    assert_eq!(server.status(&execution).await, "SUCCEEDED");
+    let server = server.crashed().await;
+    assert_eq!(server.status(&execution).await, "SUCCEEDED");
+    let path = format!("/rejoin/deliveries/{id}");
+    let (_, origin) = server.ask(Method::GET, &path, None, Value::Null).await;
+    assert_eq!(origin["disposition"], "early");
+    assert_eq!(origin["marks"][0]["by"], "ann");
+    assert_eq!(origin["replayedAs"], json!([said["delivery"]["id"]]));
+}

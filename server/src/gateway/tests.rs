@@ -170,6 +170,21 @@ impl Engine for Fake {
         })
     }
 
+    fn open_waits(
+        &self,
+        key: ExecutionKey,
+    ) -> Answering<'_, Result<Option<Vec<(String, OpenWait)>>, String>> {
+        let state = self.0.lock();
+        let open = state
+            .waits
+            .iter()
+            .filter(|((execution, _), (_, ended))| *execution == key.0 && ended.is_none());
+        let open =
+            open.map(|((execution, wait), (open, _))| (token(*execution, *wait), open.clone()));
+        let open = open.collect();
+        Box::pin(async move { Ok(Some(open)) })
+    }
+
     fn check(&self, text: &str) -> Result<Token, TokenError> {
         let parts = text.split_once('/').ok_or(TokenError::Invalid)?;
         Ok(Token {

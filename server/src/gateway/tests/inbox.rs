@@ -3,6 +3,8 @@
 use super::*;
 use crate::gateway::found::Found;
 
+mod again;
+mod ends;
 mod kept;
 
 impl World {
