@@ -42,6 +42,10 @@ impl Filter {
             && is(&self.disposition, Some(disposition_name(delivery)))
             && self.execution.as_deref().is_none_or(|wanted| {
                 place.is_some_and(|p| p.execution_arn == wanted || p.execution_name == wanted)
+                    || delivery
+                        .start
+                        .as_ref()
+                        .is_some_and(|s| s.execution_arn == wanted || s.name == wanted)
             })
     }
 }
@@ -170,6 +174,13 @@ fn in_brief(delivery: &Delivery) -> Value {
     });
     if let Some(holder) = &delivery.target {
         place_members(&mut shown, &holder.place);
+    }
+    if let Some(start) = &delivery.start
+        && delivery.target.is_none()
+    {
+        shown["executionArn"] = start.execution_arn.as_str().into();
+        shown["executionName"] = start.name.as_str().into();
+        shown["stateMachineArn"] = start.state_machine_arn.as_str().into();
     }
     if let Some(refused) = &delivery.refused {
         shown["refused"] = json!(refused);

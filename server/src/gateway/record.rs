@@ -14,6 +14,7 @@ use store::{DocumentChange, Expect, Table};
 
 use super::disposition::Disposition;
 use super::rate::Refused;
+use super::start::{Start, Started};
 
 /// A third party's name for a piece of work, and how far things are with it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -47,13 +48,15 @@ pub(super) enum Standing {
         delivery: String,
         digest: String,
     },
+    /// A callback has started an execution, which may register it.
+    Started(Started),
 }
 
 impl Standing {
     /// Who registered the reference.
     pub fn holder(&self) -> Option<&Holder> {
         match self {
-            Standing::Kept { .. } => None,
+            Standing::Kept { .. } | Standing::Started(_) => None,
             Standing::Waiting { holder }
             | Standing::Delivering { holder, .. }
             | Standing::Answered { holder, .. } => Some(holder),
@@ -108,6 +111,9 @@ pub(super) struct Delivery {
     /// The callbacks over the rate limit that it stands for, if it is not one itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<Refused>,
+    /// The execution that it starts, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<Start>,
 }
 
 /// That a callback with this id has come: one that is signed, or what its route calls a repeat.

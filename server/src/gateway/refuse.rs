@@ -98,6 +98,7 @@ impl Gateway {
             attempts: 0,
             steps: vec![step],
             refused: Some(refused),
+            start: None,
         }
     }
 }

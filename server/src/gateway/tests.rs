@@ -31,6 +31,7 @@ mod limited;
 mod managed;
 mod mapped;
 mod references;
+mod started;
 mod verified;
 
 const START: Timestamp = Timestamp(1_700_000_000_000);
@@ -846,6 +847,7 @@ async fn crashed_after_storing(world: World) -> World {
         attempts: 0,
         steps: Vec::new(),
         refused: None,
+        start: None,
     };
     let standing = super::record::Standing::Delivering {
         holder,
