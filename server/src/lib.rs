@@ -53,4 +53,5 @@ pub mod services;
 pub mod tags;
 pub mod time_control;
 pub mod topics;
+pub mod unstored;
 pub mod versions;

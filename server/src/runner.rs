@@ -37,6 +37,7 @@ use crate::dispatch::{Dispatcher, WeakDispatcher};
 use crate::logs::{Logging, Logs};
 use crate::machines::Machines;
 use crate::redrives::Redrives;
+use crate::unstored::Open;
 pub use volatile::Ended;
 use volatile::Volatile;
 
@@ -70,7 +71,7 @@ struct Inner {
     /// Executions at rest that are still in memory, oldest first.
     resident: Mutex<VecDeque<ExecutionKey>>,
     /// Who started a volatile execution and is told what it comes to.
-    ends: Mutex<HashMap<ExecutionKey, oneshot::Sender<Ended>>>,
+    ends: Mutex<HashMap<ExecutionKey, (oneshot::Sender<Ended>, Open)>>,
     /// Who wants to know when an execution ends.
     watchers: Mutex<HashMap<ExecutionKey, Vec<oneshot::Sender<Busy>>>>,
     seed: AtomicU64,
@@ -296,7 +297,8 @@ impl Runner {
         );
         let key = ExecutionKey::of(&identity.arn);
         let (told, ended) = oneshot::channel();
-        self.0.ends.lock().insert(key, told);
+        let open = self.0.machines.unstored().open(&identity.state_machine_arn);
+        self.0.ends.lock().insert(key, (told, open));
         let started = self.begin(machine, identity, synchronous).await;
         if started.is_err() {
             self.0.ends.lock().remove(&key);
@@ -475,6 +477,27 @@ impl Runner {
     /// The store's, as text for the log.
     pub async fn events(&self, key: ExecutionKey) -> Result<Vec<Event>, String> {
         self.0.store.events(key).await.map_err(|e| e.to_string())
+    }
+
+    /// Does what may take long where no request waits for it.
+    pub(crate) async fn beside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> T {
+        self.0.aside.run(work).await
+    }
+
+    /// Gives away its events one by one, as [`Store::each_event`] does.
+    ///
+    /// # Errors
+    /// The store's, as text for the log.
+    pub async fn each_event(
+        &self,
+        key: ExecutionKey,
+        enough: impl FnMut(Event) -> bool,
+    ) -> Result<(), String> {
+        let shown = self.0.store.each_event(key, enough).await;
+        shown.map_err(|e| e.to_string())
     }
 
     /// Returns when the execution has ended (at once if it has, or if there is none), with the time
@@ -825,7 +848,9 @@ impl Inner {
     /// Tells whoever started a volatile execution what it came to.
     fn tell_end(&self, key: ExecutionKey, execution: &Execution) {
         let told = self.ends.lock().remove(&key);
-        if let (Some(told), Some(closing)) = (told, execution.closing()) {
+        if let (Some((told, open)), Some(closing)) = (told, execution.closing()) {
+            // Whoever hears of the end may delete the machine, and it is then gone at once.
+            drop(open);
             // One who has given up waiting does not mind.
             let _ = told.send(Ended {
                 status: execution.status(),

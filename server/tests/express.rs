@@ -65,6 +65,30 @@ async fn an_express_execution_has_five_minutes() {
 }
 
 #[tokio::test]
+async fn a_machine_is_deleting_as_long_as_an_execution_of_it_runs() {
+    let server = Server::open(None).await;
+    let machine = server.machine("m", "EXPRESS", "Wait", waits(60)).await;
+    let named = json!({ "stateMachineArn": machine });
+    server.start(&machine, json!({})).await;
+    server.ask("DeleteStateMachine", named.clone()).await;
+    let described = server.ask("DescribeStateMachine", named.clone()).await;
+    assert_eq!(described["status"], "DELETING");
+    for operation in ["StartSyncExecution", "StartExecution"] {
+        let refused = server.try_ask(operation, named.clone()).await;
+        let (name, _) = refused.expect_err("nothing new begins");
+        assert_eq!(name, "StateMachineDeleting", "{operation}");
+    }
+    let other = server.machine("other", "EXPRESS", "Wait", waits(90)).await;
+    server.0.clock.set_automatic(true);
+    // When it has ended, the other has run for longer.
+    server
+        .ask("StartSyncExecution", json!({ "stateMachineArn": other }))
+        .await;
+    let gone = server.try_ask("DescribeStateMachine", named).await;
+    assert_eq!(gone.expect_err("it is gone").0, "StateMachineDoesNotExist");
+}
+
+#[tokio::test]
 async fn a_task_runs_an_express_execution_and_waits_for_it() {
     let server = Server::open(None).await;
     server.0.clock.set_automatic(true);

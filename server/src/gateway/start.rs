@@ -26,6 +26,7 @@ use super::disposition::Disposition;
 use super::engine::Answering;
 use super::expression::Query;
 use super::flights::Flight;
+use super::found::Found;
 use super::receive::Arrival;
 use super::record::{Delivery, Intent, Receipt, Reference, Standing, Step, receipt_key};
 use super::route::Route;
@@ -58,8 +59,8 @@ pub(super) struct Starts {
 pub(super) struct Start {
     pub state_machine_arn: String,
     pub name: String,
-    /// Its input as JSON.
-    pub input: String,
+    /// Its input as JSON; none once it is started, if it may hold what was redacted.
+    pub input: Option<String>,
     /// Known before it is started: an execution's ARN is made of its machine's and its name.
     pub execution_arn: String,
 }
@@ -202,7 +203,7 @@ impl Starts {
         Ok(Start {
             state_machine_arn: self.state_machine.clone(),
             name,
-            input,
+            input: Some(input),
             execution_arn: String::new(),
         })
     }
@@ -258,17 +259,18 @@ impl Gateway {
             route: route.name.clone(),
             reference: name.to_owned(),
             standing: Standing::Started(Started {
-                start,
+                start: Start {
+                    input: None,
+                    ..start
+                },
                 delivery: delivery.id.clone(),
                 digest: arrival.digest.clone(),
                 done: false,
                 kept: None,
             }),
         };
-        let mut documents = vec![
-            delivery.change(Expect::Absent, self.look_after()),
-            reference.change(expect, None),
-        ];
+        let mut documents = delivery.changes(Expect::Absent, self.look_after());
+        documents.push(reference.change(expect, None));
         documents.extend(receipts);
         let receipt = Receipt {
             delivery: delivery.id.clone(),
@@ -278,6 +280,7 @@ impl Gateway {
         let key = begun_key(route, name, &arrival.digest);
         documents.push(receipt.change(&key, Expect::Any, until));
         self.commit(documents).await?;
+        delivery.found = Found::of(&delivery);
         arrival.delivery = delivery;
         Ok(self.start(&mut arrival.delivery, flight).await?)
     }
@@ -337,6 +340,17 @@ impl Gateway {
         let news = !again || step.disposition != Disposition::Undeliverable;
         if news {
             delivery.steps.push(step.clone());
+        }
+        if !matches!(
+            step.disposition,
+            Disposition::Undeliverable | Disposition::UnknownReference
+        ) && !delivery.redacted.is_empty()
+        {
+            delivery.forget_what_was_redacted();
+            delivery.start = Some(Start {
+                input: None,
+                ..start
+            });
         }
         loop {
             match self.record_start(delivery, &step, news).await {
@@ -406,7 +420,7 @@ impl Gateway {
     /// An execution has this name, and does not run or has another input.
     fn there_already(&self, delivery: &Delivery, start: &Start, known: &Known) -> Step {
         // It was this delivery that started it, before the process died; it is over by now.
-        if known.started_at >= delivery.received_at && known.input.as_ref() == Some(&start.input) {
+        if known.started_at >= delivery.received_at && known.input == start.input {
             return self.begun(delivery, start, known.started_at);
         }
         let Some(stopped_at) = known.stopped_at else {
@@ -441,7 +455,7 @@ impl Gateway {
             false => None,
         };
         // The flight keeps everybody else away from the delivery's document.
-        let mut documents = vec![delivery.change(Expect::Any, due)];
+        let mut documents = delivery.changes(Expect::Any, due);
         let name = delivery.reference.as_deref().unwrap_or_default();
         let found = self.reference(&delivery.route, name).await?;
         if let Some((version, reference)) = found
@@ -582,7 +596,7 @@ impl Gateway {
                 );
                 let step = self.step(Disposition::UnknownReference, note);
                 delivery.steps.push(step.clone());
-                documents.push(delivery.change(Expect::Version(read), None));
+                documents.extend(delivery.changes(Expect::Version(read), None));
                 documents.extend(self.alert(route.as_deref(), &delivery, &step));
             }
             return self.commit(documents).await;
