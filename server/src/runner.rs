@@ -595,7 +595,8 @@ impl Runner {
     }
 
     /// Works a cell's queue until it is empty.
-    async fn drive(&self, key: ExecutionKey, cell: Arc<Cell>, _busy: Busy) {
+    async fn drive(&self, key: ExecutionKey, cell: Arc<Cell>, mut busy: Busy) {
+        let began = Instant::now();
         let _driving = Driving {
             inner: &self.0,
             key,
@@ -618,6 +619,13 @@ impl Runner {
             }
             self.work(key, &mut resident, batch, aside).await;
             aside |= resident.as_ref().is_some_and(Resident::is_unfinished);
+            // No history that fills ends a loop of which nothing is stored, but only its time, which must not
+            // stand for it for ever: as with a function that hangs, it may go on after a while.
+            let endless = |resident: &Resident| resident.is_volatile() && resident.is_unfinished();
+            if resident.as_ref().is_some_and(endless) && began.elapsed() >= self.0.clock.grace() {
+                drop(busy);
+                busy = self.0.clock.busy();
+            }
         }
     }
 
