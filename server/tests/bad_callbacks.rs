@@ -51,6 +51,7 @@ impl Server {
             topics: [("errors".to_owned(), Default::default())].into(),
             routes: vec![serde_json::from_value(route).expect("a route")],
             // Each one by itself, so that a delivery finds its own.
+            status_changes: Vec::new(),
             alerts: AlertsConfig {
                 window_seconds: 0,
                 ..AlertsConfig::default()
