@@ -114,7 +114,7 @@ async fn failures_stops_timeouts_and_redrives_are_told_and_large_inputs_left_out
         .await;
     let wait = json!({ "W": { "Type": "Wait", "Seconds": 60, "End": true } });
     let machine = server.machine("waits", "STANDARD", "W", wait).await;
-    let large = json!("x".repeat(250_000));
+    let large = json!("x".repeat(255_000));
     let arn = start(&server, &machine, "s", large).await;
     let stop = json!({ "executionArn": arn, "error": "Enough", "cause": "said somebody" });
     server.ask("StopExecution", stop).await;
@@ -142,7 +142,7 @@ async fn failures_stops_timeouts_and_redrives_are_told_and_large_inputs_left_out
         (1.into(), 1.into())
     );
     assert!(detail(3, "redriveDate").is_i64());
-    assert_eq!(detail(4, "input"), Value::Null);
+    assert!(detail(4, "input").is_null());
     assert_eq!(detail(4, "inputDetails"), json!({ "included": false }));
     assert_eq!(detail(5, "error"), "Enough");
 }

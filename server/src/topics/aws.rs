@@ -26,7 +26,11 @@ fn source() -> String {
 }
 
 /// Publishes to a topic of SNS.
-pub async fn publish(all: &All, topic_arn: &str, message: &Message) -> Result<(), Undelivered> {
+pub(super) async fn publish(
+    all: &All,
+    topic_arn: &str,
+    message: &Message,
+) -> Result<(), Undelivered> {
     let mut request = json!({ "TopicArn": topic_arn, "Message": message.message });
     if let Some(subject) = &message.subject {
         request["Subject"] = subject.as_str().into();
@@ -40,7 +44,7 @@ pub async fn publish(all: &All, topic_arn: &str, message: &Message) -> Result<()
 
 /// Puts an event on a bus: one about an execution under the name that AWS has for it, with its detail; an
 /// alert, or whatever else was published, as the detail.
-pub async fn put_event(
+pub(super) async fn put_event(
     all: &All,
     config: &EventBridgeConfig,
     reading: &Reading,
