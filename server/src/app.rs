@@ -245,6 +245,7 @@ impl App {
         // Before anybody else has a say: what is dispatched from now on must not be taken for
         // something that a former run left.
         app.runner.resume().await;
+        app.gateway.recall(&app.runner);
         app.express.resume().await?;
         tokio::spawn(scheduler::run(app.clone()));
         tokio::spawn(retention.clone().watch());

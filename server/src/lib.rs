@@ -54,4 +54,5 @@ pub mod status_changes;
 pub mod tags;
 pub mod time_control;
 pub mod topics;
+pub mod unstored;
 pub mod versions;
