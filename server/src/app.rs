@@ -242,6 +242,7 @@ impl App {
         services.connect(app.downgrade());
         app.topics.connect(app.downgrade());
         app.map_runs.connect(app.downgrade());
+        app.gateway.connect(&app);
         // Before anybody else has a say: what is dispatched from now on must not be taken for
         // something that a former run left.
         app.runner.resume().await;

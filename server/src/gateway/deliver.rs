@@ -241,7 +241,7 @@ impl Gateway {
         Some(self.0.clock.now().plus_seconds(LOOK_AFTER_SECONDS))
     }
 
-    fn retry_due(&self, attempts: u32) -> Option<Timestamp> {
+    pub(super) fn retry_due(&self, attempts: u32) -> Option<Timestamp> {
         let doublings = attempts.saturating_sub(1).min(16);
         let pause = (RETRY_FIRST_SECONDS << doublings).min(RETRY_MAX_SECONDS);
         Some(self.0.clock.now().plus_seconds(pause))

@@ -34,6 +34,7 @@ mod limited;
 mod managed;
 mod mapped;
 mod references;
+mod started;
 mod verified;
 
 const START: Timestamp = Timestamp(1_700_000_000_000);
