@@ -135,6 +135,9 @@ fn the_sample_configuration_is_read_with_every_line_uncommented() {
         .join("\n")
         .replace("127.0.0.1:8083", "127.0.0.1:0")
         .replace("env:ALERTS_SECRET", "whsec_c2VjcmV0")
+        .replace("env:SLACK_URL", "https://hooks.slack.com/services/x")
+        .replace("env:PAGERDUTY_KEY", "key")
+        .replace("env:SMTP_PASSWORD", "password")
         .replace("env:VALUATION_SECRET", "whsec_c2VjcmV0")
         .replace("env:ORDERS_SECRET", "secret")
         .replace(

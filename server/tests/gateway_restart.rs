@@ -39,6 +39,7 @@ impl Server {
             topics: [("orders".to_owned(), Default::default())].into(),
             routes: vec![serde_json::from_value(route).expect("a route")],
             alerts: Default::default(),
+            status_changes: Vec::new(),
             address: ([127, 0, 0, 1], 8083).into(),
             environment: Default::default(),
         };
