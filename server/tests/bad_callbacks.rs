@@ -1,7 +1,16 @@
 //! Callbacks as they should not come, through a socket, to a whole server: each is in the inbox with what is
 //! wrong with it, is told to the topic, and changes nothing for those that come as they should.
 //!
-//! Those that are bad in what they say, and not in how they come, are in the gateway's own tests.
+//! Those that are bad in what they say, or come at a bad moment, are in the gateway's own tests:
+//!
+//! | what | `server/src/gateway/...` |
+//! | --- | --- |
+//! | forged, expired, replayed, in every disposition | `tests/verified.rs` |
+//! | another content type, not JSON, too large for its route | `tests/mapped.rs`, `tests.rs` |
+//! | early for a reference that never comes, registered after it expired | `tests.rs` |
+//! | while the engine is down, and a crash at each step | `tests.rs` |
+//! | on a full disk | `tests/disk.rs` |
+//! | more than its source may send | `tests/limited.rs` |
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -51,6 +60,7 @@ impl Server {
             topics: [("errors".to_owned(), Default::default())].into(),
             routes: vec![serde_json::from_value(route).expect("a route")],
             // Each one by itself, so that a delivery finds its own.
+            status_changes: Vec::new(),
             alerts: AlertsConfig {
                 window_seconds: 0,
                 ..AlertsConfig::default()
@@ -137,6 +147,8 @@ impl Server {
 
     /// What the topic heard.
     async fn alerts(&self) -> Vec<Value> {
+        // What was raised is published as soon as somebody has looked at it.
+        drop(self.app.clock.advance(self.app.clock.now()).await);
         let page = self.app.topics.messages("errors", 100, None).await;
         let page = page.expect("the store reads").expect("it is there");
         page.messages.into_iter().map(|m| m.message).collect()

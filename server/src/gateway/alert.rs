@@ -44,6 +44,10 @@ pub(super) fn about(delivery: &Delivery, step: &Step) -> Alert {
         alert.state_name = Some(place.state_name.clone());
         alert.wait_began_at = Some(place.wait_began_at.into());
         alert.wait_deadline = place.wait_deadline.map(Into::into);
+    } else if let Some(start) = &delivery.start {
+        alert.execution_arn = Some(start.execution_arn.clone());
+        alert.execution_name = Some(start.name.clone());
+        alert.state_machine_arn = Some(start.state_machine_arn.clone());
     }
     alert
 }

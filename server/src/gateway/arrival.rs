@@ -7,6 +7,7 @@ use super::Gateway;
 use super::held::Again;
 use super::record::{Delivery, Receipt, receipt_key};
 use super::route::{Reading, Route};
+use super::start::Start;
 use super::verify::SignedId;
 
 /// A callback on its way in.
@@ -16,6 +17,8 @@ pub(super) struct Arrival {
     pub digest: String,
     /// Where its signed id is remembered, and what the route calls a repeat.
     pub receipts: Vec<ReceiptSlot>,
+    /// What it starts if nobody has registered its reference, or why it can't.
+    pub start: Option<Result<Start, String>>,
     /// What it repeats, if an operator wants it.
     pub again: Option<Again>,
 }
@@ -48,6 +51,7 @@ impl Arrival {
         Arrival {
             digest: String::new(),
             receipts: signed.into_iter().chain(named).collect(),
+            start: None,
             again: None,
             delivery,
         }
@@ -58,6 +62,7 @@ impl Arrival {
         self.delivery.reference = Some(reading.reference);
         self.delivery.intent = Some(reading.intent);
         self.digest = reading.digest;
+        self.start = reading.start;
     }
 
     /// The documents that remember it, and the origin's mark: to be stored with the delivery.

@@ -183,6 +183,7 @@ impl Gateway {
             Some(
                 Disposition::Delivered
                 | Disposition::DeliveredAsFailure
+                | Disposition::Started
                 | Disposition::Heartbeat
                 | Disposition::Early,
             )
@@ -215,7 +216,11 @@ impl Gateway {
             // What was not stored, because somebody else was first, has not been.
             let delivery = &mut arrival.delivery;
             (delivery.steps, delivery.target, delivery.attempts) = (Vec::new(), None, 0);
-            if let Some(step) = self.replayed(arrival).await? {
+            let before = match self.replayed(arrival).await? {
+                Some(step) => Some(step),
+                None => self.begun_before(route, arrival).await?,
+            };
+            if let Some(step) = before {
                 match self.settle(route, arrival, None, step, None).await {
                     Ok(step) => return Ok(step),
                     Err(NotStored::Conflict) => {
@@ -232,6 +237,18 @@ impl Gateway {
             };
             let expect = version.map_or(Expect::Absent, Expect::Version);
             let met = match standing {
+                None | Some(Standing::Kept { unknown: true, .. }) if arrival.start.is_some() => {
+                    self.begin(route, arrival, &name, expect).await
+                }
+                Some(Standing::Started(started)) if !started.done && !waited => {
+                    waited = true;
+                    self.attend_delivery(&started.delivery).await?;
+                    continue;
+                }
+                Some(Standing::Started(started)) => {
+                    self.meet_started(route, arrival, &name, expect, started)
+                        .await
+                }
                 None => self.keep(route, arrival, &name, expect).await,
                 // It takes the place of what it repeats.
                 Some(Standing::Kept { delivery, .. }) if arrival.repeats(&delivery) => {
@@ -319,7 +336,7 @@ impl Gateway {
         if matches!(route.verification, Verification::SignedUrl) {
             return false;
         }
-        route.expects.is_empty() || self.0.expected.any(&route.name)
+        (route.expects.is_empty() && !route.starts()) || self.0.expected.any(&route.name)
     }
 
     /// Keeps a callback whose reference nobody has registered.
@@ -513,7 +530,7 @@ impl Gateway {
     }
 
     /// Stores a new delivery whose disposition is clear, with its alert and what else changes.
-    async fn settle(
+    pub(super) async fn settle(
         &self,
         route: &Route,
         arrival: &mut Arrival,
@@ -641,6 +658,7 @@ fn told(step: &Step) -> &str {
     match step.disposition {
         Disposition::Delivered => "The callback was delivered.",
         Disposition::DeliveredAsFailure => "The callback was delivered, as a failure.",
+        Disposition::Started => "The callback was taken, and something new begins with it.",
         Disposition::Heartbeat => "The heartbeat was taken.",
         Disposition::Early => "The reference is not known yet; the callback is kept for it.",
         Disposition::DuplicateIdentical => "The callback was taken before.",

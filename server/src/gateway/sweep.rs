@@ -188,7 +188,7 @@ impl Gateway {
         }
         if let Some(name) = &delivery.reference
             && let Some((_, reference)) = self.reference(&delivery.route, name).await?
-            && matches!(&reference.standing, Standing::Kept { delivery: kept, .. } if *kept == delivery.id)
+            && is_kept(&reference.standing, &delivery.id)
         {
             return Ok(Vec::new());
         }
@@ -235,8 +235,10 @@ impl Gateway {
     }
 
     async fn sweep_reference(&self, version: u64, reference: Reference) -> Result<(), NotStored> {
-        let Standing::Waiting { holder } = &reference.standing else {
-            return Ok(());
+        let holder = match &reference.standing {
+            Standing::Waiting { holder } => holder,
+            Standing::Started(_) => return self.look_at(version, reference).await,
+            _ => return Ok(()),
         };
         if let Ok(token) = self.0.engine.check(&holder.token)
             && let Some(view) = self.0.engine.wait(token).await?
@@ -245,5 +247,17 @@ impl Gateway {
             return Ok(());
         }
         self.look_at(version, reference).await
+    }
+}
+
+/// Whether a reference has this delivery wait for it.
+fn is_kept(standing: &Standing, delivery: &str) -> bool {
+    match standing {
+        Standing::Kept { delivery: kept, .. } => kept == delivery,
+        Standing::Started(started) => {
+            let kept = started.kept.as_ref();
+            kept.is_some_and(|kept| kept.delivery == delivery)
+        }
+        Standing::Waiting { .. } | Standing::Delivering { .. } | Standing::Answered { .. } => false,
     }
 }

@@ -114,6 +114,7 @@ impl Stage {
             .into(),
             topics: [(ALERTS.to_owned(), Default::default())].into(),
             alerts: each_by_itself(),
+            status_changes: Vec::new(),
             routes: self
                 .route
                 .iter()

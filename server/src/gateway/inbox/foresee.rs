@@ -32,7 +32,35 @@ impl Gateway {
         let heartbeat = arrival.delivery.intent == Some(Intent::Heartbeat);
         let found = self.reference(&route.name, &name).await?;
         match found.map(|(_, reference)| reference.standing) {
+            None | Some(Standing::Kept { unknown: true, .. }) if arrival.start.is_some() => {
+                Ok(match arrival.start.as_ref() {
+                    Some(Err(why)) => self.step(Disposition::Malformed, why.clone()),
+                    start => {
+                        let name = start.and_then(|start| start.as_ref().ok());
+                        let name = name.map_or("", |start| start.name.as_str());
+                        let note = format!("It would start the execution {name}.");
+                        self.step(Disposition::Started, note)
+                    }
+                })
+            }
             None => Ok(self.would_be_kept(route, &name, heartbeat)),
+            Some(Standing::Started(started)) => {
+                let execution = &started.start.name;
+                let kept = started.kept.filter(|kept| !arrival.repeats(&kept.delivery));
+                let same = started.digest == arrival.digest;
+                Ok(match kept {
+                    _ if heartbeat => self.step(
+                        Disposition::Heartbeat,
+                        format!("Execution {execution} has not registered {name:?} yet, so no wait would be extended."),
+                    ),
+                    _ if same || !started.done => self.repeat(&started.delivery, same),
+                    Some(kept) => self.repeat(&kept.delivery, kept.digest == arrival.digest),
+                    None => self.step(
+                        Disposition::Early,
+                        format!("It would be kept until execution {execution} registers {name:?}, if that is still open."),
+                    ),
+                })
+            }
             Some(Standing::Kept {
                 delivery: first,
                 digest,

@@ -330,6 +330,11 @@ impl Gateway {
                 .join(" "),
             Intent::Heartbeat => String::new(),
         };
+        let started = reading.start.as_ref().and_then(|start| start.as_ref().ok());
+        let said = match started.and_then(|start| start.input.as_ref()) {
+            Some(input) => format!("{said}{input}"),
+            None => said,
+        };
         if is_redacted(&reading.reference) || (is_redacted(&said) && !wish.allow_redacted) {
             return Err(Reply::refusal(
                 StatusCode::CONFLICT,
