@@ -120,7 +120,7 @@ impl Gateway {
             None => return Ok(Err(nobody(&route.name, &name))),
         };
         let refusal = match &standing {
-            Standing::Kept { .. } => nobody(&route.name, &name),
+            Standing::Kept { .. } | Standing::Started(_) => nobody(&route.name, &name),
             Standing::Waiting { holder } => match self.over(holder).await? {
                 None => return Ok(Ok(Goal::Reference(route, name))),
                 Some(refusal) => refusal,

@@ -2,13 +2,13 @@
 
 use asl::Timestamp;
 use serde_json::{Value, json};
-use store::{Expect, Table};
+use store::Expect;
 
 use super::{Kept, Start, Started};
 use crate::gateway::arrival::Arrival;
 use crate::gateway::deliver::used_keep_seconds;
 use crate::gateway::disposition::Disposition;
-use crate::gateway::record::{Delivery, Intent, Reference, Standing, Step};
+use crate::gateway::record::{Intent, Reference, Standing, Step};
 use crate::gateway::route::Route;
 use crate::gateway::{Gateway, NotStored};
 
