@@ -14,6 +14,9 @@ use crate::runner::{Runner, TokenError, WaitView};
 /// What an [`Engine`] answers with, later.
 pub(super) type Answering<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
+/// Waits that are open, with their tokens.
+pub(super) type OpenWaits = Vec<(String, OpenWait)>;
+
 /// Keeps waits, and takes their results.
 pub(super) trait Engine: Send + Sync {
     /// `SendTaskSuccess`, `SendTaskFailure`: durable when it returns.
@@ -30,7 +33,7 @@ pub(super) trait Engine: Send + Sync {
     fn open_waits(
         &self,
         _execution: ExecutionKey,
-    ) -> Answering<'_, Result<Option<Vec<(String, OpenWait)>>, String>> {
+    ) -> Answering<'_, Result<Option<OpenWaits>, String>> {
         Box::pin(async { Ok(None) })
     }
     /// What is known of a token's wait. `None`: the execution is gone.
@@ -50,10 +53,7 @@ impl Engine for Runner {
         Box::pin(Runner::heartbeat(self, token))
     }
 
-    fn open_waits(
-        &self,
-        key: ExecutionKey,
-    ) -> Answering<'_, Result<Option<Vec<(String, OpenWait)>>, String>> {
+    fn open_waits(&self, key: ExecutionKey) -> Answering<'_, Result<Option<OpenWaits>, String>> {
         Box::pin(async move {
             let Some(execution) = self.execution(key).await? else {
                 return Ok(Some(Vec::new()));

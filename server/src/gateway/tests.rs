@@ -174,7 +174,7 @@ impl Engine for Fake {
     fn open_waits(
         &self,
         key: ExecutionKey,
-    ) -> Answering<'_, Result<Option<Vec<(String, OpenWait)>>, String>> {
+    ) -> Answering<'_, Result<Option<super::engine::OpenWaits>, String>> {
         let state = self.0.lock();
         let open = state
             .waits

@@ -82,6 +82,9 @@ pub(super) struct Would {
     warnings: Vec<String>,
 }
 
+/// A route, which of its entrances, and what the parameters of its path are.
+type Reader = (Arc<Route>, usize, Vec<(String, String)>);
+
 /// What is to go in again.
 struct Ready {
     /// On which it arrives.
@@ -258,10 +261,7 @@ impl Gateway {
     }
 
     /// The route that reads a stored callback, and at which of its entrances.
-    fn reader(
-        &self,
-        origin: &Delivery,
-    ) -> Result<(Arc<Route>, usize, Vec<(String, String)>), Reply> {
+    fn reader(&self, origin: &Delivery) -> Result<Reader, Reply> {
         let routes = self.routes();
         let Some(route) = routes.named(&origin.route) else {
             return Err(super::super::manage::no_such_route(&origin.route, &routes));
