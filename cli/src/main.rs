@@ -67,7 +67,7 @@ enum Command {
     /// Check definitions, in JSON or YAML, before anything runs them
     Validate(validate::Validate),
     /// Show the callbacks that came, newest first, and replay, re-match or dismiss them
-    Inbox(inbox::Inbox),
+    Inbox(Box<inbox::Inbox>),
     /// What somebody should know: what went wrong with callbacks, waits and subscribers
     Alerts(alerts::Alerts),
     /// Topics: what was published, and how those who hear it are doing
