@@ -6,6 +6,8 @@ use asl::{Data, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::trace::TraceContext;
+
 /// Names an execution in stores, timers and tokens: the first 16 bytes of the SHA-256 of its ARN.
 ///
 /// Sixteen bytes instead of an ARN of up to 300 characters keep a parked execution small, and the
@@ -57,6 +59,9 @@ pub struct Identity {
     /// the machine from its start.
     #[serde(default)]
     pub map_run: Option<MapRunChild>,
+    /// Which trace whoever started it said that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_context: Option<TraceContext>,
 }
 
 /// Which part of a Map Run an execution is.

@@ -11,6 +11,7 @@
 //! - [`slice`]: how far one command goes.
 //! - [`effect`]: what has to leave the process once events are durable.
 //! - [`token`]: task tokens.
+//! - [`trace`]: which distributed trace it is part of.
 //! - [`history`]: the AWS history, a projection of the events.
 //! - [`trial`]: one state on its own.
 //! - [`map_run`]: what a distributed Map state asks for.
@@ -40,6 +41,7 @@ pub mod slice;
 mod states;
 mod timers;
 pub mod token;
+pub mod trace;
 pub mod trial;
 mod wait;
 
@@ -56,3 +58,4 @@ pub use map_run::{Item, MapRun};
 pub use redrive::NotRedrivable;
 pub use slice::Slice;
 pub use token::{Token, TokenKey};
+pub use trace::{SpanId, TraceContext, TraceId};

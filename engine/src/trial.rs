@@ -492,6 +492,7 @@ mod tests {
                 version: None,
                 alias: None,
                 map_run: None,
+                trace_context: None,
             },
             context: json!({"Given": "context"}),
             variables: BTreeMap::from([("v".to_owned(), Data::from(json!(1)))]),

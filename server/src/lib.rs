@@ -20,6 +20,7 @@
 //! - [`executions`], [`time_control`]: what the Step Functions API does not have.
 //! - [`api`]: the Step Functions API, one file an operation.
 //! - [`functions`]: programs that speak the Lambda Runtime API, and URLs.
+//! - [`trace`]: which distributed trace requests belong to.
 //! - [`topics`]: `sns:publish` and its subscribers.
 //! - [`services`]: calls to other services, and to this server itself.
 //! - [`gateway`]: references, callbacks, dispositions, alerts.
@@ -51,4 +52,5 @@ pub mod services;
 pub mod tags;
 pub mod time_control;
 pub mod topics;
+pub mod trace;
 pub mod versions;

@@ -1276,7 +1276,13 @@ mod tests {
             {
                 let body = body.to_string();
                 let busy = app.clock.busy();
-                let done = crate::api::perform_holding(&app, operation, body.as_bytes(), busy);
+                let done = crate::api::perform_holding(
+                    &app,
+                    operation,
+                    body.as_bytes(),
+                    &crate::trace::Given::inside(None),
+                    busy,
+                );
                 let (done, _) = done.await;
                 assert!(done.is_ok(), "{operation}");
             }
@@ -1313,6 +1319,7 @@ mod tests {
             version: None,
             alias: None,
             map_run: None,
+            trace_context: None,
         };
         let started = runner.start(Arc::new(machine), identity).await;
         assert!(matches!(started, Ok(Started::New(_))));

@@ -46,6 +46,7 @@ use crate::client::{Answer, Client};
 use crate::clock::{Busy, Clock};
 use crate::functions::{Functions, with_grace};
 use crate::topics::Topics;
+use crate::trace::Sent;
 pub use environment::{Credentials, Environment};
 pub use keys::KeyRefusal;
 pub use logs::{CloudWatchLogs, NotTaken};
@@ -54,7 +55,7 @@ pub use service::Service;
 
 /// Calls services. Cloning is a reference count.
 #[derive(Clone)]
-pub struct Services(Arc<Inner>);
+pub struct Services(Arc<Inner>, Option<Arc<Sent>>);
 
 struct Inner {
     environment: Environment,
@@ -86,7 +87,7 @@ impl Services {
         functions: Functions,
         topics: Topics,
     ) -> Services {
-        Services(Arc::new(Inner {
+        let inner = Arc::new(Inner {
             environment,
             clock,
             client,
@@ -94,7 +95,13 @@ impl Services {
             topics,
             keys: Mutex::default(),
             app: OnceLock::new(),
-        }))
+        });
+        Services(inner, None)
+    }
+
+    /// The same services, as a task's attempt calls them: their requests say which trace they belong to.
+    pub(crate) fn traced(&self, sent: Sent) -> Services {
+        Services(self.0.clone(), Some(Arc::new(sent)))
     }
 
     /// Names the server whose API `states:*` calls.
@@ -155,7 +162,8 @@ impl Services {
     }
 
     async fn send(&self, call: http::Call<'_>) -> Result<Answer, Failure> {
-        call.send(&self.0.client, &self.0.environment).await
+        let trace = self.1.as_deref();
+        call.send(&self.0.client, &self.0.environment, trace).await
     }
 
     /// Waits for an answer with virtual time standing for a while.

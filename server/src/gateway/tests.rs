@@ -71,6 +71,7 @@ fn identity(execution: u128) -> Identity {
         version: None,
         alias: None,
         map_run: None,
+        trace_context: None,
     }
 }
 

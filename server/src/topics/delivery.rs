@@ -116,7 +116,7 @@ pub async fn deliver(
         SubscriberConfig::Function(name) => {
             let event = envelope::event(topic_arn, &subscriber.arn, message).to_string();
             let arn = function_arn(topic_arn, name);
-            let invocation = all.functions.invoke_busy(name, &arn, &event, busy);
+            let invocation = all.functions.invoke_busy(name, &arn, &event, None, busy);
             let (invoked, busy) = invocation.await;
             let came_to = match invoked {
                 Invoked::Answer { .. } => Ok(()),
