@@ -8,6 +8,7 @@
 //! - [`serve`]: a server until it is told to stop.
 //! - [`run`]: one execution of a definition in a file.
 //! - [`source`]: a definition's file, JSON or YAML, and where in it everything stands.
+//! - [`trace`]: what happened to an execution, a reference or a callback.
 //! - [`validate`]: whether definitions are right.
 //! - [`colour`]: colours where a terminal shows them.
 
@@ -25,6 +26,7 @@ mod run;
 mod serve;
 mod source;
 mod table;
+mod trace;
 mod validate;
 
 use std::process::ExitCode;
@@ -38,6 +40,7 @@ Begin with:
   rejoin validate FILE         whether a definition is right, and where it is not
   rejoin run FILE INPUT        one execution of it, here and now
   rejoin serve                 http://127.0.0.1:8083, data in ./rejoin-data
+  rejoin trace NAME            what became of an execution, a reference or a callback
   rejoin help serve            how to point the AWS CLI at it";
 
 /// AWS Step Functions state machines, durable, anywhere.
@@ -61,6 +64,8 @@ enum Command {
     Run(run::Run),
     /// Check definitions, in JSON or YAML, before anything runs them
     Validate(validate::Validate),
+    /// Tell the whole story of an execution, a reference or a callback
+    Trace(trace::Trace),
     /// Measure callback round trips, parked executions and restarts on this machine
     Bench(bench::Bench),
 }
@@ -73,6 +78,7 @@ fn main() -> ExitCode {
         Command::Function => demo::run_function(),
         Command::Run(run) => run.run(),
         Command::Validate(validate) => validate.run(),
+        Command::Trace(trace) => trace.run(),
         Command::Bench(bench) => bench.run(),
     };
     match outcome {

@@ -52,6 +52,7 @@
 //! - `receive`: a callback comes. `register`: a reference comes. `deliver`: the two meet.
 //! - `attend`: time passes. `sweep`: much time has passed.
 //! - `alert`: what is told. `inbox`: who asks. `manage`: routes over the API.
+//! - `trail`: what a story is made of.
 //! - `urls`: a URL for each wait. `chosen`: references that the workflow chooses itself.
 //! - `expected`, `flights`, `engine`: what the above needs.
 
@@ -78,6 +79,7 @@ mod routes;
 mod sweep;
 #[cfg(test)]
 mod tests;
+pub(crate) mod trail;
 mod urls;
 pub mod verify;
 mod words;
@@ -94,6 +96,7 @@ use uuid::Uuid;
 
 pub use self::chosen::{Choosing, Phase};
 pub use self::disposition::Disposition;
+pub(crate) use self::record::Place;
 pub use self::route::config::RouteConfig;
 pub use self::verify::config::VerifyConfig;
 
@@ -362,6 +365,11 @@ impl Gateway {
 
     fn routes(&self) -> Arc<Routes> {
         self.0.routes.read().clone()
+    }
+
+    /// Whether there is a route of this name.
+    pub(crate) fn has_route(&self, name: &str) -> bool {
+        self.route_named(name).is_some()
     }
 
     fn route_named(&self, name: &str) -> Option<Arc<Route>> {

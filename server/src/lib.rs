@@ -20,6 +20,7 @@
 //! - [`executions`], [`time_control`]: what the Step Functions API does not have.
 //! - [`api`]: the Step Functions API, one file an operation.
 //! - [`functions`]: programs that speak the Lambda Runtime API, and URLs.
+//! - [`story`]: all that happened to an execution, a reference or a callback.
 //! - [`trace`]: which distributed trace requests belong to.
 //! - [`topics`]: `sns:publish` and its subscribers.
 //! - [`services`]: calls to other services, and to this server itself.
@@ -51,6 +52,7 @@ pub mod routes;
 pub mod runner;
 pub mod scheduler;
 pub mod services;
+pub mod story;
 pub mod tags;
 pub mod time_control;
 pub mod topics;

@@ -6,6 +6,7 @@
 //! | `GET /health` | here: 503 once the store takes nothing any more |
 //! | `/rejoin/clock` | [`crate::time_control`] |
 //! | `/rejoin/executions/...` | [`crate::executions`] |
+//! | `/rejoin/trace/...` | [`crate::story`] |
 //! | `/rejoin/topics/...` | [`crate::topics`] |
 //! | `/rejoin/alerts/...`, `/rejoin/schemas/alert` | [`crate::alerts`] |
 //! | `/rejoin/references/...`, `/rejoin/deliveries/...`, `/rejoin/routes/...`, each route's own path | [`crate::gateway`] |
@@ -15,7 +16,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::http::{Call, Reply, Unreadable};
-use crate::{api, executions, time_control};
+use crate::{api, executions, story, time_control};
 
 /// Answers a request.
 pub async fn answer(app: App, call: Call) -> Reply {
@@ -27,6 +28,9 @@ pub async fn answer(app: App, call: Call) -> Reply {
     }
     if call.path.starts_with("/rejoin/clock") {
         return time_control::handle(&app, call).await;
+    }
+    if call.path.starts_with("/rejoin/trace/") {
+        return story::handle(&app, call).await;
     }
     if call.path.starts_with("/rejoin/executions/") {
         return executions::handle(&app, call).await;

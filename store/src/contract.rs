@@ -97,6 +97,8 @@ pub enum Table {
     DeliveryIndex = 16,
     /// Callbacks that did not go the plain way, by their id. No content.
     OddDelivery = 17,
+    /// Which references an execution has: what its story needs. No content.
+    ExecutionReference = 20,
 }
 
 /// A document to be written or removed.

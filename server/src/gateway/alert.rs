@@ -31,6 +31,7 @@ pub(super) fn about(delivery: &Delivery, step: &Step) -> Alert {
         alert.execution_arn = Some(place.execution_arn.clone());
         alert.execution_name = Some(place.execution_name.clone());
         alert.state_machine_arn = Some(place.state_machine_arn.clone());
+        alert.trace_id = place.trace_id.clone();
         alert.state_name = Some(place.state_name.clone());
         alert.wait_began_at = Some(place.wait_began_at.into());
         alert.wait_deadline = place.wait_deadline.map(Into::into);

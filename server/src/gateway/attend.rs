@@ -95,7 +95,7 @@ impl Gateway {
             Standing::Kept {
                 delivery, unknown, ..
             } => {
-                let mut documents = vec![reference.removal(version)];
+                let mut documents = reference.removal(version);
                 if !unknown && let Some((read, mut delivery)) = self.delivery(delivery).await? {
                     let note = format!(
                         "Nobody registered {:?} on this route within {} s.",
@@ -109,18 +109,18 @@ impl Gateway {
                 }
                 documents
             }
-            Standing::Answered { .. } => vec![reference.removal(version)],
+            Standing::Answered { .. } => reference.removal(version),
             // Its outcome sets another time.
             Standing::Delivering { .. } => again(Some(now.plus_seconds(keep.max(1)))),
             Standing::Waiting { holder } => {
                 let Ok(token) = self.0.engine.check(&holder.token) else {
-                    return self.commit(vec![reference.removal(version)]).await;
+                    return self.commit(reference.removal(version)).await;
                 };
                 match self.0.engine.wait(token).await? {
-                    None => vec![reference.removal(version)],
+                    None => reference.removal(version),
                     Some(view) => match view.wait {
                         Err(ended) => match ended.ended_at.plus_seconds(keep) {
-                            due if due <= now => vec![reference.removal(version)],
+                            due if due <= now => reference.removal(version),
                             due => again(Some(due)),
                         },
                         // A wait that outlives its deadline: it had none, or it was moved.

@@ -108,6 +108,22 @@ impl Gateway {
         }
     }
 
+    /// Those that came with a reference, or met an execution, newest first.
+    pub(super) async fn deliveries_of(
+        &self,
+        reference: Option<&str>,
+        execution_arn: Option<&str>,
+        most: usize,
+    ) -> Result<Vec<Delivery>, String> {
+        let filter = Filter {
+            route: None,
+            reference: reference.map(str::to_owned),
+            disposition: None,
+            execution: execution_arn.map(str::to_owned),
+        };
+        Ok(self.find(&filter, None, most).await?.0)
+    }
+
     /// Those that fit, newest first, and where to go on if there may be more.
     async fn find(
         &self,
@@ -195,6 +211,7 @@ fn in_full(delivery: &Delivery) -> Value {
 /// Adds where a wait is to what is shown.
 pub(super) fn place_members(shown: &mut Value, place: &Place) {
     shown["executionArn"] = place.execution_arn.as_str().into();
+    shown["traceId"] = place.trace_id.clone().into();
     shown["executionName"] = place.execution_name.as_str().into();
     shown["stateMachineArn"] = place.state_machine_arn.as_str().into();
     shown["stateName"] = place.state_name.as_str().into();

@@ -109,6 +109,7 @@ impl Gateway {
                 state_name: wait.state_name.to_string(),
                 wait_began_at: wait.opened_at,
                 wait_deadline: wait.timeout_at,
+                trace_id: Some(view.identity.trace_id().to_string()),
             },
         };
         Ok((holder, token))
@@ -165,7 +166,7 @@ impl Gateway {
                     "send {\"taskToken\": \"...\"} with the token of that wait, or wait for its end",
                 ));
             }
-            match self.commit(vec![reference.removal(version)]).await {
+            match self.commit(reference.removal(version)).await {
                 Ok(()) => {
                     return Ok(Reply::json(
                         StatusCode::OK,
@@ -227,7 +228,7 @@ impl Gateway {
     ) -> Result<Registered, String> {
         loop {
             let held = match self.reference(&route.name, name).await? {
-                None => self.take(route, name, &holder, Expect::Absent).await,
+                None => self.take(route, name, &holder, Expect::Absent, None).await,
                 Some((version, reference)) => {
                     let expect = Expect::Version(version);
                     match reference.standing {
@@ -255,7 +256,7 @@ impl Gateway {
                                     open: false,
                                 })
                             } else {
-                                self.take(route, name, &holder, expect).await
+                                self.take(route, name, &holder, expect, Some(&other)).await
                             }
                         }
                     }
@@ -283,6 +284,7 @@ impl Gateway {
         name: &str,
         holder: &Holder,
         expect: Expect,
+        former: Option<&Holder>,
     ) -> Result<Registered, NotStored> {
         let reference = Reference {
             route: route.name.clone(),
@@ -292,7 +294,12 @@ impl Gateway {
             },
         };
         let due = self.forget_at(route, holder);
-        self.commit(vec![reference.change(expect, due)]).await?;
+        let mut documents = vec![reference.change(expect, due)];
+        let another = |former: &&Holder| former.place.execution_arn != holder.place.execution_arn;
+        let former = former.filter(another);
+        documents.extend(former.map(|former| reference.mention(former, false)));
+        documents.push(reference.mention(holder, true));
+        self.commit(documents).await?;
         Ok(Registered::Held)
     }
 
@@ -308,7 +315,7 @@ impl Gateway {
     ) -> Result<Registered, NotStored> {
         let Some((read, mut delivery)) = self.delivery(delivery).await? else {
             // Its record was removed; the reference alone is of no use to anybody.
-            return self.take(route, name, holder, expect).await;
+            return self.take(route, name, holder, expect, None).await;
         };
         let Some(flight) = self.0.flights.begin(&delivery.id) else {
             self.0.flights.landed(&delivery.id).await;
@@ -327,6 +334,7 @@ impl Gateway {
         self.commit(vec![
             delivery.change(Expect::Version(read), self.look_after()),
             reference.change(expect, self.forget_at(route, holder)),
+            reference.mention(holder, true),
         ])
         .await?;
         // The registration is durable; if the rest fails the delivery is due, and comes by itself.
