@@ -9,6 +9,7 @@ use asl::Timestamp;
 use engine::{ExecutionKey, WaitId};
 use store::{StoreError, Table};
 
+use super::found::{execution_prefix, id_of, reference_prefix};
 use super::record::{Delivery, Holder, Place, Reference, Standing, mention_prefix};
 use super::{Disposition, Gateway, read};
 use crate::trace::TRACEPARENT;
@@ -30,8 +31,6 @@ pub(crate) struct Registration {
     pub at: Timestamp,
     pub place: Place,
     pub wait: Option<WaitId>,
-    /// Whether a callback has answered it.
-    pub answered: bool,
 }
 
 /// A callback that came.
@@ -81,9 +80,9 @@ impl Gateway {
     pub(crate) async fn trail_of_execution(&self, arn: &str) -> Result<Trail, String> {
         let prefix = mention_prefix(ExecutionKey::of(arn));
         let store = &self.0.store;
-        let mentions = store.scan(Table::ExecutionReference, &prefix, None, TOLD_MAX, false);
+        let mentions = store.keys(Table::ExecutionReference, &prefix, None, TOLD_MAX, false);
         let mut trail = Trail::default();
-        for (key, _) in mentions.await.map_err(|StoreError(what)| what)? {
+        for key in mentions {
             let found = self
                 .0
                 .store
@@ -96,8 +95,18 @@ impl Gateway {
             trail.registrations.extend(registration);
         }
         trail.registrations.retain(|r| r.place.execution_arn == arn);
-        let arrived = self.deliveries_of(None, Some(arn), TOLD_MAX).await?;
-        trail.arrived = arrived.iter().map(|d| self.arrived(d)).collect();
+        let name = arn.rsplit(':').next().unwrap_or(arn);
+        let arrived = self.deliveries_of(&execution_prefix(name)).await?;
+        let its = |d: &&Delivery| {
+            d.target
+                .as_ref()
+                .is_some_and(|h| h.place.execution_arn == arn)
+        };
+        trail.arrived = arrived
+            .iter()
+            .filter(its)
+            .map(|d| self.arrived(d))
+            .collect();
         Ok(trail)
     }
 
@@ -116,8 +125,9 @@ impl Gateway {
                 trail.registrations.extend(self.registration(&found));
             }
         }
-        let arrived = self.deliveries_of(Some(reference), None, TOLD_MAX).await?;
-        let arrived = arrived.iter().map(|delivery| self.arrived(delivery));
+        let arrived = self.deliveries_of(&reference_prefix(reference)).await?;
+        let its = |d: &&Delivery| d.reference.as_deref() == Some(reference);
+        let arrived = arrived.iter().filter(its).map(|d| self.arrived(d));
         trail.arrived = arrived
             .filter(|arrived| route.is_none_or(|route| route == arrived.route))
             .collect();
@@ -197,6 +207,19 @@ impl Gateway {
         Ok(waiting)
     }
 
+    /// The newest deliveries that are found by this.
+    async fn deliveries_of(&self, prefix: &str) -> Result<Vec<Delivery>, String> {
+        let table = Table::DeliveryIndex;
+        let keys = self.0.store.keys(table, prefix, None, TOLD_MAX, true);
+        let mut deliveries = Vec::with_capacity(keys.len());
+        for id in keys.iter().filter_map(|key| id_of(key)) {
+            if let Some((_, delivery)) = self.delivery(&id).await? {
+                deliveries.push(delivery);
+            }
+        }
+        Ok(deliveries)
+    }
+
     fn registration(&self, reference: &Reference) -> Option<Registration> {
         let holder = reference.standing.holder()?;
         Some(Registration {
@@ -205,7 +228,6 @@ impl Gateway {
             at: holder.registered_at,
             place: holder.place.clone(),
             wait: self.wait_of(holder),
-            answered: matches!(reference.standing, Standing::Answered { .. }),
         })
     }
 
