@@ -319,19 +319,15 @@ impl Story {
                     .iter()
                     .any(|(from, to)| (*from..=*to).contains(&entry.at))
         });
-        let registrations = self.trail.registrations.iter();
-        self.entries.extend(registrations.map(registered));
         let mut arrived: Vec<&Arrived> = self.trail.arrived.iter().collect();
         arrived.sort_by(|one, other| one.id.cmp(&other.id));
-        let mut told: Vec<Entry> = arrived.into_iter().flat_map(|a| came(a, false)).collect();
+        let mut told: Vec<Entry> = self.trail.registrations.iter().map(registered).collect();
+        told.extend(arrived.into_iter().flat_map(|arrived| came(arrived, false)));
         told.extend(self.strays.iter().flat_map(|stray| came(stray, true)));
         told.extend(self.alerts.iter().map(alerted));
-        // A callback comes before what it brings about at the same moment, an alert after it.
-        self.entries
-            .sort_by_key(|entry| (entry.at, rank(entry.kind)));
         for entry in told {
-            let after = |other: &Entry| (other.at, rank(other.kind)) > (entry.at, rank(entry.kind));
-            let place = self.entries.iter().position(after);
+            let later = |other: &Entry| comes_later(other, &entry);
+            let place = self.entries.iter().position(later);
             self.entries
                 .insert(place.unwrap_or(self.entries.len()), entry);
         }
@@ -402,15 +398,19 @@ fn is_failed(wait: &Wait) -> bool {
     matches!(&wait.ended, Some((_, ended)) if *ended != Ended::Succeeded)
 }
 
-/// What comes first of what happened at the same moment.
-fn rank(kind: Kind) -> u8 {
-    match kind {
-        Kind::Execution => 0,
-        Kind::Reference => 2,
-        Kind::Callback | Kind::Odd => 3,
-        Kind::Alert => 5,
-        _ => 4,
-    }
+/// Whether `other` stands behind what is added. Of what happened at the same moment, a request comes before its
+/// reference and a callback before what it brings about; an alert is last.
+fn comes_later(other: &Entry, added: &Entry) -> bool {
+    let outcome = matches!(
+        other.kind,
+        Kind::Good | Kind::Bad | Kind::Retry | Kind::Alert
+    );
+    let same = match added.kind {
+        Kind::Alert => false,
+        Kind::Reference => outcome || matches!(other.kind, Kind::Heartbeat),
+        _ => outcome,
+    };
+    other.at > added.at || (other.at == added.at && same)
 }
 
 fn registered(registration: &Registration) -> Entry {
@@ -424,7 +424,7 @@ fn registered(registration: &Registration) -> Entry {
         ..Entry::new(
             registration.at,
             Kind::Reference,
-            &format!("reference {reference:?} registered on the route {route}"),
+            &format!("{reference:?} registered on the route {route}"),
         )
     }
 }
