@@ -24,7 +24,7 @@
 //! - [`trace`]: which distributed trace requests belong to.
 //! - [`topics`]: `sns:publish` and its subscribers.
 //! - [`services`]: calls to other services, and to this server itself.
-//! - [`alerts`]: what somebody should know.
+//! - [`alerts`]: what somebody should know. [`status_changes`]: what executions come to.
 //! - [`gateway`]: references, callbacks, dispositions.
 
 pub mod activities;
@@ -52,9 +52,11 @@ pub mod routes;
 pub mod runner;
 pub mod scheduler;
 pub mod services;
+pub mod status_changes;
 pub mod story;
 pub mod tags;
 pub mod time_control;
 pub mod topics;
 pub mod trace;
+pub mod unstored;
 pub mod versions;
