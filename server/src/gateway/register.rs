@@ -258,7 +258,7 @@ impl Gateway {
                                     self.take_with(route, name, &holder, expect, &id, digest)
                                         .await
                                 }
-                                None => self.take(route, name, &holder, expect).await,
+                                None => self.take(route, name, &holder, expect, None).await,
                             }
                         }
                         Standing::Waiting { holder: other }
