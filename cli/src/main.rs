@@ -1,5 +1,6 @@
 //! `rejoin`: flags, configuration, wiring. What the parts do is theirs to know.
 //!
+//! - [`ask`]: asking a running server, and showing lists of what it has.
 //! - [`bench`]: the callback round trip, measured.
 //! - [`config`]: the configuration file.
 //! - [`connection`], [`table`]: a bare HTTP client and a plain table, for `bench` and `demo`.
@@ -10,6 +11,11 @@
 //! - [`validate`]: whether definitions are right.
 //! - [`colour`]: colours where a terminal shows them.
 
+#[allow(
+    dead_code,
+    reason = "each command that asks a server takes what it needs"
+)]
+mod ask;
 mod bench;
 mod colour;
 mod config;
