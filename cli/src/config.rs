@@ -11,6 +11,7 @@ use server::logs::LogsTo;
 use server::quotas::Quotas;
 use server::services::Environment;
 use server::topics::{SubscriberConfig, TopicConfig};
+use server::waits::policy::StuckWaits;
 
 /// The whole file.
 #[derive(Debug, Default, Deserialize)]
@@ -26,6 +27,8 @@ pub struct Config {
     pub topics: BTreeMap<String, TopicConfig>,
     /// `[[routes]]`.
     pub routes: Vec<RouteConfig>,
+    /// `[stuck_waits]`.
+    pub stuck_waits: StuckWaits,
     /// `[services]`.
     pub services: ServicesConfig,
     /// `[s3]`.

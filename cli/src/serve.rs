@@ -107,6 +107,7 @@ impl Serve {
             topics: config.topics,
             routes: config.routes,
             address,
+            stuck_waits: config.stuck_waits,
             environment: config
                 .services
                 .environment(variables())

@@ -25,8 +25,8 @@ use crate::redrive::Redrives;
 use crate::slice::Slice;
 use crate::token::TokenKey;
 use crate::wait::after_seconds;
-use crate::waiting::Ended;
 pub use crate::wait::{EndedWait, OpenWait, wait_end};
+use crate::waiting::ClosedWait;
 
 /// An execution's status, in the API's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -89,7 +89,7 @@ pub struct Execution {
     /// snapshot: they are those that wait for nothing.
     pub(crate) ready: VecDeque<FrameId>,
     /// The waits that the last command has ended. No part of a snapshot: it is for whoever gave the command.
-    pub(crate) ended: Vec<Ended>,
+    pub(crate) ended: Vec<ClosedWait>,
     /// What `$$` means instead of what the execution knows ([`crate::trial`]).
     pub(crate) given_context: Option<Value>,
 }

@@ -58,4 +58,4 @@ pub use map_run::{Item, MapRun};
 pub use redrive::NotRedrivable;
 pub use slice::Slice;
 pub use token::{Token, TokenKey};
-pub use waiting::{Beats, EndKind, Ended, WaitKind, Waiting};
+pub use waiting::{Beats, ClosedWait, EndKind, WaitKind, Waiting};

@@ -89,7 +89,7 @@ impl Beats {
 
 /// A wait that a command has ended.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Ended {
+pub struct ClosedWait {
     /// Its number.
     pub wait: WaitId,
     /// As it was.
@@ -130,6 +130,11 @@ impl EndKind {
         }
     }
 
+    /// Whether somebody answered.
+    pub fn is_answer(self) -> bool {
+        matches!(self, EndKind::Succeeded | EndKind::Failed)
+    }
+
     /// Which wait an event ends, and how.
     pub fn of(event: &EventKind) -> Option<(WaitId, EndKind)> {
         match event {
@@ -155,7 +160,7 @@ impl EndKind {
 impl Execution {
     /// The waits that the last command has ended, as they were while they were open. They are handed out
     /// once.
-    pub fn take_ended(&mut self) -> Vec<Ended> {
+    pub fn take_ended(&mut self) -> Vec<ClosedWait> {
         std::mem::take(&mut self.ended)
     }
 
@@ -164,7 +169,7 @@ impl Execution {
         if let Some((wait, end)) = EndKind::of(event)
             && let Some(waiting) = self.waiting(wait)
         {
-            self.ended.push(Ended { wait, waiting, end });
+            self.ended.push(ClosedWait { wait, waiting, end });
         }
     }
 
@@ -207,6 +212,15 @@ impl Execution {
 }
 
 impl WaitKind {
+    /// All of them.
+    pub const ALL: [WaitKind; 5] = [
+        WaitKind::Answer,
+        WaitKind::Callback,
+        WaitKind::Activity,
+        WaitKind::Sync,
+        WaitKind::MapRun,
+    ];
+
     fn of(resource: &Resource) -> WaitKind {
         match resource {
             Resource::Function { .. } => WaitKind::Answer,

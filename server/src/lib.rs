@@ -23,6 +23,7 @@
 //! - [`topics`]: `sns:publish` and its subscribers.
 //! - [`services`]: calls to other services, and to this server itself.
 //! - [`gateway`]: references, callbacks, dispositions, alerts.
+//! - [`waits`]: which waits are open, and which are stuck. [`metrics`]: what Prometheus is told.
 
 pub mod activities;
 pub mod activity;
@@ -41,6 +42,7 @@ pub mod items;
 pub mod logs;
 pub mod machines;
 pub mod map_runs;
+pub mod metrics;
 pub mod quotas;
 pub mod redrives;
 pub mod registry;
@@ -52,3 +54,4 @@ pub mod tags;
 pub mod time_control;
 pub mod topics;
 pub mod versions;
+pub mod waits;

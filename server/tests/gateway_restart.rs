@@ -39,6 +39,7 @@ impl Server {
             topics: [("orders".to_owned(), Default::default())].into(),
             routes: vec![serde_json::from_value(route).expect("a route")],
             address: ([127, 0, 0, 1], 8083).into(),
+            stuck_waits: Default::default(),
             environment: Default::default(),
         };
         let (app, _) = App::open(settings).await.expect("the server opens");

@@ -136,6 +136,7 @@ impl Stage {
             directory: self.directory.clone(),
             retention_days: 90,
             quotas: Default::default(),
+            stuck_waits: Default::default(),
             environment: Default::default(),
             functions: [(
                 FUNCTION.to_owned(),

@@ -34,6 +34,7 @@ async fn server() -> (App, SocketAddr) {
         topics: BTreeMap::new(),
         routes: Vec::new(),
         address,
+        stuck_waits: Default::default(),
         environment: Default::default(),
     };
     let (app, _) = App::open(settings).await.expect("the store opens");

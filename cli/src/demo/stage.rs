@@ -242,6 +242,7 @@ async fn open_app(
         topics: config.topics,
         routes: config.routes,
         address,
+        stuck_waits: Default::default(),
         environment: Default::default(),
     };
     Ok(App::open(settings).await?.0)

@@ -58,6 +58,7 @@ impl Stage {
             topics: config.topics,
             routes: config.routes,
             address,
+            stuck_waits: Default::default(),
             environment: config.services.environment(variables()),
             quotas: config.quotas,
         })

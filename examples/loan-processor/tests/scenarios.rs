@@ -88,6 +88,7 @@ impl Stage {
             topics: configuration.topics,
             routes: configuration.routes,
             address,
+            stuck_waits: Default::default(),
             environment: Default::default(),
         })
         .await

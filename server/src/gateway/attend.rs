@@ -88,11 +88,12 @@ impl Gateway {
         let now = self.0.clock.now();
         let keep = used_keep_seconds(route);
         let again = |due| vec![reference.change(Expect::Version(version), due)];
+        let mut expired = None;
         let documents = match &reference.standing {
             Standing::Kept {
                 delivery, unknown, ..
             } => {
-                let mut documents = vec![reference.removal(version)];
+                let mut documents = self.forgotten(&reference, version);
                 if !unknown && let Some((read, mut delivery)) = self.delivery(delivery).await? {
                     let note = format!(
                         "Nobody registered {:?} on this route within {} s.",
@@ -103,21 +104,22 @@ impl Gateway {
                     delivery.steps.push(step.clone());
                     documents.push(delivery.change(Expect::Version(read), None));
                     documents.extend(self.alert(route, &delivery, &step));
+                    expired = Some((delivery, step));
                 }
                 documents
             }
-            Standing::Answered { .. } => vec![reference.removal(version)],
+            Standing::Answered { .. } => self.forgotten(&reference, version),
             // Its outcome sets another time.
             Standing::Delivering { .. } => again(Some(now.plus_seconds(keep.max(1)))),
             Standing::Waiting { holder } => {
                 let Ok(token) = self.0.engine.check(&holder.token) else {
-                    return self.commit(vec![reference.removal(version)]).await;
+                    return self.commit(self.forgotten(&reference, version)).await;
                 };
                 match self.0.engine.wait(token).await? {
-                    None => vec![reference.removal(version)],
+                    None => self.forgotten(&reference, version),
                     Some(view) => match view.wait {
                         Err(ended) => match ended.ended_at.plus_seconds(keep) {
-                            due if due <= now => vec![reference.removal(version)],
+                            due if due <= now => self.forgotten(&reference, version),
                             due => again(Some(due)),
                         },
                         // A wait that outlives its deadline: it had none, or it was moved.
@@ -130,6 +132,10 @@ impl Gateway {
                 }
             }
         };
-        self.commit(documents).await
+        self.commit(documents).await?;
+        if let Some((delivery, step)) = expired {
+            self.counted(&delivery, &step);
+        }
+        Ok(())
     }
 }

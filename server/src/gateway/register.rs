@@ -165,7 +165,7 @@ impl Gateway {
                     "send {\"taskToken\": \"...\"} with the token of that wait, or wait for its end",
                 ));
             }
-            match self.commit(vec![reference.removal(version)]).await {
+            match self.commit(self.forgotten(&reference, version)).await {
                 Ok(()) => {
                     return Ok(Reply::json(
                         StatusCode::OK,
@@ -227,7 +227,7 @@ impl Gateway {
     ) -> Result<Registered, String> {
         loop {
             let held = match self.reference(&route.name, name).await? {
-                None => self.take(route, name, &holder, Expect::Absent).await,
+                None => self.take(route, name, &holder, Expect::Absent, None).await,
                 Some((version, reference)) => {
                     let expect = Expect::Version(version);
                     match reference.standing {
@@ -255,7 +255,7 @@ impl Gateway {
                                     open: false,
                                 })
                             } else {
-                                self.take(route, name, &holder, expect).await
+                                self.take(route, name, &holder, expect, Some(&other)).await
                             }
                         }
                     }
@@ -283,6 +283,7 @@ impl Gateway {
         name: &str,
         holder: &Holder,
         expect: Expect,
+        before: Option<&Holder>,
     ) -> Result<Registered, NotStored> {
         let reference = Reference {
             route: route.name.clone(),
@@ -292,7 +293,10 @@ impl Gateway {
             },
         };
         let due = self.forget_at(route, holder);
-        self.commit(vec![reference.change(expect, due)]).await?;
+        let mut documents = vec![reference.change(expect, due)];
+        documents.extend(before.and_then(|before| self.let_go(before, &route.name, name)));
+        documents.extend(self.holds(holder, &route.name, name));
+        self.commit(documents).await?;
         Ok(Registered::Held)
     }
 
@@ -308,7 +312,7 @@ impl Gateway {
     ) -> Result<Registered, NotStored> {
         let Some((read, mut delivery)) = self.delivery(delivery).await? else {
             // Its record was removed; the reference alone is of no use to anybody.
-            return self.take(route, name, holder, expect).await;
+            return self.take(route, name, holder, expect, None).await;
         };
         let Some(flight) = self.0.flights.begin(&delivery.id) else {
             self.0.flights.landed(&delivery.id).await;
@@ -324,11 +328,12 @@ impl Gateway {
                 digest,
             },
         };
-        self.commit(vec![
+        let mut documents = vec![
             delivery.change(Expect::Version(read), self.look_after()),
             reference.change(expect, self.forget_at(route, holder)),
-        ])
-        .await?;
+        ];
+        documents.extend(self.holds(holder, &route.name, name));
+        self.commit(documents).await?;
         // The registration is durable; if the rest fails the delivery is due, and comes by itself.
         match self.deliver(&mut delivery, Attempt::First, flight).await {
             Ok(step) => Ok(Registered::Early {

@@ -119,6 +119,7 @@ impl World {
                 .into(),
             routes: vec![serde_json::from_value(route).expect("a route")],
             address: ([127, 0, 0, 1], 8083).into(),
+            stuck_waits: Default::default(),
             environment: Default::default(),
         };
         let runtime = tokio::runtime::Builder::new_current_thread()

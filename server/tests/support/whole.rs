@@ -38,6 +38,7 @@ impl Server {
             topics: Default::default(),
             routes: Vec::new(),
             address: ([127, 0, 0, 1], 1).into(),
+            stuck_waits: Default::default(),
             environment,
         };
         Server(App::open(settings).await.expect("the server opens").0)
