@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use server::alerts::AlertsConfig;
 use server::clock::Clock;
 use server::functions::FunctionConfig;
 use server::gateway::RouteConfig;
@@ -25,6 +26,8 @@ pub struct Config {
     pub functions: BTreeMap<String, FunctionConfig>,
     /// `[topics.NAME]`.
     pub topics: BTreeMap<String, TopicConfig>,
+    /// `[alerts]`.
+    pub alerts: AlertsConfig,
     /// `[[routes]]`.
     pub routes: Vec<RouteConfig>,
     /// `[stuck_waits]`.
@@ -124,10 +127,11 @@ impl Config {
     pub fn read(path: &Path) -> Result<Config, String> {
         let text = std::fs::read_to_string(path)
             .map_err(|e| format!("the configuration {} can't be read: {e}", path.display()))?;
-        let mut config: Config = toml::from_str(&text).map_err(|e| {
+        let mut config: Config = toml::from_str(&text).map_err(|fault| {
             format!(
-                "the configuration {} is not right:\n{e}\nrejoin.sample.toml shows every key",
-                path.display()
+                "the configuration {} is not right, {}; rejoin.sample.toml shows every key",
+                path.display(),
+                explained(&text, &fault)
             )
         })?;
         let folder = path.parent().unwrap_or(Path::new("."));
@@ -174,6 +178,99 @@ impl Config {
                 }
                 _ => {}
             }
+        }
+    }
+}
+
+/// Where a fault is and what it is, in one line. The line of the file itself is not shown, and no value out of
+/// it: it may be a secret, and this goes to logs.
+fn explained(text: &str, fault: &toml::de::Error) -> String {
+    let reason = without_value(fault.message());
+    let Some(before) = fault.span().and_then(|span| text.get(..span.start)) else {
+        return reason;
+    };
+    let line = before.matches('\n').count() + 1;
+    let column = before
+        .rsplit('\n')
+        .next()
+        .map_or(0, |line| line.chars().count())
+        + 1;
+    format!("line {line}, column {column}: {reason}")
+}
+
+/// A reason as serde gives it, `invalid type: string "...", expected a sequence`, without what was found there.
+fn without_value(message: &str) -> String {
+    /// What is quoted in these is a key.
+    const OF_KEYS: [&str; 3] = ["unknown field", "missing field", "duplicate"];
+    if OF_KEYS.iter().any(|kind| message.starts_with(kind)) {
+        return message.to_owned();
+    }
+    let (found, expected) = match message.rfind(", expected ") {
+        Some(at) => message.split_at(at),
+        None => (message, ""),
+    };
+    let kind = found.split(['"', '`']).next().unwrap_or_default();
+    format!("{}{expected}", kind.trim_end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_place_and_without_a_secret() {
+        let route = "[[routes]]\nname = \"r\"\npath = \"/r\"\nreference = \"$.r\"\n";
+        for (rest, place, reason) in [
+            (
+                "verify = { secrets = [\"whsec_SECRET }",
+                "line 5, column ",
+                "unclosed array, expected `]`",
+            ),
+            (
+                "verify = { scheme = \"bearer\", secrets = [whsec_SECRET] }",
+                "line 5, column 42: ",
+                "string",
+            ),
+            (
+                "verify = { scheme = \"bearer\", secrets = \"SECRET, expected \\\" x\" }",
+                "line 5, column 41: ",
+                "invalid type: string, expected a sequence",
+            ),
+            (
+                "verify = { scheme = \"bearer\", secrets = [5346747] }",
+                "line 5, column 42: ",
+                "expected",
+            ),
+            (
+                "verifi = \"SECRET\"",
+                "line 5, column 1: ",
+                "unknown field `verifi`",
+            ),
+            (
+                "[topics.t]\nsubscribers = [\"https://hooks.example.com/SECRET\"]",
+                "line 6, column 16: ",
+                "unknown variant, expected",
+            ),
+            (
+                "[server]\nclock = \"SECRET\"",
+                "line 6, column 9: ",
+                "unknown variant, expected `real` or `virtual`",
+            ),
+            (
+                "early_keep_seconds = -5346747",
+                "line 5, column 22: ",
+                "invalid value: integer, expected u32",
+            ),
+        ] {
+            let text = format!("{route}{rest}\n");
+            let fault = toml::from_str::<Config>(&text).expect_err("it is not right");
+            let said = explained(&text, &fault);
+            assert!(said.starts_with(place), "{rest}: {said}");
+            assert!(said.contains(reason), "{rest}: {said}");
+            assert!(
+                !said.contains("SECRET") && !said.contains("5346747"),
+                "{rest}: {said}"
+            );
         }
     }
 }

@@ -106,6 +106,7 @@ impl Serve {
             functions: config.functions,
             topics: config.topics,
             routes: config.routes,
+            alerts: config.alerts,
             address,
             stuck_waits: config.stuck_waits,
             environment: config

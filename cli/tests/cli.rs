@@ -174,6 +174,7 @@ fn the_sample_configuration_shows_every_key() {
         format!("{route}[[routes.outcomes]]\npath = \"/o\"\noutcome = \"heartbeat\"\n"),
         format!("{route}[routes.answers.delivered]\n"),
         format!("{route}[routes.registers]\n"),
+        format!("{route}[routes.rate]\n"),
         format!("{route}[routes.failure]\nwhen = \"$.w\"\nerror = \"e\"\n"),
         format!("{route}[routes.heartbeat]\nwhen = \"$.w\"\n"),
     ] {

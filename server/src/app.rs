@@ -10,6 +10,7 @@ use store::{Commit, DocumentChange, Expect, Opening, Options, Store, Table};
 
 use crate::activities::ActivityQueues;
 use crate::activity::Activities;
+use crate::alerts::{Alerts, AlertsConfig};
 use crate::client::Client;
 use crate::clock::Clock;
 use crate::dispatch::{Dispatcher, Resources};
@@ -64,6 +65,8 @@ pub struct Parts {
     pub functions: Functions,
     /// Topics.
     pub topics: Topics,
+    /// What somebody should know.
+    pub alerts: Alerts,
     /// Callbacks.
     pub gateway: Gateway,
     /// Calls to other services.
@@ -109,6 +112,8 @@ pub struct Settings {
     pub functions: BTreeMap<String, FunctionConfig>,
     /// `[topics]`.
     pub topics: BTreeMap<String, TopicConfig>,
+    /// `[alerts]`.
+    pub alerts: AlertsConfig,
     /// `[[routes]]`.
     pub routes: Vec<RouteConfig>,
     /// `[stuck_waits]`.
@@ -133,6 +138,7 @@ impl App {
             quotas,
             functions,
             topics,
+            alerts,
             routes,
             stuck_waits,
             address,
@@ -167,12 +173,15 @@ impl App {
             functions.clone(),
             client.clone(),
         )?;
+        let alerts = Alerts::new(alerts, clock.clone(), store.clone(), topics.clone())?;
+        alerts.announce(address);
         let gateway = Gateway::new(
             routes,
             clock.clone(),
             store.clone(),
             runner.clone(),
             topics.clone(),
+            alerts.clone(),
         )?;
         gateway.load_routes().await?;
         gateway.announce(address);
@@ -238,6 +247,7 @@ impl App {
             activities,
             functions,
             topics,
+            alerts,
             gateway,
             services: services.clone(),
             retention: retention.clone(),
@@ -247,6 +257,7 @@ impl App {
         let app = App(Arc::new(parts));
         services.connect(app.downgrade());
         app.map_runs.connect(app.downgrade());
+        app.waits.begin(app.downgrade()).await?;
         // Before anybody else has a say: what is dispatched from now on must not be taken for
         // something that a former run left.
         app.runner.resume().await;

@@ -48,9 +48,10 @@
 //! - [`route`]: how a callback is read; the configuration. `address`, `callback`, `expression`: its path,
 //!   its values, what is asked of them. `routes`: all of them. [`verify`]: who a callback comes from.
 //! - `record`: what is stored.
+//! - `rate`, `refuse`: how many are taken from one source, and what becomes of those that are too many.
 //! - `receive`: a callback comes. `register`: a reference comes. `deliver`: the two meet.
 //! - `attend`: time passes. `sweep`: much time has passed.
-//! - `alert`: who is told. `inbox`: who asks. `manage`: routes over the API.
+//! - `alert`: what is told. `inbox`: who asks. `manage`: routes over the API.
 //! - `held`: references by their waits.
 //! - `urls`: a URL for each wait. `chosen`: references that the workflow chooses itself.
 //! - `expected`, `flights`, `engine`: what the above needs.
@@ -69,8 +70,10 @@ mod flights;
 mod held;
 mod inbox;
 mod manage;
+mod rate;
 mod receive;
 mod record;
+mod refuse;
 mod register;
 pub mod route;
 mod routes;
@@ -99,12 +102,14 @@ pub use self::verify::config::VerifyConfig;
 use self::engine::Engine;
 use self::expected::Expected;
 use self::flights::Flights;
+use self::rate::Floods;
 use self::record::{Delivery, Reference, Step, reference_key};
 use self::route::Route;
 use self::routes::{Found, Routes};
 use self::verify::{UrlKey, Verification};
+use crate::alerts::Alerts;
 use crate::clock::Clock;
-use crate::http::{Call, Reply, percent_decode};
+use crate::http::{Call, Reply, Unreadable, percent_decode};
 use crate::metrics::Metrics;
 use crate::runner::Runner;
 use crate::topics::Topics;
@@ -118,6 +123,7 @@ struct Inner {
     store: Store,
     engine: Arc<dyn Engine>,
     topics: Topics,
+    alerts: Alerts,
     routes: RwLock<Arc<Routes>>,
     /// Held by whoever changes the stored routes, across the whole of it.
     routes_turn: tokio::sync::Mutex<()>,
@@ -125,6 +131,9 @@ struct Inner {
     url_key: OnceLock<UrlKey>,
     expected: Expected,
     flights: Flights,
+    floods: Floods,
+    /// Held by whoever stores a count of refused callbacks.
+    floods_turn: tokio::sync::Mutex<()>,
     /// Orders the ids of deliveries of the same millisecond.
     sequence: AtomicU32,
     base_url: OnceLock<String>,
@@ -154,6 +163,7 @@ impl Gateway {
         store: Store,
         runner: Runner,
         topics: Topics,
+        alerts: Alerts,
     ) -> Result<Gateway, String> {
         for route in routes.iter().filter(|route| route.verify.is_none()) {
             eprintln!(
@@ -161,7 +171,7 @@ impl Gateway {
                 route.name
             );
         }
-        Gateway::with_engine(routes, clock, store, Arc::new(runner), topics)
+        Gateway::with_engine(routes, clock, store, Arc::new(runner), topics, alerts)
     }
 
     fn with_engine(
@@ -170,6 +180,7 @@ impl Gateway {
         store: Store,
         engine: Arc<dyn Engine>,
         topics: Topics,
+        alerts: Alerts,
     ) -> Result<Gateway, String> {
         let expected = Expected::default();
         let mut routes = Routes::default();
@@ -184,11 +195,14 @@ impl Gateway {
             store,
             engine,
             topics,
+            alerts,
             routes: RwLock::new(Arc::new(routes)),
             routes_turn: tokio::sync::Mutex::default(),
             url_key: OnceLock::new(),
             expected,
             flights: Flights::default(),
+            floods: Floods::default(),
+            floods_turn: tokio::sync::Mutex::default(),
             sequence: AtomicU32::new(0),
             base_url: OnceLock::new(),
             swept_at,
@@ -220,7 +234,7 @@ impl Gateway {
     pub async fn handle(&self, call: &Call) -> Option<Reply> {
         match self.routes().at(&call.path, &call.method) {
             Found::Route(route, entrance, parameters) => {
-                return Some(self.receive(route, entrance, &parameters, call).await);
+                return Some(self.receive(route, entrance, &parameters, call, None).await);
             }
             Found::OtherMethod(methods) => {
                 return Some(match self.routes().at(&call.path, &Method::POST) {
@@ -260,6 +274,18 @@ impl Gateway {
             },
             _ => not_allowed("GET"),
         })
+    }
+
+    /// Answers a call on a route's path whose body is not to be had whole: it is kept with what came of it.
+    pub async fn handle_unreadable(&self, call: &Call, why: Unreadable) -> Option<Reply> {
+        let Found::Route(route, entrance, parameters) = self.routes().at(&call.path, &call.method)
+        else {
+            return None;
+        };
+        Some(
+            self.receive(route, entrance, &parameters, call, Some(why))
+                .await,
+        )
     }
 
     /// The scheduler hands over a reference or a delivery that is due (an early callback expires, a

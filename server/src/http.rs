@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 use hyper::service::service_fn;
@@ -168,25 +168,27 @@ async fn connection(app: App, stream: TcpStream, peer: SocketAddr) {
 
 async fn answer(app: App, request: Request<Incoming>, peer: SocketAddr) -> Response<Full<Bytes>> {
     let (head, body) = request.into_parts();
-    let path = head.uri.path().to_owned();
-    let reading = read(&head.headers, body, app.quotas.body_bytes());
+    let mut arrived = Arrived::default();
+    let reading = read(&head.headers, body, app.quotas.body_bytes(), &mut arrived);
     let read = tokio::time::timeout(BODY_PATIENCE, reading).await;
-    let reply = match read.unwrap_or(Err(Unreadable::Slow)) {
-        Ok(body) => {
-            // Only now: a client that drips is not to keep virtual time standing.
-            let busy = app.clock.busy();
-            let call = Call {
-                method: head.method,
-                path,
-                query: head.uri.query().unwrap_or_default().to_owned(),
-                headers: head.headers,
-                body,
-                peer,
-                busy,
-            };
-            routes::answer(app, call).await
-        }
-        Err(unreadable) => routes::unreadable(&path, unreadable),
+    let (body, unreadable) = match read.unwrap_or(Err(Unreadable::Slow)) {
+        Ok(body) => (body, None),
+        Err(why) => (arrived.whole(), Some(why)),
+    };
+    // Only now: a client that drips is not to keep virtual time standing.
+    let busy = app.clock.busy();
+    let call = Call {
+        method: head.method,
+        path: head.uri.path().to_owned(),
+        query: head.uri.query().unwrap_or_default().to_owned(),
+        headers: head.headers,
+        body,
+        peer,
+        busy,
+    };
+    let reply = match unreadable {
+        None => routes::answer(app, call).await,
+        Some(why) => routes::unreadable(&app, &call, why).await,
     };
     let mut response = Response::new(Full::new(reply.body));
     *response.status_mut() = reply.status;
@@ -251,15 +253,38 @@ impl std::fmt::Display for Unreadable {
     }
 }
 
-/// The whole body, unpacked.
-async fn read(headers: &HeaderMap, body: Incoming, most: usize) -> Result<Bytes, Unreadable> {
-    let sent = match Limited::new(body, most).collect().await {
-        Ok(sent) => sent.to_bytes(),
-        Err(error) if error.is::<LengthLimitError>() => {
-            return Err(Unreadable::TooLarge(most));
+/// What has come of a body so far.
+#[derive(Default)]
+struct Arrived(Vec<Bytes>);
+
+impl Arrived {
+    /// All of it in one piece; most bodies are one already.
+    fn whole(&self) -> Bytes {
+        match self.0.as_slice() {
+            [one] => one.clone(),
+            pieces => pieces.concat().into(),
         }
-        Err(_) => return Err(Unreadable::Cut),
-    };
+    }
+}
+
+/// The whole body, unpacked. If it is not to be had, `arrived` has what came of it.
+async fn read(
+    headers: &HeaderMap,
+    mut body: Incoming,
+    most: usize,
+    arrived: &mut Arrived,
+) -> Result<Bytes, Unreadable> {
+    let mut left = most;
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|_| Unreadable::Cut)?.into_data() else {
+            continue;
+        };
+        left = left
+            .checked_sub(data.len())
+            .ok_or(Unreadable::TooLarge(most))?;
+        arrived.0.push(data);
+    }
+    let sent = arrived.whole();
     match headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes) {
         None | Some(b"") => Ok(sent),
         Some(name) if name.eq_ignore_ascii_case(b"identity") => Ok(sent),

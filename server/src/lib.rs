@@ -22,11 +22,13 @@
 //! - [`functions`]: programs that speak the Lambda Runtime API, and URLs.
 //! - [`topics`]: `sns:publish` and its subscribers.
 //! - [`services`]: calls to other services, and to this server itself.
-//! - [`gateway`]: references, callbacks, dispositions, alerts.
+//! - [`alerts`]: what somebody should know.
+//! - [`gateway`]: references, callbacks, dispositions.
 //! - [`waits`]: which waits are open, and which are stuck. [`metrics`]: what Prometheus is told.
 
 pub mod activities;
 pub mod activity;
+pub mod alerts;
 pub mod api;
 pub mod app;
 mod aside;

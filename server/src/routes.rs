@@ -9,6 +9,7 @@
 //! | `/rejoin/waits/...` | [`crate::waits`] |
 //! | `GET /metrics` | [`crate::metrics`] |
 //! | `/rejoin/topics/...` | [`crate::topics`] |
+//! | `/rejoin/alerts/...`, `/rejoin/schemas/alert` | [`crate::alerts`] |
 //! | `/rejoin/references/...`, `/rejoin/deliveries/...`, `/rejoin/routes/...`, each route's own path | [`crate::gateway`] |
 
 use hyper::{Method, StatusCode};
@@ -41,6 +42,9 @@ pub async fn answer(app: App, call: Call) -> Reply {
     if let Some(reply) = app.topics.handle(&call).await {
         return reply;
     }
+    if let Some(reply) = app.alerts.handle(&call).await {
+        return reply;
+    }
     if let Some(reply) = app.gateway.handle(&call).await {
         return reply;
     }
@@ -52,10 +56,14 @@ pub async fn answer(app: App, call: Call) -> Reply {
     )
 }
 
-/// Answers a request whose body could not be read, in the words of whoever answers at its path.
-pub fn unreadable(path: &str, why: Unreadable) -> Reply {
-    if path == "/" {
+/// Answers a request whose body could not be read, in the words of whoever answers at its path; what came of
+/// the body is there.
+pub async fn unreadable(app: &App, call: &Call, why: Unreadable) -> Reply {
+    if call.path == "/" {
         return api::unreadable(why);
+    }
+    if let Some(reply) = app.gateway.handle_unreadable(call, why).await {
+        return reply;
     }
     let hint = "send less, plain or as gzip";
     Reply::refusal(why.status(), "BodyNotReadable", why.to_string(), hint)

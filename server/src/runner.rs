@@ -657,7 +657,7 @@ impl Runner {
             let waits = self.0.wait_changes(resident.as_ref(), &decided);
             let committed = self
                 .0
-                .commit(key, resident.as_mut(), &decided.events, waits)
+                .commit(key, resident.as_mut(), &decided.events, waits.clone())
                 .await;
             match committed {
                 Ok(()) => {
@@ -672,7 +672,7 @@ impl Runner {
                             logs.offer(logging, key, &decided.events, decided.history_before);
                         }
                         if let Some(watch) = self.0.waits.get() {
-                            watch.changed(execution, &decided.events, &decided.ended);
+                            watch.changed(execution, &decided.events, &waits, &decided.ended);
                         }
                         self.act(key, execution, &decided);
                         if let Keeping::Volatile(volatile) = keeping {
@@ -1269,6 +1269,7 @@ mod tests {
             functions: BTreeMap::new(),
             topics: BTreeMap::new(),
             routes: Vec::new(),
+            alerts: Default::default(),
             address: ([127, 0, 0, 1], 1).into(),
         };
         let (app, _) = App::open(settings).await.expect("the store opens");

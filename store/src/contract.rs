@@ -79,16 +79,26 @@ pub struct WaitMark {
     pub wait: WaitId,
 }
 
-/// Which open waits are wanted, the oldest first.
+/// Which open waits are wanted.
 pub struct WaitQuery<'a> {
     /// In which places.
-    pub place: &'a dyn Fn(&WaitPlace) -> bool,
-    /// From after this one.
+    pub places: Places<'a>,
+    /// Whether those that opened last come first, and not the oldest.
+    pub newest_first: bool,
+    /// From after this one, in that order.
     pub after: Option<WaitMark>,
     /// Open since this moment or before.
     pub until: Option<Timestamp>,
     /// At most this many.
     pub limit: usize,
+}
+
+/// Some of the places in which there are open waits.
+pub enum Places<'a> {
+    /// Those for which this says so.
+    Those(&'a dyn Fn(&WaitPlace) -> bool),
+    /// One, by [`OpenedWait::place`] and [`OpenedWait::endless`].
+    One(&'a str, bool),
 }
 
 /// A place in which there are open waits.
@@ -164,6 +174,10 @@ pub enum Table {
     Route = 11,
     /// Executions that were redriven, by key.
     Redriven = 12,
+    /// Alerts, by their id (which sorts by time).
+    Alert = 13,
+    /// What alerts are made of: those raised that nobody has looked at yet, and the windows that count them.
+    Alerting = 14,
     /// What was said of waits that are open for long, by what it is about.
     Stuck = 15,
     /// What a callback is found by beside its id: its reference and its execution. No content.

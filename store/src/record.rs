@@ -582,7 +582,7 @@ pub(crate) fn status_of(number: u8) -> Result<Status, String> {
 }
 
 /// All tables, in the order of their numbers, in which there may be gaps.
-pub(crate) const TABLES: [Table; 17] = [
+pub(crate) const TABLES: [Table; 19] = [
     Table::Meta,
     Table::StateMachine,
     Table::Definition,
@@ -596,6 +596,8 @@ pub(crate) const TABLES: [Table; 17] = [
     Table::Express,
     Table::Route,
     Table::Redriven,
+    Table::Alert,
+    Table::Alerting,
     Table::Stuck,
     Table::DeliveryIndex,
     Table::OddDelivery,

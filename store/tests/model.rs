@@ -11,8 +11,8 @@ use engine::{ExecutionKey, Status, WaitId};
 use store::log::Sizes;
 use store::log::disk::{Disk, Memory};
 use store::{
-    Commit, CommitError, Due, Expect, ListQuery, MachineKey, OpenedWait, Store, Summary, Table,
-    WaitChanges, WaitPlace, WaitQuery,
+    Commit, CommitError, Due, Expect, FoundWait, ListQuery, MachineKey, OpenedWait, Places, Store,
+    Summary, Table, WaitChanges, WaitPlace, WaitQuery,
 };
 use support::event::{event, large_event, snapshot};
 use support::{Random, change, key, run, summary, times};
@@ -319,30 +319,59 @@ fn compare_waits(store: &Store, model: &Model, when: &str) {
         waits.sort_by_key(|(at, key, wait, _)| (*at, *key, *wait));
         waits
     };
-    for place in [None, Some("machine/state 1")] {
-        // Page by page, and the oldest come first.
+    let until = model.executions.values().map(|e| e.summary.started_at).max();
+    for (place, newest_first, until) in [
+        (None, false, None),
+        (None, true, None),
+        (Some("machine/state 1"), false, until),
+        (Some("machine/state 1"), true, until),
+    ] {
+        // Page by page, in order.
         let mut found = Vec::new();
         let mut after = None;
         loop {
             let fits = |at: &WaitPlace| place.is_none_or(|place| &*at.place == place && at.endless);
             let page = store.waits(&WaitQuery {
-                place: &fits,
+                places: Places::Those(&fits),
+                newest_first,
                 after,
-                until: None,
+                until,
                 limit: 7,
             });
-            assert!(page.is_sorted_by_key(|wait| wait.mark), "{when}");
             after = page.last().map(|wait| wait.mark).or(after);
             found.extend(page.iter().map(|w| told(w.execution, &w.opened)));
             if page.len() < 7 {
                 break;
             }
         }
-        let fits = |wait: &OpenedWait| place.is_none_or(|at| &*wait.place == at && wait.endless);
+        let fits = |wait: &OpenedWait| {
+            place.is_none_or(|at| &*wait.place == at && wait.endless)
+                && until.is_none_or(|until| wait.since <= until)
+        };
         let wanted = all.iter().filter(|(_, wait)| fits(wait));
         let wanted = wanted.map(|(key, wait)| told(*key, wait)).collect();
-        assert!(found.is_sorted_by_key(|(since, ..)| *since), "{when}");
+        match newest_first {
+            true => assert!(found.is_sorted_by_key(|(since, ..)| -since.0), "{when}"),
+            false => assert!(found.is_sorted_by_key(|(since, ..)| since.0), "{when}"),
+        }
         assert_eq!(sorted(found), sorted(wanted), "{when}");
+    }
+    for place in store.wait_places() {
+        let one = store.waits(&WaitQuery {
+            places: Places::One(&place.place, place.endless),
+            newest_first: false,
+            after: None,
+            until: None,
+            limit: usize::MAX,
+        });
+        let here =
+            |w: &FoundWait| w.opened.place == place.place && w.opened.endless == place.endless;
+        assert!(one.iter().all(here), "{when}");
+        assert_eq!(
+            (one.len(), one[0].opened.since),
+            (place.open, place.oldest),
+            "{when}"
+        );
     }
     let mut places: Vec<_> = store.wait_places();
     places.sort_by_key(|place| (place.place.clone(), place.endless));

@@ -72,6 +72,11 @@ impl Listing {
         self.at.server()
     }
 
+    /// Whether it goes on, and shows what comes.
+    pub fn follows(&self) -> bool {
+        self.follow
+    }
+
     /// Shows a list.
     ///
     /// # Errors

@@ -125,6 +125,16 @@ pub const ROWS: &[Row] = &[
         alerts: &["Malformed callback", TIMED_OUT_ALERT],
     },
     Row {
+        scenario: "forged",
+        property: "Forged callback",
+        heartbeats: false,
+        seconds: 60,
+        status: "FAILED",
+        error: TIMED_OUT,
+        dispositions: &["unverified"],
+        alerts: &["Unverified callback", TIMED_OUT_ALERT],
+    },
+    Row {
         scenario: "heartbeats stop",
         property: "Slow heartbeats",
         heartbeats: true,

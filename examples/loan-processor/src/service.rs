@@ -5,7 +5,7 @@
 //! While it works on a request, or sends a callback, it keeps virtual time standing; while it waits
 //! before one it does not.
 //!
-//! It signs nothing yet; a *forged callback* joins the list with the issue that brings signatures.
+//! It signs what it sends, by [Standard Webhooks](https://www.standardwebhooks.com), with [`SECRET`].
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -24,6 +24,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use server::client::Client;
 use server::clock::{Busy, Clock};
+use server::gateway::verify::Signer;
 use tokio::net::{TcpListener, TcpStream};
 use uuid::Uuid;
 
@@ -31,6 +32,12 @@ use crate::request::{ValuationRequest, ValuationRequested};
 
 /// The path that takes requests.
 pub const VALUATIONS_PATH: &str = "/valuations";
+
+/// What callbacks are signed with; `rejoin.toml` beside this example has the same one. A secret that is not
+/// part of an example belongs into a file or a variable.
+pub const SECRET: &str = "whsec_dGhlIHZhbHVhdGlvbiBzZXJ2aWNlIG9mIHRoZSBsb2FuIHByb2Nlc3Nvcg==";
+/// What somebody who forges a callback signs with, who does not know [`SECRET`].
+const SECRET_OF_A_FORGER: &str = "whsec_c29tZWJvZHkgd2hvIGRvZXMgbm90IGtub3cgdGhlIHNlY3JldA==";
 
 /// How long after the request an ordinary callback comes.
 const PROMPT_SECONDS: i64 = 6;
@@ -66,6 +73,8 @@ pub enum Fault {
     EarlyCallback,
     /// It calls back with half of a body.
     MalformedCallback,
+    /// Somebody else calls back, who can't sign as the service does.
+    ForgedCallback,
     /// It sends heartbeats, then stops.
     SlowHeartbeats,
     /// It sends heartbeats and then its answer, which is no fault at all.
@@ -76,7 +85,7 @@ pub enum Fault {
 
 impl Fault {
     /// All that have a name, with it.
-    pub const NAMED: [(&'static str, Fault); 11] = [
+    pub const NAMED: [(&'static str, Fault); 12] = [
         ("No callback", Fault::NoCallback),
         ("Late callback", Fault::LateCallback),
         ("Duplicate response", Fault::DuplicateResponse),
@@ -85,6 +94,7 @@ impl Fault {
         ("Failed response", Fault::FailedResponse),
         ("Early callback", Fault::EarlyCallback),
         ("Malformed callback", Fault::MalformedCallback),
+        ("Forged callback", Fault::ForgedCallback),
         ("Slow heartbeats", Fault::SlowHeartbeats),
         ("Steady heartbeats", Fault::SteadyHeartbeats),
         ("Rejected request", Fault::RejectedRequest),
@@ -290,6 +300,10 @@ impl ValuationService {
                 let half = &answer[..answer.len() / 2];
                 self.call_back(&valuation, half).await;
             }
+            Fault::ForgedCallback => {
+                pace.until(PROMPT_SECONDS).await;
+                self.send(&valuation, &answer, SECRET_OF_A_FORGER).await;
+            }
             Fault::SlowHeartbeats => self.heartbeats(&valuation, &mut pace, 3).await,
             Fault::SteadyHeartbeats => {
                 self.heartbeats(&valuation, &mut pace, 4).await;
@@ -310,9 +324,20 @@ impl ValuationService {
         }
     }
 
-    /// Sends one callback, once: a service that tries again would hide what the scenarios are about.
+    /// Sends one callback, signed.
     async fn call_back(&self, valuation: &Valuation, body: &str) {
+        self.send(valuation, body, SECRET).await;
+    }
+
+    /// Sends one callback, once: a service that tries again would hide what the scenarios are about.
+    async fn send(&self, valuation: &Valuation, body: &str, secret: &str) {
         let at = self.0.clock.now();
+        let (id, seconds) = (Uuid::new_v4().to_string(), (at.0 / 1000).to_string());
+        let mut signer = Signer::default();
+        signer
+            .add(secret)
+            .expect("the secrets of this file are secrets");
+        let signature = signer.sign(&id, &seconds, body.as_bytes());
         let answer = self
             .0
             .client
@@ -321,7 +346,9 @@ impl ValuationService {
                 &valuation.request.callback_url,
                 &[
                     ("content-type", "application/json"),
-                    ("x-request-id", &Uuid::new_v4().to_string()),
+                    ("webhook-id", &id),
+                    ("webhook-timestamp", &seconds),
+                    ("webhook-signature", &signature),
                 ],
                 Bytes::copy_from_slice(body.as_bytes()),
                 CALLBACK_LIMIT,

@@ -87,6 +87,7 @@ impl Stage {
             functions,
             topics: configuration.topics,
             routes: configuration.routes,
+            alerts: Default::default(),
             address,
             stuck_waits: Default::default(),
             environment: Default::default(),
@@ -342,6 +343,25 @@ async fn a_malformed_callback() {
         &["Malformed callback", NO_ANSWER],
     );
     assert_eq!(plain("Malformed callback").await.0, expected);
+}
+
+#[tokio::test]
+async fn a_forged_callback() {
+    let (found, alerts) = plain("Forged callback").await;
+    let expected = came(
+        "FAILED",
+        TIMED_OUT,
+        30,
+        &["unverified"],
+        &["Unverified callback", NO_ANSWER],
+    );
+    assert_eq!(found, expected);
+    let forged = &alerts[0];
+    let said = forged["description"].as_str().expect("text");
+    assert!(said.contains("signature"), "{said}");
+    // Nothing of it is believed, not even whose it says it is.
+    assert_eq!(forged["reference"], Value::Null);
+    assert_eq!(forged["executionArn"], Value::Null);
 }
 
 #[tokio::test]

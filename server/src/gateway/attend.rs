@@ -18,9 +18,12 @@ impl Gateway {
                 None => self.0.flights.landed(id).await,
             }
         };
-        let Some((_, mut delivery)) = self.delivery(id).await? else {
+        let Some((version, mut delivery)) = self.delivery(id).await? else {
             return Ok(());
         };
+        if delivery.refused.is_some() {
+            return self.close_window(version, delivery).await;
+        }
         // It may have landed between being due and now. An early one has a target once its reference
         // is registered, and is on its way from then on.
         let open = match delivery.disposition() {

@@ -37,13 +37,15 @@ pub enum Disposition {
     Unverified,
     /// More bytes than the route takes.
     TooLarge,
+    /// More callbacks than the route takes from one source.
+    RateLimited,
     /// The engine could not be reached; it is tried again.
     Undeliverable,
 }
 
 impl Disposition {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Disposition; 14] = [
+    pub const ALL: [Disposition; 15] = [
         Disposition::Delivered,
         Disposition::DeliveredAsFailure,
         Disposition::Heartbeat,
@@ -57,6 +59,7 @@ impl Disposition {
         Disposition::Malformed,
         Disposition::Unverified,
         Disposition::TooLarge,
+        Disposition::RateLimited,
         Disposition::Undeliverable,
     ];
 
@@ -76,6 +79,7 @@ impl Disposition {
             Disposition::Malformed => "malformed",
             Disposition::Unverified => "unverified",
             Disposition::TooLarge => "too-large",
+            Disposition::RateLimited => "rate-limited",
             Disposition::Undeliverable => "undeliverable",
         }
     }
@@ -101,6 +105,7 @@ impl Disposition {
             Disposition::Malformed => "Malformed callback",
             Disposition::Unverified => "Unverified callback",
             Disposition::TooLarge => "Callback too large",
+            Disposition::RateLimited => "Callbacks over the rate limit",
             Disposition::Undeliverable => "Undeliverable callback",
         }
     }
@@ -121,6 +126,7 @@ impl Disposition {
                 StatusCode::GONE
             }
             Disposition::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Disposition::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Disposition::Undeliverable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }

@@ -171,6 +171,9 @@ fn in_brief(delivery: &Delivery) -> Value {
     if let Some(holder) = &delivery.target {
         place_members(&mut shown, &holder.place);
     }
+    if let Some(refused) = &delivery.refused {
+        shown["refused"] = json!(refused);
+    }
     shown
 }
 

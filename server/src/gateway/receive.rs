@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use asl::Timestamp;
+use hyper::StatusCode;
 use hyper::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
 use serde_json::json;
 use store::{DocumentChange, Expect, Table};
@@ -15,9 +16,9 @@ use super::record::{
 };
 use super::route::{Fault, Reading, Route};
 use super::urls::{is_person, told_to_a_person};
-use super::verify::Verification;
+use super::verify::{Verification, Verified};
 use super::{Gateway, NotStored};
-use crate::http::{Call, Reply};
+use crate::http::{Call, Reply, Unreadable};
 use crate::runner::TokenError;
 
 /// When a third party should try again after a 503.
@@ -67,30 +68,48 @@ impl Gateway {
         entrance: usize,
         parameters: &[(String, String)],
         call: &Call,
+        unreadable: Option<Unreadable>,
     ) -> Reply {
         self.sweep_sometimes();
         let received_at = self.0.clock.now();
-        let verified = match at.verification {
-            Verification::SignedUrl => self.check_url(&at, parameters, received_at),
-            _ => at.verification.check(call, received_at),
+        let mut manner = Manner {
+            person: matches!(at.verification, Verification::SignedUrl) && is_person(call),
+            ..Manner::default()
         };
-        let person = matches!(at.verification, Verification::SignedUrl) && is_person(call);
-        let read = match &verified {
-            Ok(_) => at.read(entrance, call, parameters, received_at),
-            Err(why) => Err(Fault {
-                disposition: Disposition::Unverified,
-                reason: why.clone(),
-            }),
+        let admitted = at.rate.as_ref().map(|rate| rate.admit(call, received_at));
+        let verified = match (admitted, unreadable) {
+            (Some(Err(too_many)), _) => {
+                manner.retry_after_seconds = Some(too_many.retry_after_seconds);
+                let fault = Fault {
+                    disposition: Disposition::RateLimited,
+                    reason: too_many.reason.clone(),
+                };
+                if let Some(id) = self.count_refused(&at, &too_many).await {
+                    let step = self.step(fault.disposition, fault.reason);
+                    return reply(&at, &id, Ok(step), manner);
+                }
+                Err(fault)
+            }
+            (_, Some(why)) => {
+                manner.status = Some(why.status());
+                Err(broken(call, why))
+            }
+            _ => self.verify(&at, parameters, call, received_at),
+        };
+        let (verified, read) = match verified {
+            Ok(verified) => {
+                let read = at.read(entrance, call, parameters, received_at);
+                (Some(verified), read)
+            }
+            Err(fault) => (None, Err(fault)),
         };
         // Of one that is too large, as much as the route takes shows whose it was.
         let bytes_max = match verified {
-            Ok(_) => at.body_bytes_max,
-            Err(_) => at.body_bytes_max.min(UNVERIFIED_BYTES_MAX),
+            Some(_) => at.body_bytes_max,
+            None => at.body_bytes_max.min(UNVERIFIED_BYTES_MAX),
         };
-        let headers = kept_headers(call, &at, verified.is_err());
-        let (by, id) = verified
-            .ok()
-            .map_or((None, None), |verified| (verified.by, verified.id));
+        let headers = kept_headers(call, &at, verified.is_none());
+        let (by, id) = verified.map_or((None, None), |verified| (verified.by, verified.id));
         let delivery = Delivery {
             id: self.delivery_id(),
             route: at.name.clone(),
@@ -105,6 +124,7 @@ impl Gateway {
             target: None,
             attempts: 0,
             steps: Vec::new(),
+            refused: None,
         };
         let slot = |kind: &str, id: &str, seconds: i64| ReceiptSlot {
             key: receipt_key(&at.name, kind, id),
@@ -129,11 +149,29 @@ impl Gateway {
         let taken = tokio::spawn(async move {
             let _busy = busy;
             let met = gateway.take_in(&at, &mut arrival, read).await;
-            reply(&at, &arrival.delivery.id, met, person)
+            reply(&at, &arrival.delivery.id, met, manner)
         });
         taken
             .await
             .unwrap_or_else(|error| super::server_error(&error.to_string()))
+    }
+
+    /// Whether it comes from the third party.
+    fn verify(
+        &self,
+        route: &Route,
+        parameters: &[(String, String)],
+        call: &Call,
+        now: Timestamp,
+    ) -> Result<Verified, Fault> {
+        let verified = match route.verification {
+            Verification::SignedUrl => self.check_url(route, parameters, now),
+            _ => route.verification.check(call, now),
+        };
+        verified.map_err(|reason| Fault {
+            disposition: Disposition::Unverified,
+            reason,
+        })
     }
 
     async fn take_in(
@@ -537,8 +575,36 @@ fn kept_headers(call: &Call, route: &Route, unverified: bool) -> Vec<(String, St
     .collect()
 }
 
+/// Why a body is not to be had, with what came of it. None of it is verified: what is signed is the whole.
+fn broken(call: &Call, why: Unreadable) -> Fault {
+    let came = call.body.len();
+    let reason = match (why, call.header("content-length")) {
+        (Unreadable::TooLarge(_), _) => format!("There is too much of it: {why}."),
+        (_, Some(said)) => format!("It could not be read: {why}; {came} of {said} bytes came."),
+        (_, None) => format!("It could not be read: {why}; {came} bytes came."),
+    };
+    Fault {
+        disposition: match why {
+            Unreadable::TooLarge(_) => Disposition::TooLarge,
+            _ => Disposition::Malformed,
+        },
+        reason,
+    }
+}
+
+/// How an answer is given.
+#[derive(Default)]
+struct Manner {
+    /// A person reads it.
+    person: bool,
+    /// Its status, if the disposition's says less.
+    status: Option<StatusCode>,
+    /// When to come again.
+    retry_after_seconds: Option<u32>,
+}
+
 /// What the third party hears. It is a stranger: nothing of the execution is told.
-fn reply(route: &Route, id: &str, met: Result<Step, String>, person: bool) -> Reply {
+fn reply(route: &Route, id: &str, met: Result<Step, String>, manner: Manner) -> Reply {
     let (disposition, message) = match &met {
         Ok(step) => (step.disposition, told(step)),
         Err(what) => {
@@ -553,17 +619,20 @@ fn reply(route: &Route, id: &str, met: Result<Step, String>, person: bool) -> Re
     if met.is_ok() {
         body["deliveryId"] = id.into();
     }
-    let mut reply = Reply::json(disposition.status(), &body);
+    let status = manner.status.filter(|_| met.is_ok());
+    let mut reply = Reply::json(status.unwrap_or(disposition.status()), &body);
     if met.is_ok() {
-        if person {
+        if manner.person {
             reply = told_to_a_person(reply.status, disposition);
         }
         reply = route.answer(disposition, reply);
     }
-    if disposition == Disposition::Undeliverable {
-        reply
-            .headers
-            .push(("Retry-After", RETRY_AFTER_SECONDS.to_string()));
+    let retry_after = match disposition {
+        Disposition::Undeliverable => Some(RETRY_AFTER_SECONDS),
+        _ => manner.retry_after_seconds,
+    };
+    if let Some(seconds) = retry_after {
+        reply.headers.push(("Retry-After", seconds.to_string()));
     }
     if disposition == Disposition::Unverified
         && let Some(challenge) = route.verification.challenge()
@@ -591,6 +660,7 @@ fn told(step: &Step) -> &str {
         Disposition::UnknownReference => "Nobody knows this reference.",
         // It speaks of the body alone.
         Disposition::Malformed | Disposition::TooLarge => &step.note,
+        Disposition::RateLimited => "There are too many callbacks; send it again later.",
         // Why is for the operator: whoever forges one must not learn how near it was.
         Disposition::Unverified => "The callback is not verified.",
         Disposition::Undeliverable => "The callback is stored, and could not be delivered yet.",

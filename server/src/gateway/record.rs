@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use store::{DocumentChange, Expect, Table};
 
 use super::disposition::Disposition;
+use super::rate::Refused;
 
 /// A third party's name for a piece of work, and how far things are with it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -104,6 +105,9 @@ pub(super) struct Delivery {
     pub attempts: u32,
     /// What it was taken for, from the first to what it is now.
     pub steps: Vec<Step>,
+    /// The callbacks over the rate limit that it stands for, if it is not one itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Refused>,
 }
 
 /// That a callback with this id has come: one that is signed, or what its route calls a repeat.

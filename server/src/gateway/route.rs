@@ -17,6 +17,7 @@ use super::callback::{BodyFormat, Callback};
 use super::chosen::Phase;
 use super::disposition::Disposition;
 use super::expression::{Condition, Query, Text};
+use super::rate::Rate;
 use super::record::Intent;
 use super::verify::Verification;
 use super::words::did_you_mean;
@@ -40,7 +41,8 @@ pub(super) struct Route {
     pub early_keep_seconds: i64,
     pub used_keep_seconds: i64,
     pub body_bytes_max: usize,
-    pub alerts: Option<Alerts>,
+    pub rate: Option<Rate>,
+    pub alerts: Alerts,
     format: BodyFormat,
     reference: Query,
     output: Option<Query>,
@@ -84,7 +86,7 @@ struct Answer {
 
 /// Who hears of which dispositions.
 pub(super) struct Alerts {
-    pub topic_arn: String,
+    pub topic_arn: Option<String>,
     dispositions: Vec<Disposition>,
 }
 
@@ -185,6 +187,7 @@ impl Route {
                 .into(),
             used_keep_seconds: config.used_keep_seconds.unwrap_or(USED_KEEP_SECONDS).into(),
             body_bytes_max,
+            rate: config.rate.as_ref().map(Rate::checked).transpose()?,
             alerts: alerts(config, topics)?,
             format: config.body,
             reference,
@@ -541,7 +544,7 @@ fn disposition(key: &str, name: &str) -> Result<Disposition, String> {
     })
 }
 
-fn alerts(config: &RouteConfig, topics: &Topics) -> Result<Option<Alerts>, String> {
+fn alerts(config: &RouteConfig, topics: &Topics) -> Result<Alerts, String> {
     let dispositions = match &config.alerts {
         None => Disposition::ALL
             .into_iter()
@@ -552,18 +555,18 @@ fn alerts(config: &RouteConfig, topics: &Topics) -> Result<Option<Alerts>, Strin
             .map(|name| disposition("alerts", name))
             .collect::<Result<Vec<_>, _>>()?,
     };
-    let Some(topic) = &config.topic else {
-        return Ok(None);
+    let topic_arn = match &config.topic {
+        None => None,
+        Some(topic) => Some(topics.arn(topic).ok_or_else(|| {
+            format!(
+                "`topic` {topic:?} is not configured; add [topics.{topic}], or name a topic that is"
+            )
+        })?),
     };
-    match topics.arn(topic) {
-        Some(topic_arn) => Ok(Some(Alerts {
-            topic_arn,
-            dispositions,
-        })),
-        None => Err(format!(
-            "`topic` {topic:?} is not configured; add [topics.{topic}], or name a topic that is"
-        )),
-    }
+    Ok(Alerts {
+        topic_arn,
+        dispositions,
+    })
 }
 
 /// Equal for two bodies with the same values, whatever the order of members and the white space, at the

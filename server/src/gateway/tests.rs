@@ -18,6 +18,8 @@ use store::{Due, Options, Store, Table};
 
 use super::engine::{Answering, Engine};
 use super::{Gateway, RouteConfig};
+use crate::alerts::schema::faults_of;
+use crate::alerts::{Alerts, AlertsConfig};
 use crate::app::Place;
 use crate::client::Client;
 use crate::clock::Clock;
@@ -26,6 +28,8 @@ use crate::http::{Call, Reply};
 use crate::runner::{TokenError, WaitView};
 use crate::topics::{TopicConfig, Topics};
 
+mod disk;
+mod limited;
 mod managed;
 mod mapped;
 mod references;
@@ -193,6 +197,7 @@ struct World {
     store: Store,
     clock: Clock,
     topics: Topics,
+    alerts: Alerts,
 }
 
 fn route() -> Value {
@@ -248,15 +253,27 @@ impl World {
         )?;
         engine.0.lock().now = clock.now().0;
         let routes = routes.into_iter().map(configured).collect();
+        let alerts = Alerts::new(
+            // Each by itself: what is counted together is the business of other tests.
+            AlertsConfig {
+                window_seconds: 0,
+                ..AlertsConfig::default()
+            },
+            clock.clone(),
+            store.clone(),
+            topics.clone(),
+        )?;
         let gateway = Gateway::with_engine(
             routes,
             clock.clone(),
             store.clone(),
             engine.clone(),
             topics.clone(),
+            alerts.clone(),
         )?;
         Ok(World {
             gateway,
+            alerts,
             engine,
             store,
             clock,
@@ -350,6 +367,7 @@ impl World {
 
     /// What the topic heard, oldest first.
     async fn alerts(&self) -> Vec<Value> {
+        self.attend().await;
         let page = self.topics.messages("LoanErrors", 100, None).await;
         let page = page.expect("the store reads").expect("the topic is there");
         let mut alerts: Vec<Value> = page
@@ -358,6 +376,9 @@ impl World {
             .map(|message| message.message)
             .collect();
         alerts.reverse();
+        for alert in &alerts {
+            assert_eq!(faults_of(alert), Vec::<String>::new());
+        }
         alerts
     }
 
@@ -369,6 +390,11 @@ impl World {
                 .await,
         );
         self.engine.0.lock().now = self.clock.now().0;
+        self.attend().await;
+    }
+
+    /// What is due is attended to, and what that makes due.
+    async fn attend(&self) {
         loop {
             let due = self.store.take_due(self.clock.now(), 100);
             if due.is_empty() {
@@ -377,6 +403,7 @@ impl World {
             for due in due {
                 match due {
                     Due::Document(Table::Message, _) => {}
+                    Due::Document(Table::Alerting, key) => self.alerts.attend(&key).await,
                     Due::Document(table, key) => self.gateway.attend(table, &key).await,
                     Due::Execution(_) => panic!("the engine here has no store"),
                 }
@@ -579,6 +606,31 @@ async fn an_early_callback_that_nobody_registers_becomes_unknown() {
     let alerts = world.alerts().await;
     assert_eq!(alerts[0]["disposition"], "unknown-reference");
     assert_eq!(world.get("/rejoin/references/valuation/r1").await.0, 404);
+}
+
+#[tokio::test]
+async fn a_registration_after_its_callback_expired_waits_for_the_next_one() {
+    let world = World::new();
+    drop(world.wait_announced(1, 1));
+    let answer = json!({"ref": "r1", "value": 1});
+    assert_eq!(world.call_back(answer.clone()).await, took(202, "early"));
+    world.pass(600).await;
+    assert_eq!(
+        world.dispositions().await,
+        ["early > unknown-reference"],
+        "it expired"
+    );
+    // The wait is a new one of the same execution: the first is over by now.
+    let token = world.engine.open(1, 2);
+    let (status, said) = world.register("r1", &token).await;
+    assert_eq!((status, &said["standing"]), (200, &json!("waiting")));
+    assert_eq!(said["early"], Value::Null, "{said}");
+    assert_eq!(world.engine.0.lock().completions, 0);
+    // The third party repeats it, and it counts now.
+    assert_eq!(world.call_back(answer).await, took(200, "delivered"));
+    let heard: Vec<Value> = world.alerts().await;
+    let kinds: Vec<_> = heard.iter().map(|alert| &alert["disposition"]).collect();
+    assert_eq!(kinds, ["unknown-reference"]);
 }
 
 #[tokio::test]
@@ -818,6 +870,7 @@ async fn crashed_after_storing(world: World) -> World {
         target: Some(holder.clone()),
         attempts: 0,
         steps: Vec::new(),
+        refused: None,
     };
     let standing = super::record::Standing::Delivering {
         holder,

@@ -161,6 +161,7 @@ pub(super) fn told_to_a_person(status: StatusCode, disposition: Disposition) -> 
         }
         Disposition::Unverified | Disposition::UnknownReference => NOT_GOOD,
         Disposition::Malformed | Disposition::TooLarge => "This answer could not be read",
+        Disposition::RateLimited => "Too many answers at once. Please try again in a moment",
         Disposition::Undeliverable => "Your answer is stored, and will be delivered",
     };
     page(status, text, "")

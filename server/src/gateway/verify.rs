@@ -50,6 +50,7 @@ use subtle::ConstantTimeEq;
 
 use self::credentials::Credentials;
 use self::mac::Signed;
+pub(super) use self::proxy::Network;
 use self::proxy::Proxy;
 pub(super) use self::signed_url::UrlKey;
 pub use self::standard_webhooks::Signer;

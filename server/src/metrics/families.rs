@@ -244,7 +244,7 @@ fn gateway(page: &mut Page, app: &App) {
     .sample(&[], known.saturating_sub(held));
     page.gauge(
         "rejoin_callbacks_pending",
-        "Callbacks that are stored and whose wait has not heard of them yet; those that stay are undeliverable for now, and tried again.",
+        "Callbacks on which the last word is not said: stored and not delivered (those that stay are undeliverable, and tried again), or counts of refused ones that go on.",
     )
     .sample(&[], app.store.count_due(Table::Delivery));
     page.gauge(

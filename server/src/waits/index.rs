@@ -16,6 +16,9 @@ use super::policy::Silence;
 /// Separates a machine's name from a state's; the first can't contain it.
 const SEPARATOR: char = '/';
 
+/// Silence is never odd at the moment of a heartbeat, whatever the policy says.
+const LEAST_SILENCE_MILLIS: i64 = 1000;
+
 /// Where an execution waits in a state, as the store's index has it.
 pub fn place(identity: &Identity, state_name: &str) -> Arc<str> {
     let machine = machine_name(identity.defined_machine_arn());
@@ -101,6 +104,6 @@ pub fn quiet_at(waiting: &Waiting, silence: &Silence) -> Option<Timestamp> {
     let beats = waiting.beats?;
     let usual = beats.usual_millis()?;
     let patience = usual.saturating_mul(i64::from(silence.times));
-    let least = i64::from(silence.seconds) * 1000;
+    let least = (i64::from(silence.seconds) * 1000).max(LEAST_SILENCE_MILLIS);
     Some(beats.last.plus_millis(patience.max(least)))
 }

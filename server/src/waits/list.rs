@@ -1,4 +1,4 @@
-//! `GET /rejoin/waits`: which waits are open, the oldest first, and one in full.
+//! `GET /rejoin/waits`: which waits are open, the oldest first or (`order=newest`) the newest, and one in full.
 //!
 //! A page is found in the index; then each wait's execution is read, which takes some ten microseconds. Filters
 //! that the index does not know (`kind`) look at so many waits a call and then give `next`.
@@ -8,7 +8,7 @@ use engine::execution::wait_end;
 use engine::{Execution, ExecutionKey, WaitEnd, WaitId, Waiting};
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
-use store::{FoundWait, WaitMark, WaitPlace, WaitQuery};
+use store::{FoundWait, Places, WaitMark, WaitQuery};
 
 use super::index::{is_kept, machine_and_state, machine_name, quiet_at};
 use crate::app::App;
@@ -76,6 +76,8 @@ struct Filter {
     stuck: Option<bool>,
     /// Open since then, or before.
     until: Option<Timestamp>,
+    /// Whether those that opened last come first.
+    newest_first: bool,
 }
 
 impl Filter {
@@ -197,6 +199,17 @@ async fn list(app: &App, call: &Call) -> Result<Reply, Refused> {
         without_deadline: flag(call, "withoutDeadline")?,
         stuck: flag(call, "stuck")?,
         until,
+        newest_first: match call.parameter("order").as_deref() {
+            None | Some("oldest") => false,
+            Some("newest") => true,
+            Some(other) => {
+                return Err(malformed(
+                    "InvalidParameter",
+                    format!("`order` is {other:?}"),
+                    "it is oldest, which comes first if nothing is said, or newest",
+                ));
+            }
+        },
     };
     if let Some(kind) = &filter.kind {
         let mut known = engine::WaitKind::ALL
@@ -228,8 +241,17 @@ async fn list(app: &App, call: &Call) -> Result<Reply, Refused> {
     };
     let (waits, next) = match few {
         Some(mut few) => {
-            few.retain(|wait| filter.index_fits(wait) && after.is_none_or(|at| wait.mark > at));
             few.sort_by_key(|wait| wait.mark);
+            if filter.newest_first {
+                few.reverse();
+            }
+            let comes = |mark: WaitMark, at: WaitMark| match filter.newest_first {
+                true => mark < at,
+                false => mark > at,
+            };
+            few.retain(|wait| {
+                filter.index_fits(wait) && after.is_none_or(|at| comes(wait.mark, at))
+            });
             read_all(app, &filter, few, limit).await?
         }
         None => page(app, &filter, after, limit).await?,
@@ -262,7 +284,8 @@ async fn page(
     loop {
         let wanted = (limit - waits.len()).min(SCAN_PAGE);
         let found = app.store.waits(&WaitQuery {
-            place: &|place: &WaitPlace| filter.place_fits(&place.place, place.endless),
+            places: Places::Those(&|place| filter.place_fits(&place.place, place.endless)),
+            newest_first: filter.newest_first,
             after,
             until: filter.until,
             limit: wanted,

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use asl::Timestamp;
 use engine::WaitId;
 
-use crate::contract::{OpenedWait, WaitMark, WaitPlace, WaitQuery};
+use crate::contract::{OpenedWait, Places, WaitMark, WaitPlace, WaitQuery};
 use crate::record::WaitFact;
 
 /// When something is, of which execution (by its slot), and which wait.
@@ -176,34 +176,63 @@ impl Waits {
         self.places.iter().filter_map(Place::shown).collect()
     }
 
-    /// The oldest waits of some places: with the executions' slots.
+    /// Waits of some places, in the order that is asked for: with the executions' slots.
     pub(crate) fn find(&self, query: &WaitQuery<'_>) -> Vec<(u32, OpenedWait)> {
-        let after = match query.after {
-            Some(WaitMark { since, slot, wait }) => Bound::Excluded((since.0, slot, wait.0)),
-            None => Bound::Unbounded,
+        // From the newest back it is the same walk with everything turned round.
+        let turned = |(since, slot, wait): Entry| match query.newest_first {
+            true => (!since, !slot, !wait),
+            false => (since, slot, wait),
         };
-        let wanted = self.places.iter().filter(|place| {
-            let shown = place.shown();
-            shown.is_some_and(|shown| (query.place)(&shown))
-        });
-        let mut rest: Vec<_> = wanted
-            .map(|place| place.waits.range((after, Bound::Unbounded)))
+        let until = query.until.map_or(i64::MAX, |until| until.0);
+        let after = query.after.map(|mark| (mark.since.0, mark.slot, mark.wait.0));
+        let all = (Bound::Unbounded, Bound::Included((until, u32::MAX, u32::MAX)));
+        let range = match (after, query.newest_first) {
+            (None, _) => all,
+            (Some(after), false) if after.0 > until => return Vec::new(),
+            (Some(after), false) => (Bound::Excluded(after), all.1),
+            (Some(after), true) if after.0 > until => all,
+            (Some(after), true) => (Bound::Unbounded, Bound::Excluded(after)),
+        };
+        let mut rest: Vec<Box<dyn Iterator<Item = &Entry>>> = self
+            .wanted(&query.places)
+            .into_iter()
+            .map(|place| place.waits.range(range))
+            .map(|waits| match query.newest_first {
+                true => Box::new(waits.rev()) as Box<dyn Iterator<Item = &Entry>>,
+                false => Box::new(waits),
+            })
             .collect();
         let mut heads: BinaryHeap<_> = rest
             .iter_mut()
             .enumerate()
-            .filter_map(|(number, waits)| Some(Reverse((*waits.next()?, number))))
+            .filter_map(|(number, waits)| Some(Reverse((turned(*waits.next()?), number))))
             .collect();
-        let until = query.until.map_or(i64::MAX, |until| until.0);
         let mut found = Vec::new();
         while found.len() < query.limit
-            && let Some(Reverse(((since, slot, wait), number))) = heads.pop()
-            && since <= until
+            && let Some(Reverse((head, number))) = heads.pop()
         {
+            let (_, slot, wait) = turned(head);
             found.push((slot, self.opened(slot, wait)));
-            heads.extend(rest[number].next().map(|next| Reverse((*next, number))));
+            let next = rest[number].next();
+            heads.extend(next.map(|next| Reverse((turned(*next), number))));
         }
         found
+    }
+
+    fn wanted(&self, places: &Places<'_>) -> Vec<&Place> {
+        match places {
+            Places::One(name, endless) => {
+                let number = self.by_name[usize::from(*endless)].get(*name);
+                let place = number.map(|number| &self.places[*number as usize]);
+                place.into_iter().collect()
+            }
+            Places::Those(fits) => {
+                let places = self.places.iter();
+                places
+                    .filter(|place| place.shown().is_some_and(|shown| fits(&shown)))
+                    .collect()
+            }
+        }
     }
 
     /// The waits whose silence becomes odd after `after`, until `until`: at most `limit`, the earliest first.

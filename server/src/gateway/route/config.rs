@@ -85,16 +85,36 @@ pub struct RouteConfig {
     /// The largest body taken; default [`BODY_BYTES_MAX`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body_bytes_max: Option<usize>,
+    /// How many callbacks are taken from one source; without it as many as come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<RateConfig>,
     /// What to answer, by disposition; what is not here has the answer of the documentation.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub answers: BTreeMap<String, AnswerConfig>,
-    /// The topic that hears alerts; without it there are none.
+    /// The topic that hears alerts; without it that of `[alerts]` does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topic: Option<String>,
     /// Which dispositions alert; by default all but `delivered`, `delivered-as-failure`, `heartbeat`
     /// and `early`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alerts: Option<Vec<String>>,
+}
+
+/// How many callbacks a route takes from one source, which is the address that they come from.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct RateConfig {
+    /// How many a second in the long run; 0.5 is one in two seconds.
+    pub per_second: f64,
+    /// How many at once after a pause; `per_second`, rounded up, by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub burst: Option<u32>,
+    /// Where a trusted proxy says for whom it calls: `x-forwarded-for`, `x-real-ip`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_header: Option<String>,
+    /// The proxies' addresses, each an address or `ADDRESS/BITS`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trusted_proxies: Vec<String>,
 }
 
 /// Where the workflow's own reference is; there is also `$execution`, with its `name`, `id`, `startTime`

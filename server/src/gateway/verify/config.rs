@@ -304,14 +304,9 @@ impl VerifyConfig {
             };
             Ok((header_name("headers", name)?, values))
         });
-        let trusted = self.trusted_proxies.iter().map(|text| {
-            Network::parse(text).ok_or_else(|| {
-                format!("`verify.trusted_proxies` has {text:?}; write an address, or ADDRESS/BITS, for example \"10.0.0.0/8\"")
-            })
-        });
         Ok(Proxy {
             headers: headers.collect::<Result<_, String>>()?,
-            trusted: trusted.collect::<Result<_, String>>()?,
+            trusted: Network::parse_all("verify.trusted_proxies", &self.trusted_proxies)?,
             name: self.scheme.as_str().into(),
         })
     }

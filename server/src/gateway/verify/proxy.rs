@@ -44,7 +44,7 @@ impl Proxy {
 
 /// An address, or all that begin alike: `10.0.0.0/8`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Network {
+pub(in super::super) struct Network {
     address: IpAddr,
     bits: u32,
 }
@@ -60,6 +60,19 @@ impl Network {
         let most = if address.is_ipv4() { 32 } else { 128 };
         let bits = bits.unwrap_or(most);
         (bits <= most).then_some(Network { address, bits })
+    }
+
+    /// Reads all that stand under `key`.
+    ///
+    /// # Errors
+    /// One sentence that begins with the key.
+    pub fn parse_all(key: &str, texts: &[String]) -> Result<Vec<Network>, String> {
+        let all = texts.iter().map(|text| {
+            Network::parse(text).ok_or_else(|| {
+                format!("`{key}` has {text:?}; write an address, or ADDRESS/BITS, for example \"10.0.0.0/8\"")
+            })
+        });
+        all.collect()
     }
 
     /// Whether `peer` is in it; one that came over IPv6 to an IPv4 socket is taken for what it is.
