@@ -9,6 +9,7 @@
 //! - [`run`]: one execution of a definition in a file.
 //! - [`source`]: a definition's file, JSON or YAML, and where in it everything stands.
 //! - [`validate`]: whether definitions are right.
+//! - [`waits`]: who waits on a running server, and what is stuck.
 //! - [`colour`]: colours where a terminal shows them.
 
 #[allow(
@@ -26,6 +27,7 @@ mod serve;
 mod source;
 mod table;
 mod validate;
+mod waits;
 
 use std::process::ExitCode;
 
@@ -61,6 +63,8 @@ enum Command {
     Run(run::Run),
     /// Check definitions, in JSON or YAML, before anything runs them
     Validate(validate::Validate),
+    /// Show which waits are open on a running server, and which are stuck
+    Waits(waits::Waits),
     /// Measure callback round trips, parked executions and restarts on this machine
     Bench(bench::Bench),
 }
@@ -73,6 +77,7 @@ fn main() -> ExitCode {
         Command::Function => demo::run_function(),
         Command::Run(run) => run.run(),
         Command::Validate(validate) => validate.run(),
+        Command::Waits(waits) => waits.run(),
         Command::Bench(bench) => bench.run(),
     };
     match outcome {

@@ -67,12 +67,16 @@ mod engine;
 mod expected;
 mod expression;
 mod flights;
+mod found;
 mod held;
 mod inbox;
+mod keep;
 mod manage;
+mod marks;
 mod rate;
 mod receive;
 mod record;
+mod redact;
 mod refuse;
 mod register;
 pub mod route;
@@ -102,10 +106,11 @@ pub use self::verify::config::VerifyConfig;
 use self::engine::Engine;
 use self::expected::Expected;
 use self::flights::Flights;
+use self::found::Found;
 use self::rate::Floods;
 use self::record::{Delivery, Reference, Step, reference_key};
 use self::route::Route;
-use self::routes::{Found, Routes};
+use self::routes::{Found as FoundRoute, Routes};
 use self::verify::{UrlKey, Verification};
 use crate::alerts::Alerts;
 use crate::clock::Clock;
@@ -233,12 +238,12 @@ impl Gateway {
     /// Answers a call on a route's path, or on the gateway's own API under `/rejoin/`; `None` if it is neither.
     pub async fn handle(&self, call: &Call) -> Option<Reply> {
         match self.routes().at(&call.path, &call.method) {
-            Found::Route(route, entrance, parameters) => {
+            FoundRoute::Route(route, entrance, parameters) => {
                 return Some(self.receive(route, entrance, &parameters, call, None).await);
             }
-            Found::OtherMethod(methods) => {
+            FoundRoute::OtherMethod(methods) => {
                 return Some(match self.routes().at(&call.path, &Method::POST) {
-                    Found::Route(route, entrance, parameters)
+                    FoundRoute::Route(route, entrance, parameters)
                         if urls::is_visit(call)
                             && matches!(route.verification, Verification::SignedUrl) =>
                     {
@@ -247,7 +252,7 @@ impl Gateway {
                     _ => not_allowed(&methods),
                 });
             }
-            Found::Nobody => {}
+            FoundRoute::Nobody => {}
         }
         if let Some(rest) = call.path.strip_prefix("/rejoin/references/") {
             return Some(match (&call.method, rest.contains('/')) {
@@ -267,18 +272,13 @@ impl Gateway {
         if !rest.is_empty() && !rest.starts_with('/') {
             return None;
         }
-        Some(match call.method {
-            Method::GET => match rest.trim_start_matches('/') {
-                "" => self.list_deliveries(call).await,
-                id => self.show_delivery(id).await,
-            },
-            _ => not_allowed("GET"),
-        })
+        Some(self.inbox(rest, call).await)
     }
 
     /// Answers a call on a route's path whose body is not to be had whole: it is kept with what came of it.
     pub async fn handle_unreadable(&self, call: &Call, why: Unreadable) -> Option<Reply> {
-        let Found::Route(route, entrance, parameters) = self.routes().at(&call.path, &call.method)
+        let FoundRoute::Route(route, entrance, parameters) =
+            self.routes().at(&call.path, &call.method)
         else {
             return None;
         };
@@ -335,7 +335,11 @@ impl Gateway {
 
     /// A delivery's document, with its version.
     async fn delivery(&self, id: &str) -> Result<Option<(u64, Delivery)>, String> {
-        self.document(Table::Delivery, id).await
+        let mut read: Option<(u64, Delivery)> = self.document(Table::Delivery, id).await?;
+        if let Some((_, delivery)) = &mut read {
+            delivery.found = Found::of(delivery);
+        }
+        Ok(read)
     }
 
     async fn document<T: serde::de::DeserializeOwned>(

@@ -319,7 +319,11 @@ fn compare_waits(store: &Store, model: &Model, when: &str) {
         waits.sort_by_key(|(at, key, wait, _)| (*at, *key, *wait));
         waits
     };
-    let until = model.executions.values().map(|e| e.summary.started_at).max();
+    let until = model
+        .executions
+        .values()
+        .map(|e| e.summary.started_at)
+        .max();
     for (place, newest_first, until) in [
         (None, false, None),
         (None, true, None),

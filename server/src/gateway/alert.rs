@@ -13,6 +13,12 @@ pub(super) fn about(delivery: &Delivery, step: &Step) -> Alert {
         format!("rejoin gateway, route {}", delivery.route),
         format!("{}: {}", kind.title(), step.note),
     );
+    let body = delivery.body.shown();
+    // What was redacted has another length, and is all there is.
+    let body_bytes = match delivery.redacted.is_empty() || !delivery.is_whole() {
+        true => delivery.body_bytes,
+        false => body.len(),
+    };
     let mut alert = Alert {
         since: step.wait_ended_at.map(Into::into),
         route: Some(delivery.route.clone()),
@@ -24,7 +30,7 @@ pub(super) fn about(delivery: &Delivery, step: &Step) -> Alert {
         event_request_id: Some(request_id(delivery).to_owned()),
         wait_ended_at: step.wait_ended_at.map(Into::into),
         late_by_seconds: step.wait_ended_at.map(|ended| late_by(delivery, ended)),
-        ..alert.with_event_body(delivery.body.shown(), delivery.body_bytes)
+        ..alert.with_event_body(body, body_bytes)
     };
     if let Some(holder) = &delivery.target {
         let place = &holder.place;

@@ -24,14 +24,8 @@ impl Gateway {
         if delivery.refused.is_some() {
             return self.close_window(version, delivery).await;
         }
-        // It may have landed between being due and now. An early one has a target once its reference
-        // is registered, and is on its way from then on.
-        let open = match delivery.disposition() {
-            None | Some(Disposition::Undeliverable) => true,
-            Some(Disposition::Early | Disposition::UnknownReference) => delivery.target.is_some(),
-            Some(_) => false,
-        };
-        if !open || delivery.outcome().is_none() {
+        // It may have landed between being due and now.
+        if !delivery.is_open() || delivery.outcome().is_none() {
             return Ok(());
         }
         self.deliver(&mut delivery, Attempt::Again, flight)
@@ -96,8 +90,15 @@ impl Gateway {
             Standing::Kept {
                 delivery, unknown, ..
             } => {
-                let mut documents = self.forgotten(&reference, version);
-                if !unknown && let Some((read, mut delivery)) = self.delivery(delivery).await? {
+                let mut documents = vec![reference.removal(version)];
+                if let Some((read, mut delivery)) = self.delivery(delivery).await?
+                    && !(*unknown && delivery.redacted.is_empty())
+                {
+                    delivery.forget_what_was_redacted();
+                    if *unknown {
+                        documents.extend(delivery.changes(Expect::Version(read), None));
+                        return self.commit(documents).await;
+                    }
                     let note = format!(
                         "Nobody registered {:?} on this route within {} s.",
                         reference.reference,
@@ -105,7 +106,7 @@ impl Gateway {
                     );
                     let step = self.step(Disposition::UnknownReference, note);
                     delivery.steps.push(step.clone());
-                    documents.push(delivery.change(Expect::Version(read), None));
+                    documents.extend(delivery.changes(Expect::Version(read), None));
                     documents.extend(self.alert(route, &delivery, &step));
                     expired = Some((delivery, step));
                 }

@@ -7,6 +7,7 @@ use store::{DocumentChange, Expect};
 use super::alert;
 use super::disposition::Disposition;
 use super::flights::Flight;
+use super::marks::{Try, TryResult};
 use super::record::{Delivery, Holder, Reference, Standing, Step, ended_by};
 use super::route::Route;
 use super::route::config::USED_KEEP_SECONDS;
@@ -45,13 +46,26 @@ impl Gateway {
                 delivery.id
             ));
         };
+        if attempt == Attempt::Again && delivery.disposition().is_none() {
+            delivery.tried(Try {
+                at: delivery.received_at,
+                answered_at: None,
+                result: TryResult::NotRecorded,
+                note: None,
+            });
+        }
         delivery.attempts += 1;
+        let began = self.0.clock.now();
         let result = self.0.engine.complete(&holder.token, outcome.clone()).await;
+        delivery.tried(Try::of(began, self.0.clock.now(), &result));
         let again = delivery.disposition() == Some(Disposition::Undeliverable);
         let step = self.judge(delivery, &holder, &outcome, attempt, result);
         let still_undeliverable = again && step.disposition == Disposition::Undeliverable;
         if !still_undeliverable {
             delivery.steps.push(step.clone());
+        }
+        if step.disposition != Disposition::Undeliverable {
+            delivery.forget_what_was_redacted();
         }
         loop {
             match self
@@ -134,7 +148,7 @@ impl Gateway {
             _ => None,
         };
         // The flight keeps everybody else away from the delivery's document.
-        let mut documents = vec![delivery.change(Expect::Any, due)];
+        let mut documents = delivery.changes(Expect::Any, due);
         if let Some((version, reference)) = self.reference(&delivery.route, name).await? {
             documents.extend(self.afterwards(route, delivery, holder, step, version, reference));
         }

@@ -22,7 +22,7 @@ fn prefix(execution: ExecutionKey, wait: WaitId) -> String {
 
 impl Gateway {
     /// The references that a wait holds, with their routes.
-    pub fn held(&self, execution: ExecutionKey, wait: WaitId) -> Vec<(String, String)> {
+    pub fn references_of(&self, execution: ExecutionKey, wait: WaitId) -> Vec<(String, String)> {
         let prefix = prefix(execution, wait);
         let store = &self.0.store;
         let keys = store.keys(Table::HeldReference, &prefix, None, SHOWN_MAX, false);

@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use asl::Timestamp;
 use hyper::StatusCode;
-use hyper::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
 use serde_json::json;
 use store::{DocumentChange, Expect, Table};
 
 use super::alert::late_by;
 use super::deliver::Attempt;
 use super::disposition::Disposition;
-use super::record::{
-    Body, Delivery, Holder, Intent, Receipt, Reference, Standing, Step, receipt_key,
-};
+use super::found::Found;
+use super::keep::Kept;
+use super::marks::Try;
+use super::record::{Delivery, Holder, Intent, Receipt, Reference, Standing, Step, receipt_key};
 use super::route::{Fault, Reading, Route};
 use super::urls::{is_person, told_to_a_person};
 use super::verify::{Verification, Verified};
@@ -23,10 +23,6 @@ use crate::runner::TokenError;
 
 /// When a third party should try again after a 503.
 const RETRY_AFTER_SECONDS: u32 = 5;
-
-/// How much is kept of a callback that is not verified, of its body and of its headers: anybody can
-/// send them, as large as they like.
-const UNVERIFIED_BYTES_MAX: usize = 8 * 1024;
 
 /// A callback on its way in.
 struct Arrival {
@@ -103,28 +99,22 @@ impl Gateway {
             }
             Err(fault) => (None, Err(fault)),
         };
-        // Of one that is too large, as much as the route takes shows whose it was.
-        let bytes_max = match verified {
-            Some(_) => at.body_bytes_max,
-            None => at.body_bytes_max.min(UNVERIFIED_BYTES_MAX),
-        };
-        let headers = kept_headers(call, &at, verified.is_none());
+        let kept = Kept::of(call, &at, verified.is_some());
+        let read = read.map(|reading| match kept.redacted.is_empty() {
+            true => reading,
+            false => reading.without_its_body(&call.body),
+        });
         let (by, id) = verified.map_or((None, None), |verified| (verified.by, verified.id));
         let delivery = Delivery {
-            id: self.delivery_id(),
-            route: at.name.clone(),
-            reference: None,
-            received_at,
             peer: call.peer.to_string(),
-            headers,
-            body: Body::of_head(&call.body, bytes_max),
+            headers: kept.headers,
+            body: kept.body,
             body_bytes: call.body.len(),
             verified_by: by.map(|by| by.to_string()),
-            intent: None,
-            target: None,
-            attempts: 0,
-            steps: Vec::new(),
-            refused: None,
+            sent_to: Some(kept.sent_to),
+            body_cut: kept.body_cut || unreadable.is_some(),
+            redacted: kept.redacted,
+            ..Delivery::new(self.delivery_id(), at.name.clone(), received_at)
         };
         let slot = |kind: &str, id: &str, seconds: i64| ReceiptSlot {
             key: receipt_key(&at.name, kind, id),
@@ -417,12 +407,11 @@ impl Gateway {
                 digest,
             },
         };
-        let mut documents = vec![
-            delivery.change(Expect::Absent, self.look_after()),
-            reference.change(expect, self.forget_at(route, &holder)),
-        ];
+        let mut documents = delivery.changes(Expect::Absent, self.look_after());
+        documents.push(reference.change(expect, self.forget_at(route, &holder)));
         documents.extend(receipts);
         self.commit(documents).await?;
+        delivery.found = Found::of(delivery);
         Ok(self.deliver(delivery, Attempt::First, flight).await?)
     }
 
@@ -437,7 +426,10 @@ impl Gateway {
         let delivery = &mut arrival.delivery;
         delivery.attempts = 1;
         delivery.target = Some(holder.clone());
-        let step = match self.0.engine.heartbeat(&holder.token).await {
+        let began = self.0.clock.now();
+        let answer = self.0.engine.heartbeat(&holder.token).await;
+        delivery.tried(Try::of(began, self.0.clock.now(), &answer));
+        let step = match answer {
             Ok(()) => self.step(
                 Disposition::Heartbeat,
                 format!("The wait in {} goes on.", holder.place.state_name),
@@ -539,7 +531,10 @@ impl Gateway {
             delivery.target = holder.cloned();
         }
         delivery.steps = vec![step.clone()];
-        let mut documents = vec![delivery.change(Expect::Absent, None)];
+        if reference.is_none() {
+            delivery.forget_what_was_redacted();
+        }
+        let mut documents = delivery.changes(Expect::Absent, None);
         documents.extend(reference);
         documents.extend(receipts);
         documents.extend(self.alert(Some(route), delivery, &step));
@@ -547,32 +542,6 @@ impl Gateway {
         self.counted(&arrival.delivery, &step);
         Ok(step)
     }
-}
-
-/// The headers as they came, but not those whose values are secrets of the caller; of a stranger's
-/// only so much.
-fn kept_headers(call: &Call, route: &Route, unverified: bool) -> Vec<(String, String)> {
-    let mut left = if unverified {
-        UNVERIFIED_BYTES_MAX
-    } else {
-        usize::MAX
-    };
-    let all = call.headers.iter().map(|(name, value)| {
-        let secret = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE].contains(name)
-            || route.verification.secret_header() == Some(name);
-        let value = if secret {
-            "(not kept)".into()
-        } else {
-            String::from_utf8_lossy(value.as_bytes()).into_owned()
-        };
-        (name.as_str().to_owned(), value)
-    });
-    all.take_while(|(name, value)| {
-        let fits = left.checked_sub(name.len() + value.len());
-        left = fits.unwrap_or_default();
-        fits.is_some()
-    })
-    .collect()
 }
 
 /// Why a body is not to be had, with what came of it. None of it is verified: what is signed is the whole.

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use store::Expect;
 
 use super::deliver::Attempt;
+use super::found::Found;
 use super::inbox::place_members;
 use super::manage::no_such_route;
 use super::record::{Holder, Place, Reference, Standing, Step};
@@ -328,12 +329,11 @@ impl Gateway {
                 digest,
             },
         };
-        let mut documents = vec![
-            delivery.change(Expect::Version(read), self.look_after()),
-            reference.change(expect, self.forget_at(route, holder)),
-        ];
+        let mut documents = delivery.changes(Expect::Version(read), self.look_after());
+        documents.push(reference.change(expect, self.forget_at(route, holder)));
         documents.extend(self.holds(holder, &route.name, name));
         self.commit(documents).await?;
+        delivery.found = Found::of(&delivery);
         // The registration is durable; if the rest fails the delivery is due, and comes by itself.
         match self.deliver(&mut delivery, Attempt::First, flight).await {
             Ok(step) => Ok(Registered::Early {

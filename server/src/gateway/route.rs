@@ -19,6 +19,7 @@ use super::disposition::Disposition;
 use super::expression::{Condition, Query, Text};
 use super::rate::Rate;
 use super::record::Intent;
+use super::redact::Redaction;
 use super::verify::Verification;
 use super::words::did_you_mean;
 use crate::http::{Call, Reply};
@@ -43,7 +44,8 @@ pub(super) struct Route {
     pub body_bytes_max: usize,
     pub rate: Option<Rate>,
     pub alerts: Alerts,
-    format: BodyFormat,
+    pub redaction: Redaction,
+    pub format: BodyFormat,
     reference: Query,
     output: Option<Query>,
     repeat: Option<Query>,
@@ -105,6 +107,19 @@ pub(super) struct Reading {
     pub digest: String,
     /// Equal for callbacks that are the same, if the route says how that is known.
     pub repeat: Option<String>,
+}
+
+impl Reading {
+    /// The same, if the body is not stored as it came.
+    pub fn without_its_body(mut self, body: &[u8]) -> Reading {
+        if let Intent::Success { output } = &mut self.intent
+            && output.is_none()
+        {
+            let text = std::str::from_utf8(body).ok();
+            *output = text.and_then(|text| Data::parse(text).ok());
+        }
+        self
+    }
 }
 
 /// Why a callback was not read.
@@ -189,6 +204,7 @@ impl Route {
             body_bytes_max,
             rate: config.rate.as_ref().map(Rate::checked).transpose()?,
             alerts: alerts(config, topics)?,
+            redaction: Redaction::parse(&config.redact, config.body)?,
             format: config.body,
             reference,
             output: output("output", config.output.as_deref())?,

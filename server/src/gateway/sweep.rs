@@ -6,7 +6,7 @@
 
 use std::sync::atomic::Ordering;
 
-use store::{DocumentChange, Expect, StoreError, Table};
+use store::{StoreError, Table};
 
 use super::disposition::Disposition;
 use super::record::{Delivery, Reference, Standing};
@@ -69,13 +69,7 @@ impl Gateway {
                 }
                 let kept = delivery.disposition() == Some(Disposition::Early);
                 if document.due.is_none() && !kept {
-                    documents.push(DocumentChange {
-                        table: Table::Delivery,
-                        key: key.clone(),
-                        expect: Expect::Version(document.version),
-                        content: None,
-                        due: None,
-                    });
+                    documents.extend(delivery.removals(document.version));
                 }
                 after = Some(key);
             }

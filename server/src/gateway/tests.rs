@@ -29,6 +29,7 @@ use crate::runner::{TokenError, WaitView};
 use crate::topics::{TopicConfig, Topics};
 
 mod disk;
+mod inbox;
 mod limited;
 mod managed;
 mod mapped;
@@ -857,20 +858,17 @@ async fn crashed_after_storing(world: World) -> World {
         .read(0, &call, &[], world.clock.now())
         .unwrap_or_else(|fault| panic!("{}", fault.reason));
     let delivery = super::record::Delivery {
-        id: world.gateway.delivery_id(),
-        route: "valuation".into(),
         reference: Some("r1".into()),
-        received_at: world.clock.now(),
         peer: "127.0.0.1:4000".into(),
-        headers: Vec::new(),
         body: super::record::Body::of(body.to_string().as_bytes()),
         body_bytes: body.to_string().len(),
-        verified_by: None,
         intent: Some(reading.intent),
         target: Some(holder.clone()),
-        attempts: 0,
-        steps: Vec::new(),
-        refused: None,
+        ..super::record::Delivery::new(
+            world.gateway.delivery_id(),
+            "valuation".into(),
+            world.clock.now(),
+        )
     };
     let standing = super::record::Standing::Delivering {
         holder,
@@ -881,13 +879,9 @@ async fn crashed_after_storing(world: World) -> World {
         standing,
         ..reference
     };
-    let stored = world
-        .gateway
-        .commit(vec![
-            delivery.change(store::Expect::Absent, world.gateway.look_after()),
-            reference.change(store::Expect::Version(version), None),
-        ])
-        .await;
+    let mut changes = delivery.changes(store::Expect::Absent, world.gateway.look_after());
+    changes.push(reference.change(store::Expect::Version(version), None));
+    let stored = world.gateway.commit(changes).await;
     assert!(stored.is_ok());
     world.restarted()
 }

@@ -429,7 +429,7 @@ fn whose(execution: &Execution, wait: WaitId, state_name: &str) -> Value {
 }
 
 fn references(app: &App, execution: ExecutionKey, wait: WaitId) -> Value {
-    let held = app.gateway.held(execution, wait).into_iter();
+    let held = app.gateway.references_of(execution, wait).into_iter();
     held.map(|(route, reference)| json!({ "route": route, "reference": reference }))
         .collect()
 }

@@ -379,9 +379,9 @@ impl Waits {
             self.commit(keys.map(|key| change(key, None)).collect())
                 .await?;
             let mut marks = self.0.watch.marks.lock();
-            empty
-                .iter()
-                .for_each(|place| drop(marks.places.remove(place)));
+            for place in empty {
+                marks.places.remove(place);
+            }
         }
         Ok(())
     }
@@ -446,7 +446,7 @@ impl Waits {
         let identity = execution.identity();
         let now = self.0.clock.now();
         let deadlines = [waiting.timeout_at, waiting.execution_timeout_at];
-        let held = app.gateway.held(key, wait).into_iter().next();
+        let held = app.gateway.references_of(key, wait).into_iter().next();
         let (route, reference) = held.unzip();
         Alert {
             since: Some(waiting.opened_at.into()),

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use asl::Timestamp;
 use engine::WaitId;
 
-use crate::contract::{OpenedWait, Places, WaitMark, WaitPlace, WaitQuery};
+use crate::contract::{OpenedWait, Places, WaitPlace, WaitQuery};
 use crate::record::WaitFact;
 
 /// When something is, of which execution (by its slot), and which wait.
@@ -184,8 +184,13 @@ impl Waits {
             false => (since, slot, wait),
         };
         let until = query.until.map_or(i64::MAX, |until| until.0);
-        let after = query.after.map(|mark| (mark.since.0, mark.slot, mark.wait.0));
-        let all = (Bound::Unbounded, Bound::Included((until, u32::MAX, u32::MAX)));
+        let after = query
+            .after
+            .map(|mark| (mark.since.0, mark.slot, mark.wait.0));
+        let all = (
+            Bound::Unbounded,
+            Bound::Included((until, u32::MAX, u32::MAX)),
+        );
         let range = match (after, query.newest_first) {
             (None, _) => all,
             (Some(after), false) if after.0 > until => return Vec::new(),

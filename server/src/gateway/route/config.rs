@@ -85,6 +85,17 @@ pub struct RouteConfig {
     /// The largest body taken; default [`BODY_BYTES_MAX`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body_bytes_max: Option<usize>,
+    /// What of a callback is not stored, as `$headers.NAME`, `$query.NAME`, or values in the body:
+    /// `$.card.number`, `$.items[*].iban`, `$..iban`, `/card/number`. What becomes the task's output is not
+    /// touched.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub redact: Vec<String>,
+    /// For how many days its callbacks are kept in the inbox; by default as long as those of all routes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inbox_keep_days: Option<u32>,
+    /// How many bytes its callbacks may take there before the oldest go; by default none do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inbox_bytes_max: Option<u64>,
     /// How many callbacks are taken from one source; without it as many as come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<RateConfig>,
