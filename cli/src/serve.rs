@@ -107,6 +107,7 @@ impl Serve {
             topics: config.topics,
             routes: config.routes,
             alerts: config.alerts,
+            status_changes: config.status_changes,
             address,
             stuck_waits: config.stuck_waits,
             environment: config

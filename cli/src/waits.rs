@@ -67,7 +67,7 @@ impl Waits {
         }
         let truth = |flag: bool| flag.then_some("true");
         // What is followed comes from the newest back, or what opens would stand behind all else.
-        let order = self.listing.follows().then_some("newest");
+        let order = self.listing.is_followed().then_some("newest");
         let query = [
             ("machine", self.machine.as_deref()),
             ("state", self.state.as_deref()),

@@ -25,6 +25,7 @@ use crate::quotas::Quotas;
 use crate::runner::Runner;
 use crate::scheduler::{self, Retention};
 use crate::services::{CloudWatchLogs, Environment, Services};
+use crate::status_changes::{StatusChangeConfig, StatusChanges};
 use crate::topics::{TopicConfig, Topics};
 use crate::waits::Waits;
 use crate::waits::policy::StuckWaits;
@@ -114,6 +115,8 @@ pub struct Settings {
     pub topics: BTreeMap<String, TopicConfig>,
     /// `[alerts]`.
     pub alerts: AlertsConfig,
+    /// `[[status_changes]]`.
+    pub status_changes: Vec<StatusChangeConfig>,
     /// `[[routes]]`.
     pub routes: Vec<RouteConfig>,
     /// `[stuck_waits]`.
@@ -139,6 +142,7 @@ impl App {
             functions,
             topics,
             alerts,
+            status_changes,
             routes,
             stuck_waits,
             address,
@@ -173,6 +177,10 @@ impl App {
             functions.clone(),
             client.clone(),
         )?;
+        if !status_changes.is_empty() {
+            let changes = StatusChanges::new(status_changes, place.clone(), topics.clone())?;
+            runner.tell_of_changes(changes);
+        }
         let alerts = Alerts::new(alerts, clock.clone(), store.clone(), topics.clone())?;
         alerts.announce(address);
         let gateway = Gateway::new(
@@ -256,11 +264,14 @@ impl App {
         };
         let app = App(Arc::new(parts));
         services.connect(app.downgrade());
+        app.topics.connect(app.downgrade());
         app.map_runs.connect(app.downgrade());
+        app.gateway.connect(&app);
         app.waits.begin(app.downgrade()).await?;
         // Before anybody else has a say: what is dispatched from now on must not be taken for
         // something that a former run left.
         app.runner.resume().await;
+        app.gateway.recall(&app.runner);
         app.express.resume().await?;
         tokio::spawn(scheduler::run(app.clone()));
         tokio::spawn(retention.clone().watch());

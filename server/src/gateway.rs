@@ -13,6 +13,7 @@
 //! | Waiting | Delivering | the same token: nothing; another: see below | removed once its wait is over for long enough |
 //! | Delivering | waits for the outcome | the same | the same |
 //! | Answered | duplicate | the same | removed |
+//! | Started | duplicate, or early | Waiting or Delivering, by the execution that was started | removed once that one has ended for long enough |
 //!
 //! From Delivering it goes to Answered if the wait took the callback, back to Waiting if the wait was
 //! over (the callback is late, and further ones will be), and stays if the engine could not be
@@ -50,11 +51,12 @@
 //! - `record`: what is stored.
 //! - `rate`, `refuse`: how many are taken from one source, and what becomes of those that are too many.
 //! - `receive`: a callback comes. `register`: a reference comes. `deliver`: the two meet.
+//! - `start`: a callback that nobody waits for starts an execution.
 //! - `attend`: time passes. `sweep`: much time has passed.
 //! - `alert`: what is told. `inbox`: who asks. `manage`: routes over the API.
 //! - `held`: references by their waits.
 //! - `urls`: a URL for each wait. `chosen`: references that the workflow chooses itself.
-//! - `expected`, `flights`, `engine`: what the above needs.
+//! - `expected`, `recall`, `flights`, `engine`: what the above needs.
 
 mod address;
 mod alert;
@@ -74,6 +76,7 @@ mod keep;
 mod manage;
 mod marks;
 mod rate;
+mod recall;
 mod receive;
 mod record;
 mod redact;
@@ -81,6 +84,7 @@ mod refuse;
 mod register;
 pub mod route;
 mod routes;
+mod start;
 mod sweep;
 #[cfg(test)]
 mod tests;
@@ -111,6 +115,7 @@ use self::rate::Floods;
 use self::record::{Delivery, Reference, Step, reference_key};
 use self::route::Route;
 use self::routes::{Found as FoundRoute, Routes};
+use self::start::Starter;
 use self::verify::{UrlKey, Verification};
 use crate::alerts::Alerts;
 use crate::clock::Clock;
@@ -136,6 +141,8 @@ struct Inner {
     url_key: OnceLock<UrlKey>,
     expected: Expected,
     flights: Flights,
+    /// Who starts executions, once the server is there.
+    starter: OnceLock<Starter>,
     floods: Floods,
     /// Held by whoever stores a count of refused callbacks.
     floods_turn: tokio::sync::Mutex<()>,
@@ -206,6 +213,7 @@ impl Gateway {
             url_key: OnceLock::new(),
             expected,
             flights: Flights::default(),
+            starter: OnceLock::new(),
             floods: Floods::default(),
             floods_turn: tokio::sync::Mutex::default(),
             sequence: AtomicU32::new(0),

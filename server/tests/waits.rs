@@ -38,6 +38,7 @@ impl Server {
             topics: [("orders".to_owned(), Default::default())].into(),
             routes: vec![serde_json::from_value(route).expect("a route")],
             alerts: Default::default(),
+            status_changes: Vec::new(),
             address: ([127, 0, 0, 1], 8083).into(),
             stuck_waits: serde_json::from_value(policy.clone()).expect("a policy"),
             environment: Default::default(),

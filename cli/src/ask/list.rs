@@ -72,8 +72,13 @@ impl Listing {
         self.at.server()
     }
 
-    /// Whether it goes on, and shows what comes.
-    pub fn follows(&self) -> bool {
+    /// Whether JSON is wanted.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Whether it is to go on.
+    pub fn is_followed(&self) -> bool {
         self.follow
     }
 

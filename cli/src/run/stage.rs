@@ -58,6 +58,7 @@ impl Stage {
             topics: config.topics,
             routes: config.routes,
             alerts: Default::default(),
+            status_changes: Vec::new(),
             address,
             stuck_waits: Default::default(),
             environment: config.services.environment(variables()),

@@ -29,7 +29,11 @@ pub(super) fn about(delivery: &Delivery, step: &Step) -> Alert {
         peer: Some(delivery.peer.clone()),
         event_request_id: Some(request_id(delivery).to_owned()),
         wait_ended_at: step.wait_ended_at.map(Into::into),
-        late_by_seconds: step.wait_ended_at.map(|ended| late_by(delivery, ended)),
+        // One that was kept for its reference came in time, and its wait did not last.
+        late_by_seconds: step
+            .wait_ended_at
+            .map(|ended| late_by(delivery, ended))
+            .filter(|late| *late >= 0.0),
         ..alert.with_event_body(body, body_bytes)
     };
     if let Some(holder) = &delivery.target {
@@ -40,6 +44,10 @@ pub(super) fn about(delivery: &Delivery, step: &Step) -> Alert {
         alert.state_name = Some(place.state_name.clone());
         alert.wait_began_at = Some(place.wait_began_at.into());
         alert.wait_deadline = place.wait_deadline.map(Into::into);
+    } else if let Some(start) = &delivery.start {
+        alert.execution_arn = Some(start.execution_arn.clone());
+        alert.execution_name = Some(start.name.clone());
+        alert.state_machine_arn = Some(start.state_machine_arn.clone());
     }
     alert
 }

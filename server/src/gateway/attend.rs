@@ -24,6 +24,14 @@ impl Gateway {
         if delivery.refused.is_some() {
             return self.close_window(version, delivery).await;
         }
+        if delivery.start.is_some() && delivery.target.is_none() {
+            return match delivery.disposition() {
+                None | Some(Disposition::Undeliverable) => {
+                    self.start(&mut delivery, flight).await.map(drop)
+                }
+                Some(_) => Ok(()),
+            };
+        }
         // It may have landed between being due and now.
         if !delivery.is_open() || delivery.outcome().is_none() {
             return Ok(());
@@ -113,6 +121,9 @@ impl Gateway {
                 documents
             }
             Standing::Answered { .. } => self.forgotten(&reference, version),
+            Standing::Started(started) => {
+                return self.look_at_started(version, &reference, started).await;
+            }
             // Its outcome sets another time.
             Standing::Delivering { .. } => again(Some(now.plus_seconds(keep.max(1)))),
             Standing::Waiting { holder } => {

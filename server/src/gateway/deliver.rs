@@ -12,6 +12,7 @@ use super::record::{Delivery, Holder, Reference, Standing, Step, ended_by};
 use super::route::Route;
 use super::route::config::USED_KEEP_SECONDS;
 use super::{Gateway, NotStored};
+use crate::alerts::Alert;
 use crate::runner::TokenError;
 
 /// A delivery that is stored and has no outcome is looked after this long after it came. While it is
@@ -154,6 +155,7 @@ impl Gateway {
         }
         if tell {
             documents.extend(self.alert(route, delivery, step));
+            documents.extend(self.all_clear(route, delivery, step));
         }
         self.commit(documents).await
     }
@@ -215,12 +217,36 @@ impl Gateway {
         Some(self.0.alerts.prepare(topic_arn, alert))
     }
 
+    /// That the engine has answered again, if it was told that it did not.
+    fn all_clear(
+        &self,
+        route: Option<&Route>,
+        delivery: &Delivery,
+        step: &Step,
+    ) -> Option<DocumentChange> {
+        let before = delivery.steps.iter().rev().nth(1)?;
+        let was_told = route?.alerts.include(Disposition::Undeliverable);
+        if before.disposition != Disposition::Undeliverable || !was_told {
+            return None;
+        }
+        let over = Step {
+            note: format!("The engine answers again. {}", step.note),
+            ..before.clone()
+        };
+        let alert = Alert {
+            resolved: true,
+            ..alert::about(delivery, &over)
+        };
+        let topic_arn = route?.alerts.topic_arn.as_deref();
+        Some(self.0.alerts.prepare(topic_arn, alert))
+    }
+
     /// When a delivery that is stored now is looked after.
     pub(super) fn look_after(&self) -> Option<Timestamp> {
         Some(self.0.clock.now().plus_seconds(LOOK_AFTER_SECONDS))
     }
 
-    fn retry_due(&self, attempts: u32) -> Option<Timestamp> {
+    pub(super) fn retry_due(&self, attempts: u32) -> Option<Timestamp> {
         let doublings = attempts.saturating_sub(1).min(16);
         let pause = (RETRY_FIRST_SECONDS << doublings).min(RETRY_MAX_SECONDS);
         Some(self.0.clock.now().plus_seconds(pause))

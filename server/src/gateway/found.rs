@@ -9,7 +9,7 @@
 //! | table | key | |
 //! | --- | --- | --- |
 //! | `DeliveryIndex` | `r`, hash of the reference, id | |
-//! | `DeliveryIndex` | `e`, hash of the execution's name, id | of the wait that it met |
+//! | `DeliveryIndex` | `e`, hash of the execution's name, id | of the wait that it met, or that it started |
 //! | `OddDelivery` | id | while it counts as neither delivered nor kept for its reference |
 //!
 //! Keys live in memory, two or three for each delivery, so they are short: 40 bytes.
@@ -37,7 +37,9 @@ impl Found {
         let id = compact(&delivery.id);
         let by_reference = delivery.reference.as_deref().map(reference_prefix);
         let place = delivery.target.as_ref().map(|holder| &holder.place);
-        let by_execution = place.map(|place| execution_prefix(&place.execution_name));
+        let start = delivery.start.as_ref().map(|start| &start.name);
+        let execution = place.map(|place| &place.execution_name).or(start);
+        let by_execution = execution.map(|name| execution_prefix(name));
         let mut keys: Vec<_> = by_reference
             .into_iter()
             .chain(by_execution)
@@ -115,6 +117,7 @@ pub(super) fn is_odd(disposition: Disposition) -> bool {
     match disposition {
         Disposition::Delivered
         | Disposition::DeliveredAsFailure
+        | Disposition::Started
         | Disposition::Heartbeat
         | Disposition::Early => false,
         Disposition::DuplicateIdentical

@@ -15,6 +15,7 @@ use super::keep::Kept;
 use super::marks::Try;
 use super::record::{Delivery, Holder, Intent, Receipt, Reference, Standing, Step, receipt_key};
 use super::route::{Fault, Reading, Route};
+use super::start::Start;
 use super::urls::{is_person, told_to_a_person};
 use super::verify::{Verification, Verified};
 use super::{Gateway, NotStored};
@@ -25,16 +26,18 @@ use crate::runner::TokenError;
 const RETRY_AFTER_SECONDS: u32 = 5;
 
 /// A callback on its way in.
-struct Arrival {
-    delivery: Delivery,
+pub(super) struct Arrival {
+    pub delivery: Delivery,
     /// Equal for callbacks that say the same.
-    digest: String,
+    pub digest: String,
     /// Where its signed id is remembered, and what the route calls a repeat.
-    receipts: Vec<ReceiptSlot>,
+    pub receipts: Vec<ReceiptSlot>,
+    /// What it starts if nobody has registered its reference, or why it can't.
+    pub start: Option<Result<Start, String>>,
 }
 
 /// A place for a [`Receipt`].
-struct ReceiptSlot {
+pub(super) struct ReceiptSlot {
     key: String,
     until: Timestamp,
     /// What was there when it was last looked at.
@@ -43,7 +46,7 @@ struct ReceiptSlot {
 
 impl Arrival {
     /// The documents that remember it, to be stored with the delivery.
-    fn receipts(&self) -> Vec<DocumentChange> {
+    pub fn receipts(&self) -> Vec<DocumentChange> {
         let receipt = Receipt {
             delivery: self.delivery.id.clone(),
             digest: self.digest.clone(),
@@ -133,6 +136,7 @@ impl Gateway {
         let mut arrival = Arrival {
             delivery,
             digest: String::new(),
+            start: None,
             receipts: signed.into_iter().chain(named).collect(),
         };
         let (gateway, busy) = (self.clone(), self.0.clock.busy());
@@ -175,6 +179,7 @@ impl Gateway {
                 arrival.delivery.reference = Some(reading.reference);
                 arrival.delivery.intent = Some(reading.intent);
                 arrival.digest = reading.digest;
+                arrival.start = reading.start;
                 self.meet(route, arrival).await
             }
             Err(fault) => {
@@ -223,6 +228,7 @@ impl Gateway {
             Some(
                 Disposition::Delivered
                 | Disposition::DeliveredAsFailure
+                | Disposition::Started
                 | Disposition::Heartbeat
                 | Disposition::Early,
             )
@@ -250,7 +256,11 @@ impl Gateway {
             // What was not stored, because somebody else was first, has not been.
             let delivery = &mut arrival.delivery;
             (delivery.steps, delivery.target, delivery.attempts) = (Vec::new(), None, 0);
-            if let Some(step) = self.replayed(arrival).await? {
+            let before = match self.replayed(arrival).await? {
+                Some(step) => Some(step),
+                None => self.begun_before(route, arrival).await?,
+            };
+            if let Some(step) = before {
                 match self.settle(route, arrival, None, step, None).await {
                     Ok(step) => return Ok(step),
                     Err(NotStored::Conflict) => continue,
@@ -264,6 +274,18 @@ impl Gateway {
             };
             let expect = version.map_or(Expect::Absent, Expect::Version);
             let met = match standing {
+                None | Some(Standing::Kept { unknown: true, .. }) if arrival.start.is_some() => {
+                    self.begin(route, arrival, &name, expect).await
+                }
+                Some(Standing::Started(started)) if !started.done && !waited => {
+                    waited = true;
+                    self.attend_delivery(&started.delivery).await?;
+                    continue;
+                }
+                Some(Standing::Started(started)) => {
+                    self.meet_started(route, arrival, &name, expect, started)
+                        .await
+                }
                 None => self.keep(route, arrival, &name, expect).await,
                 Some(Standing::Kept { unknown: true, .. }) if self.may_be_early(route) => {
                     self.keep(route, arrival, &name, expect).await
@@ -290,9 +312,19 @@ impl Gateway {
                     let step = self.repeat(&first, said == arrival.digest);
                     self.settle(route, arrival, None, step, None).await
                 }
-                Some(standing) if heartbeat => {
-                    let holder = standing.holder().cloned();
-                    let holder = holder.expect("all but a kept reference have a holder");
+                Some(Standing::Answered {
+                    holder, delivery, ..
+                }) if heartbeat => {
+                    let note = format!(
+                        "Execution {} no longer waits in {}: delivery {delivery} answered it.",
+                        holder.place.execution_name, holder.place.state_name
+                    );
+                    let step = self.step(Disposition::LateEnded, note);
+                    self.settle(route, arrival, Some(&holder), step, None).await
+                }
+                Some(Standing::Waiting { holder } | Standing::Delivering { holder, .. })
+                    if heartbeat =>
+                {
                     self.beat(route, arrival, holder).await
                 }
                 Some(Standing::Waiting { holder }) => {
@@ -337,7 +369,7 @@ impl Gateway {
         if matches!(route.verification, Verification::SignedUrl) {
             return false;
         }
-        route.expects.is_empty() || self.0.expected.any(&route.name)
+        (route.expects.is_empty() && !route.starts()) || self.0.expected.any(&route.name)
     }
 
     /// Keeps a callback whose reference nobody has registered.
@@ -447,7 +479,7 @@ impl Gateway {
     }
 
     /// A callback for a reference that has had its answer.
-    fn repeat(&self, first: &str, identical: bool) -> Step {
+    pub(super) fn repeat(&self, first: &str, identical: bool) -> Step {
         if identical {
             let note = format!("It says the same as delivery {first}, which counts.");
             self.step(Disposition::DuplicateIdentical, note)
@@ -473,6 +505,14 @@ impl Gateway {
             );
         };
         let late = late_by(delivery, ended.ended_at);
+        let when = match late < 0.0 {
+            false => format!("{late} s before the callback came"),
+            // It was kept for its reference, and the wait did not last until that came.
+            true => format!(
+                "{} s after the callback came, before its reference was registered",
+                -late
+            ),
+        };
         let (disposition, how) = if ended.superseded {
             (
                 Disposition::LateSuperseded,
@@ -500,10 +540,7 @@ impl Gateway {
         };
         Step {
             wait_ended_at: Some(ended.ended_at),
-            ..self.step(
-                disposition,
-                format!("{whose}: {how} {late} s before the callback came."),
-            )
+            ..self.step(disposition, format!("{whose}: {how} {when}."))
         }
     }
 
@@ -517,7 +554,7 @@ impl Gateway {
     }
 
     /// Stores a new delivery whose disposition is clear, with its alert and what else changes.
-    async fn settle(
+    pub(super) async fn settle(
         &self,
         route: &Route,
         arrival: &mut Arrival,
@@ -617,6 +654,7 @@ fn told(step: &Step) -> &str {
     match step.disposition {
         Disposition::Delivered => "The callback was delivered.",
         Disposition::DeliveredAsFailure => "The callback was delivered, as a failure.",
+        Disposition::Started => "The callback was taken, and something new begins with it.",
         Disposition::Heartbeat => "The heartbeat was taken.",
         Disposition::Early => "The reference is not known yet; the callback is kept for it.",
         Disposition::DuplicateIdentical => "The callback was taken before.",

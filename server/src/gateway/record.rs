@@ -16,6 +16,7 @@ use super::disposition::Disposition;
 use super::found::Found;
 use super::marks::{Mark, Try};
 use super::rate::Refused;
+use super::start::{Start, Started};
 
 /// A third party's name for a piece of work, and how far things are with it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,13 +50,15 @@ pub(super) enum Standing {
         delivery: String,
         digest: String,
     },
+    /// A callback has started an execution, which may register it.
+    Started(Started),
 }
 
 impl Standing {
     /// Who registered the reference.
     pub fn holder(&self) -> Option<&Holder> {
         match self {
-            Standing::Kept { .. } => None,
+            Standing::Kept { .. } | Standing::Started(_) => None,
             Standing::Waiting { holder }
             | Standing::Delivering { holder, .. }
             | Standing::Answered { holder, .. } => Some(holder),
@@ -131,6 +134,9 @@ pub(super) struct Delivery {
     /// The callbacks over the rate limit that it stands for, if it is not one itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<Refused>,
+    /// The execution that it starts, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<Start>,
 }
 
 /// The first line of a callback's request.
@@ -185,6 +191,7 @@ impl Delivery {
             marks: Vec::new(),
             found: Found::default(),
             refused: None,
+            start: None,
         }
     }
 

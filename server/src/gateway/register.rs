@@ -33,6 +33,8 @@ pub(super) enum Registered {
     Early { delivery: String, step: Step },
     /// Somebody else has it.
     Taken { holder: Box<Holder>, open: bool },
+    /// A callback has started another execution under it, of this name.
+    Started { execution: String },
 }
 
 impl Gateway {
@@ -146,8 +148,9 @@ impl Gateway {
                 return Ok(unknown(route, name));
             };
             let holder = match &reference.standing {
-                // A callback is kept for whoever registers it; that is not a worker's to throw away.
-                Standing::Kept { .. } => return Ok(unknown(route, name)),
+                // A callback is kept for whoever registers it; that is not a worker's to throw away. Nor is
+                // what a callback has started.
+                Standing::Kept { .. } | Standing::Started(_) => return Ok(unknown(route, name)),
                 Standing::Waiting { holder }
                 | Standing::Delivering { holder, .. }
                 | Standing::Answered { holder, .. } => holder,
@@ -238,6 +241,25 @@ impl Gateway {
                             self.take_with(route, name, &holder, expect, &delivery, digest)
                                 .await
                         }
+                        Standing::Started(started) => {
+                            let theirs = started.start.execution_arn == holder.place.execution_arn;
+                            match started.kept {
+                                _ if !theirs
+                                    && (!route.config.reuse
+                                        || self.runs(&started.start).await?) =>
+                                {
+                                    Ok(Registered::Started {
+                                        execution: started.start.name,
+                                    })
+                                }
+                                Some(kept) => {
+                                    let (id, digest) = (kept.delivery, kept.digest);
+                                    self.take_with(route, name, &holder, expect, &id, digest)
+                                        .await
+                                }
+                                None => self.take(route, name, &holder, expect, None).await,
+                            }
+                        }
                         Standing::Waiting { holder: other }
                         | Standing::Delivering { holder: other, .. }
                         | Standing::Answered { holder: other, .. } => {
@@ -264,7 +286,7 @@ impl Gateway {
             };
             match held {
                 Ok(held) => {
-                    if !matches!(held, Registered::Taken { .. }) {
+                    if matches!(held, Registered::Held | Registered::Early { .. }) {
                         // Only now: until the reference is stored, a callback for it is early.
                         self.0
                             .expected
@@ -380,6 +402,17 @@ impl Gateway {
                     },
                 );
             }
+            Ok(Registered::Started { execution }) => {
+                return Reply::refusal(
+                    StatusCode::CONFLICT,
+                    "ReferenceTaken",
+                    format!(
+                        "a callback has started execution {execution} under the reference {name:?} on the route \"{}\"",
+                        route.name
+                    ),
+                    "that execution may register it; another one needs a reference of its own",
+                );
+            }
             Ok(Registered::Held) => None,
             Ok(Registered::Early { delivery, step }) => Some((delivery, step)),
         };
@@ -411,6 +444,7 @@ impl Gateway {
             Standing::Waiting { .. } => ("waiting", None),
             Standing::Delivering { delivery, .. } => ("delivering", Some(delivery)),
             Standing::Answered { delivery, .. } => ("answered", Some(delivery)),
+            Standing::Started(started) => ("started", Some(&started.delivery)),
         };
         let mut shown = json!({
             "route": reference.route,
@@ -419,6 +453,9 @@ impl Gateway {
         });
         if let Some(delivery) = delivery {
             shown["deliveryId"] = delivery.as_str().into();
+        }
+        if let Standing::Started(started) = &reference.standing {
+            shown["executionArn"] = started.start.execution_arn.as_str().into();
         }
         if let Some(holder) = reference.standing.holder() {
             shown["tokenFingerprint"] = fingerprint(&holder.token).into();

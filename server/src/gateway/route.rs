@@ -20,6 +20,7 @@ use super::expression::{Condition, Query, Text};
 use super::rate::Rate;
 use super::record::Intent;
 use super::redact::Redaction;
+use super::start::{Start, Starts};
 use super::verify::Verification;
 use super::words::did_you_mean;
 use crate::http::{Call, Reply};
@@ -49,6 +50,7 @@ pub(super) struct Route {
     reference: Query,
     output: Option<Query>,
     repeat: Option<Query>,
+    starts: Option<Starts>,
     from_request: Option<Query>,
     from_result: Option<Query>,
     answers: Vec<(Disposition, Answer)>,
@@ -107,6 +109,8 @@ pub(super) struct Reading {
     pub digest: String,
     /// Equal for callbacks that are the same, if the route says how that is known.
     pub repeat: Option<String>,
+    /// What it starts if nobody has registered its reference, or why it can't.
+    pub start: Option<Result<Start, String>>,
 }
 
 impl Reading {
@@ -186,6 +190,12 @@ impl Route {
                 entrance.address.text()
             ));
         }
+        if matches!(verification, Verification::SignedUrl) && config.starts.is_some() {
+            return Err(
+                "`starts` has no meaning where each wait has a URL of its own (signed-url): a URL is of a wait that is there; leave it out"
+                    .into(),
+            );
+        }
         let answers = config.answers.iter().map(|(named, answer)| {
             let disposition = disposition("answers", named)?;
             Ok((disposition, Answer::checked(named, answer)?))
@@ -209,6 +219,7 @@ impl Route {
             reference,
             output: output("output", config.output.as_deref())?,
             repeat: query("repeat", config.repeat.as_deref())?,
+            starts: config.starts.as_ref().map(Starts::checked).transpose()?,
             from_request: chosen("from_request", config, |r| r.from_request.as_deref())?,
             from_result: chosen("from_result", config, |r| r.from_result.as_deref())?,
             answers: answers.collect::<Result<_, String>>()?,
@@ -218,6 +229,11 @@ impl Route {
     /// Whether references of its tasks are registered without a worker.
     pub fn registers(&self) -> bool {
         self.from_request.is_some() || self.from_result.is_some()
+    }
+
+    /// Whether a callback that nobody waits for starts an execution.
+    pub fn starts(&self) -> bool {
+        self.starts.is_some()
     }
 
     /// Where the workflow's own reference is.
@@ -295,9 +311,15 @@ impl Route {
             Some(repeat) => repeat.text(callback.scope())?,
             None => None,
         };
+        let intent = self.intent(&self.entrances[entrance], &callback, call)?;
+        let start = match (&self.starts, &intent) {
+            (Some(starts), Intent::Success { .. }) => Some(starts.read(&callback, &reference)),
+            _ => None,
+        };
         Ok(Reading {
             reference,
-            intent: self.intent(&self.entrances[entrance], &callback, call)?,
+            intent,
+            start,
             digest: digest(entrance, &callback.body),
             repeat,
         })

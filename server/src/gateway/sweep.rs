@@ -115,8 +115,10 @@ impl Gateway {
     }
 
     async fn sweep_reference(&self, version: u64, reference: Reference) -> Result<(), NotStored> {
-        let Standing::Waiting { holder } = &reference.standing else {
-            return Ok(());
+        let holder = match &reference.standing {
+            Standing::Waiting { holder } => holder,
+            Standing::Started(_) => return self.look_at(version, reference).await,
+            _ => return Ok(()),
         };
         if let Ok(token) = self.0.engine.check(&holder.token)
             && let Some(view) = self.0.engine.wait(token).await?

@@ -34,6 +34,7 @@ mod limited;
 mod managed;
 mod mapped;
 mod references;
+mod started;
 mod verified;
 
 const START: Timestamp = Timestamp(1_700_000_000_000);
@@ -769,6 +770,9 @@ async fn an_undeliverable_callback_is_stored_and_tried_again_until_the_engine_is
     world.engine.0.lock().down = false;
     world.pass(300).await;
     assert_eq!(world.dispositions().await, ["undeliverable > delivered"]);
+    let alerts = world.alerts().await;
+    assert_eq!((alerts.len(), &alerts[1]["resolved"]), (2, &true.into()));
+    assert_eq!(alerts[1]["dedupKey"], alerts[0]["dedupKey"]);
     assert_eq!(world.engine.0.lock().completions, 1);
     assert_eq!(
         world.call_back(body).await,

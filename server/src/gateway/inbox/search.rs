@@ -206,7 +206,9 @@ impl Filter {
                 .as_ref()
                 .is_none_or(|wanted| wanted.contains(&delivery.disposition()))
             && self.execution.as_deref().is_none_or(|wanted| {
+                let start = delivery.start.as_ref();
                 place.is_some_and(|p| p.execution_arn == wanted || p.execution_name == wanted)
+                    || start.is_some_and(|s| s.execution_arn == wanted || s.name == wanted)
             })
             && self
                 .dismissed

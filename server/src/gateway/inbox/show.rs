@@ -104,6 +104,13 @@ pub(super) fn in_brief(delivery: &Delivery) -> Value {
     if let Some(holder) = &delivery.target {
         place_members(&mut shown, &holder.place);
     }
+    if let Some(start) = &delivery.start
+        && delivery.target.is_none()
+    {
+        shown["executionArn"] = start.execution_arn.as_str().into();
+        shown["executionName"] = start.name.as_str().into();
+        shown["stateMachineArn"] = start.state_machine_arn.as_str().into();
+    }
     if let Some(refused) = &delivery.refused {
         shown["refused"] = json!(refused);
     }

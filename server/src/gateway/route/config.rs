@@ -49,6 +49,9 @@ pub struct RouteConfig {
     /// route `expects`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub registers: Option<RegistersConfig>,
+    /// What a callback starts whose reference nobody has registered; without it nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starts: Option<StartsConfig>,
     /// What makes a callback a failure; without it none is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureConfig>,
@@ -109,6 +112,20 @@ pub struct RouteConfig {
     /// and `early`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alerts: Option<Vec<String>>,
+}
+
+/// The execution that a callback starts whose reference nobody has registered.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct StartsConfig {
+    /// Its state machine: a name, or an ARN (of a version or an alias, too).
+    pub state_machine: String,
+    /// What becomes its input; the whole body by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<String>,
+    /// Its name, by which it is started once; by default the reference, or a hash of it if it can't be a name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
 }
 
 /// How many callbacks a route takes from one source, which is the address that they come from.
