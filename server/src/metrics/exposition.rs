@@ -116,7 +116,9 @@ mod tests {
             .sample(&[], 7)
             .sample(&[("name", "a \"b\"\\\n"), ("kind", "x")], 1.5);
         let histogram = Histogram::new(&[250, 1000]);
-        [100, 300, 5000].map(|value| histogram.see(value));
+        for value in [100, 300, 5000] {
+            histogram.see(value);
+        }
         page.histogram("took_seconds", "How long.").reading(
             &[("of", "it")],
             &histogram.read(),

@@ -239,7 +239,7 @@ fn gateway(page: &mut Page, app: &App) {
     .sample(&[], held);
     page.gauge(
         "rejoin_callbacks_kept",
-        "Callbacks, early or unknown, that are kept in case somebody registers their reference.",
+        "References that no wait holds: a callback, early or unknown, is kept for each in case somebody registers it, or has started an execution.",
     )
     .sample(&[], known.saturating_sub(held));
     page.gauge(
