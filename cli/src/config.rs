@@ -13,6 +13,7 @@ use server::quotas::Quotas;
 use server::services::Environment;
 use server::status_changes::StatusChangeConfig;
 use server::topics::TopicConfig;
+use server::waits::policy::StuckWaits;
 
 /// The whole file.
 #[derive(Debug, Default, Deserialize)]
@@ -32,6 +33,8 @@ pub struct Config {
     pub status_changes: Vec<StatusChangeConfig>,
     /// `[[routes]]`.
     pub routes: Vec<RouteConfig>,
+    /// `[stuck_waits]`.
+    pub stuck_waits: StuckWaits,
     /// `[services]`.
     pub services: ServicesConfig,
     /// `[s3]`.

@@ -11,6 +11,7 @@
 //! - [`source`]: a definition's file, JSON or YAML, and where in it everything stands.
 //! - [`trace`]: what happened to an execution, a reference or a callback.
 //! - [`validate`]: whether definitions are right.
+//! - [`waits`]: who waits on a running server, and what is stuck.
 //! - [`colour`]: colours where a terminal shows them.
 
 mod alerts;
@@ -31,6 +32,7 @@ mod table;
 mod topics;
 mod trace;
 mod validate;
+mod waits;
 
 use std::process::ExitCode;
 
@@ -73,6 +75,8 @@ enum Command {
     Alerts(alerts::Alerts),
     /// Topics: what was published, and how those who hear it are doing
     Topics(topics::Topics),
+    /// Show which waits are open on a running server, and which are stuck
+    Waits(waits::Waits),
     /// Measure callback round trips, parked executions and restarts on this machine
     Bench(bench::Bench),
 }
@@ -88,6 +92,7 @@ fn main() -> ExitCode {
         Command::Trace(trace) => trace.run(),
         Command::Alerts(alerts) => alerts.run(),
         Command::Topics(topics) => topics.run(),
+        Command::Waits(waits) => waits.run(),
         Command::Bench(bench) => bench.run(),
     };
     match outcome {

@@ -12,6 +12,7 @@
 //! - [`effect`]: what has to leave the process once events are durable.
 //! - [`token`]: task tokens.
 //! - [`trace`]: which distributed trace it is part of.
+//! - [`waiting`]: what can be told of an open wait.
 //! - [`history`]: the AWS history, a projection of the events.
 //! - [`trial`]: one state on its own.
 //! - [`map_run`]: what a distributed Map state asks for.
@@ -44,6 +45,7 @@ pub mod token;
 pub mod trace;
 pub mod trial;
 mod wait;
+pub mod waiting;
 
 pub use command::{Command, CommandKind, Outcome, Refusal, WaitEnd};
 pub use effect::{Dispatch, Effect};
@@ -59,3 +61,4 @@ pub use redrive::NotRedrivable;
 pub use slice::Slice;
 pub use token::{Token, TokenKey};
 pub use trace::{SpanId, TraceContext, TraceId};
+pub use waiting::{Beats, ClosedWait, EndKind, WaitKind, Waiting};

@@ -55,6 +55,7 @@
 //! - `attend`: time passes. `sweep`: much time has passed.
 //! - `alert`: what is told. `inbox`: who asks. `manage`: routes over the API.
 //! - `trail`: what a story is made of.
+//! - `held`: references by their waits.
 //! - `urls`: a URL for each wait. `chosen`: references that the workflow chooses itself.
 //! - `expected`, `recall`, `flights`, `engine`: what the above needs.
 
@@ -70,6 +71,7 @@ mod expected;
 mod expression;
 mod flights;
 mod found;
+mod held;
 mod inbox;
 mod keep;
 mod manage;
@@ -113,7 +115,7 @@ use self::expected::Expected;
 use self::flights::Flights;
 use self::found::Found;
 use self::rate::Floods;
-use self::record::{Delivery, Reference, reference_key};
+use self::record::{Delivery, Reference, Step, reference_key};
 use self::route::Route;
 use self::routes::{Found as FoundRoute, Routes};
 use self::start::Starter;
@@ -121,6 +123,7 @@ use self::verify::{UrlKey, Verification};
 use crate::alerts::Alerts;
 use crate::clock::Clock;
 use crate::http::{Call, Reply, Unreadable, percent_decode};
+use crate::metrics::Metrics;
 use crate::runner::Runner;
 use crate::topics::Topics;
 
@@ -150,6 +153,7 @@ struct Inner {
     sequence: AtomicU32,
     base_url: OnceLock<String>,
     swept_at: AtomicI64,
+    metrics: OnceLock<Metrics>,
 }
 
 /// What alerts name before [`Gateway::announce`] was called: the default address of a server.
@@ -218,12 +222,28 @@ impl Gateway {
             sequence: AtomicU32::new(0),
             base_url: OnceLock::new(),
             swept_at,
+            metrics: OnceLock::new(),
         })))
     }
 
     /// Says where the server listens, for the commands in alerts. The first call counts.
     pub fn announce(&self, address: SocketAddr) {
         let _ = self.0.base_url.set(format!("http://{address}"));
+    }
+
+    /// Says where callbacks are counted. The first call counts.
+    pub fn count_in(&self, metrics: Metrics) {
+        let _ = self.0.metrics.set(metrics);
+    }
+
+    /// A delivery got a disposition, and that is durable.
+    fn counted(&self, delivery: &Delivery, step: &Step) {
+        if let Some(metrics) = self.0.metrics.get() {
+            let late = step
+                .wait_ended_at
+                .map(|ended| delivery.received_at.0 - ended.0);
+            metrics.callback(&delivery.route, step.disposition, late);
+        }
     }
 
     /// Answers a call on a route's path, or on the gateway's own API under `/rejoin/`; `None` if it is neither.

@@ -7,6 +7,8 @@
 //! | `/rejoin/clock` | [`crate::time_control`] |
 //! | `/rejoin/executions/...` | [`crate::executions`] |
 //! | `/rejoin/trace/...` | [`crate::story`] |
+//! | `/rejoin/waits/...` | [`crate::waits`] |
+//! | `GET /metrics` | [`crate::metrics`] |
 //! | `/rejoin/topics/...` | [`crate::topics`] |
 //! | `/rejoin/alerts/...`, `/rejoin/schemas/alert` | [`crate::alerts`] |
 //! | `/rejoin/references/...`, `/rejoin/deliveries/...`, `/rejoin/routes/...`, each route's own path | [`crate::gateway`] |
@@ -16,7 +18,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::http::{Call, Reply, Unreadable};
-use crate::{api, executions, story, time_control};
+use crate::{api, executions, metrics, story, time_control, waits};
 
 /// Answers a request.
 pub async fn answer(app: App, call: Call) -> Reply {
@@ -34,6 +36,12 @@ pub async fn answer(app: App, call: Call) -> Reply {
     }
     if call.path.starts_with("/rejoin/executions/") {
         return executions::handle(&app, call).await;
+    }
+    if call.path == "/metrics" {
+        return metrics::handle(&app, &call);
+    }
+    if call.path == "/rejoin/waits" || call.path.starts_with("/rejoin/waits/") {
+        return waits::handle(&app, &call).await;
     }
     if let Some(reply) = app.topics.handle(&call).await {
         return reply;

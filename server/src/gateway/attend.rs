@@ -93,11 +93,12 @@ impl Gateway {
         let now = self.0.clock.now();
         let keep = used_keep_seconds(route);
         let again = |due| vec![reference.change(Expect::Version(version), due)];
+        let mut expired = None;
         let documents = match &reference.standing {
             Standing::Kept {
                 delivery, unknown, ..
             } => {
-                let mut documents = reference.removal(version);
+                let mut documents = vec![reference.removal(version)];
                 if let Some((read, mut delivery)) = self.delivery(delivery).await?
                     && !(*unknown && delivery.redacted.is_empty())
                 {
@@ -115,10 +116,11 @@ impl Gateway {
                     delivery.steps.push(step.clone());
                     documents.extend(delivery.changes(Expect::Version(read), None));
                     documents.extend(self.alert(route, &delivery, &step));
+                    expired = Some((delivery, step));
                 }
                 documents
             }
-            Standing::Answered { .. } => reference.removal(version),
+            Standing::Answered { .. } => self.forgotten(&reference, version),
             Standing::Started(started) => {
                 return self.look_at_started(version, &reference, started).await;
             }
@@ -126,13 +128,13 @@ impl Gateway {
             Standing::Delivering { .. } => again(Some(now.plus_seconds(keep.max(1)))),
             Standing::Waiting { holder } => {
                 let Ok(token) = self.0.engine.check(&holder.token) else {
-                    return self.commit(reference.removal(version)).await;
+                    return self.commit(self.forgotten(&reference, version)).await;
                 };
                 match self.0.engine.wait(token).await? {
-                    None => reference.removal(version),
+                    None => self.forgotten(&reference, version),
                     Some(view) => match view.wait {
                         Err(ended) => match ended.ended_at.plus_seconds(keep) {
-                            due if due <= now => reference.removal(version),
+                            due if due <= now => self.forgotten(&reference, version),
                             due => again(Some(due)),
                         },
                         // A wait that outlives its deadline: it had none, or it was moved.
@@ -145,6 +147,10 @@ impl Gateway {
                 }
             }
         };
-        self.commit(documents).await
+        self.commit(documents).await?;
+        if let Some((delivery, step)) = expired {
+            self.counted(&delivery, &step);
+        }
+        Ok(())
     }
 }

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use asl::{Data, Failure, Timestamp};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use engine::{ExecutionKey, Outcome, WaitEnd};
+use engine::{Outcome, WaitEnd};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use store::{DocumentChange, Expect, Table};
@@ -339,12 +339,6 @@ pub(super) fn reference_key(route: &str, reference: &str) -> String {
     format!("{route}{KEY_SEPARATOR}{reference}")
 }
 
-/// What the keys of an execution's references begin with. Keys live in memory, so it is short, and another
-/// execution may share it: what is found is compared with what was asked for.
-pub(super) fn mention_prefix(execution: ExecutionKey) -> String {
-    format!("{:012x} ", execution.0 >> 80)
-}
-
 /// The key of a receipt; `kind` says what kind of id it is. The id is hashed: a third party decides how
 /// long it is.
 pub(super) fn receipt_key(route: &str, kind: &str, id: &str) -> String {
@@ -381,27 +375,12 @@ impl Reference {
     }
 
     /// The document is removed.
-    pub fn removal(&self, version: u64) -> Vec<DocumentChange> {
-        let document = DocumentChange {
+    pub fn removal(&self, version: u64) -> DocumentChange {
+        DocumentChange {
             table: Table::Reference,
             key: reference_key(&self.route, &self.reference),
             expect: Expect::Version(version),
             content: None,
-            due: None,
-        };
-        let holder = self.standing.holder();
-        let mention = holder.map(|holder| self.mention(holder, false));
-        std::iter::once(document).chain(mention).collect()
-    }
-
-    /// That an execution has this reference, or has it no longer.
-    pub fn mention(&self, holder: &Holder, there: bool) -> DocumentChange {
-        let prefix = mention_prefix(ExecutionKey::of(&holder.place.execution_arn));
-        DocumentChange {
-            table: Table::ExecutionReference,
-            key: format!("{prefix}{}", reference_key(&self.route, &self.reference)),
-            expect: Expect::Any,
-            content: there.then(Vec::new),
             due: None,
         }
     }

@@ -170,7 +170,7 @@ impl Gateway {
                     "send {\"taskToken\": \"...\"} with the token of that wait, or wait for its end",
                 ));
             }
-            match self.commit(reference.removal(version)).await {
+            match self.commit(self.forgotten(&reference, version)).await {
                 Ok(()) => {
                     return Ok(Reply::json(
                         StatusCode::OK,
@@ -307,7 +307,7 @@ impl Gateway {
         name: &str,
         holder: &Holder,
         expect: Expect,
-        former: Option<&Holder>,
+        before: Option<&Holder>,
     ) -> Result<Registered, NotStored> {
         let reference = Reference {
             route: route.name.clone(),
@@ -318,10 +318,8 @@ impl Gateway {
         };
         let due = self.forget_at(route, holder);
         let mut documents = vec![reference.change(expect, due)];
-        let another = |former: &&Holder| former.place.execution_arn != holder.place.execution_arn;
-        let former = former.filter(another);
-        documents.extend(former.map(|former| reference.mention(former, false)));
-        documents.push(reference.mention(holder, true));
+        documents.extend(before.and_then(|before| self.let_go(before, &route.name, name)));
+        documents.extend(self.holds(holder, &route.name, name));
         self.commit(documents).await?;
         Ok(Registered::Held)
     }
@@ -356,7 +354,7 @@ impl Gateway {
         };
         let mut documents = delivery.changes(Expect::Version(read), self.look_after());
         documents.push(reference.change(expect, self.forget_at(route, holder)));
-        documents.push(reference.mention(holder, true));
+        documents.extend(self.holds(holder, &route.name, name));
         self.commit(documents).await?;
         delivery.found = Found::of(&delivery);
         // The registration is durable; if the rest fails the delivery is due, and comes by itself.

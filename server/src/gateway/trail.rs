@@ -10,7 +10,7 @@ use engine::{ExecutionKey, WaitId};
 use store::{StoreError, Table};
 
 use super::found::{execution_prefix, id_of, reference_prefix};
-use super::record::{Delivery, Holder, Place, Reference, Standing, mention_prefix};
+use super::record::{Delivery, Holder, Place, Reference, Standing};
 use super::{Disposition, Gateway, read};
 use crate::trace::TRACEPARENT;
 
@@ -78,21 +78,12 @@ impl Trail {
 impl Gateway {
     /// The references and callbacks of an execution.
     pub(crate) async fn trail_of_execution(&self, arn: &str) -> Result<Trail, String> {
-        let prefix = mention_prefix(ExecutionKey::of(arn));
-        let store = &self.0.store;
-        let mentions = store.keys(Table::ExecutionReference, &prefix, None, TOLD_MAX, false);
         let mut trail = Trail::default();
-        for key in mentions {
-            let found = self
-                .0
-                .store
-                .get(Table::Reference, &key[prefix.len()..])
-                .await;
-            let Some(document) = found.map_err(|StoreError(what)| what)? else {
-                continue;
-            };
-            let registration = self.registration(&read(&document)?);
-            trail.registrations.extend(registration);
+        let held = self.references_of_execution(ExecutionKey::of(arn), TOLD_MAX);
+        for (route, reference) in held {
+            if let Some((_, reference)) = self.reference(&route, &reference).await? {
+                trail.registrations.extend(self.registration(&reference));
+            }
         }
         trail.registrations.retain(|r| r.place.execution_arn == arn);
         let name = arn.rsplit(':').next().unwrap_or(arn);

@@ -254,7 +254,7 @@ impl Gateway {
             && started.delivery == delivery.id
             && !undeliverable
         {
-            documents.extend(match step.disposition {
+            documents.push(match step.disposition {
                 // The next one may say it right.
                 Disposition::Malformed => reference.removal(version),
                 // Whoever registers it gets this one.
@@ -269,7 +269,7 @@ impl Gateway {
                         ..reference
                     };
                     let until = step.at.plus_seconds(keep);
-                    vec![kept.change(Expect::Version(version), Some(until))]
+                    kept.change(Expect::Version(version), Some(until))
                 }
                 _ => {
                     let started = Started {
@@ -281,7 +281,7 @@ impl Gateway {
                         standing: Standing::Started(started),
                         ..reference
                     };
-                    vec![done.change(Expect::Version(version), due)]
+                    done.change(Expect::Version(version), due)
                 }
             });
         }

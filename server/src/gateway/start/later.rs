@@ -134,7 +134,7 @@ impl Gateway {
                 stopped_at: Some(at),
                 ..
             }) if at.plus_seconds(keep) > now => Ok(()),
-            _ => self.commit(reference.removal(version)).await,
+            _ => self.commit(vec![reference.removal(version)]).await,
         }
     }
 
