@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use server::alerts::AlertsConfig;
 use server::clock::Clock;
 use server::functions::FunctionConfig;
 use server::gateway::RouteConfig;
@@ -24,6 +25,8 @@ pub struct Config {
     pub functions: BTreeMap<String, FunctionConfig>,
     /// `[topics.NAME]`.
     pub topics: BTreeMap<String, TopicConfig>,
+    /// `[alerts]`.
+    pub alerts: AlertsConfig,
     /// `[[routes]]`.
     pub routes: Vec<RouteConfig>,
     /// `[services]`.

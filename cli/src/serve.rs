@@ -106,6 +106,7 @@ impl Serve {
             functions: config.functions,
             topics: config.topics,
             routes: config.routes,
+            alerts: config.alerts,
             address,
             environment: config
                 .services

@@ -10,6 +10,7 @@ use store::{Commit, DocumentChange, Expect, Opening, Options, Store, Table};
 
 use crate::activities::ActivityQueues;
 use crate::activity::Activities;
+use crate::alerts::{Alerts, AlertsConfig};
 use crate::client::Client;
 use crate::clock::Clock;
 use crate::dispatch::{Dispatcher, Resources};
@@ -61,6 +62,8 @@ pub struct Parts {
     pub functions: Functions,
     /// Topics.
     pub topics: Topics,
+    /// What somebody should know.
+    pub alerts: Alerts,
     /// Callbacks.
     pub gateway: Gateway,
     /// Calls to other services.
@@ -94,6 +97,8 @@ pub struct Settings {
     pub functions: BTreeMap<String, FunctionConfig>,
     /// `[topics]`.
     pub topics: BTreeMap<String, TopicConfig>,
+    /// `[alerts]`.
+    pub alerts: AlertsConfig,
     /// `[[routes]]`.
     pub routes: Vec<RouteConfig>,
     /// Where it listens, for the functions that call it.
@@ -116,6 +121,7 @@ impl App {
             quotas,
             functions,
             topics,
+            alerts,
             routes,
             address,
             environment,
@@ -149,12 +155,15 @@ impl App {
             functions.clone(),
             client.clone(),
         )?;
+        let alerts = Alerts::new(alerts, clock.clone(), store.clone(), topics.clone())?;
+        alerts.announce(address);
         let gateway = Gateway::new(
             routes,
             clock.clone(),
             store.clone(),
             runner.clone(),
             topics.clone(),
+            alerts.clone(),
         )?;
         gateway.load_routes().await?;
         gateway.announce(address);
@@ -216,6 +225,7 @@ impl App {
             activities,
             functions,
             topics,
+            alerts,
             gateway,
             services: services.clone(),
             retention: retention.clone(),

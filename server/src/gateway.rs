@@ -51,7 +51,7 @@
 //! - `rate`, `refuse`: how many are taken from one source, and what becomes of those that are too many.
 //! - `receive`: a callback comes. `register`: a reference comes. `deliver`: the two meet.
 //! - `attend`: time passes. `sweep`: much time has passed.
-//! - `alert`: who is told. `inbox`: who asks. `manage`: routes over the API.
+//! - `alert`: what is told. `inbox`: who asks. `manage`: routes over the API.
 //! - `urls`: a URL for each wait. `chosen`: references that the workflow chooses itself.
 //! - `expected`, `flights`, `engine`: what the above needs.
 
@@ -105,6 +105,7 @@ use self::record::{Delivery, Reference, reference_key};
 use self::route::Route;
 use self::routes::{Found, Routes};
 use self::verify::{UrlKey, Verification};
+use crate::alerts::Alerts;
 use crate::clock::Clock;
 use crate::http::{Call, Reply, Unreadable, percent_decode};
 use crate::runner::Runner;
@@ -119,6 +120,7 @@ struct Inner {
     store: Store,
     engine: Arc<dyn Engine>,
     topics: Topics,
+    alerts: Alerts,
     routes: RwLock<Arc<Routes>>,
     /// Held by whoever changes the stored routes, across the whole of it.
     routes_turn: tokio::sync::Mutex<()>,
@@ -157,6 +159,7 @@ impl Gateway {
         store: Store,
         runner: Runner,
         topics: Topics,
+        alerts: Alerts,
     ) -> Result<Gateway, String> {
         for route in routes.iter().filter(|route| route.verify.is_none()) {
             eprintln!(
@@ -164,7 +167,7 @@ impl Gateway {
                 route.name
             );
         }
-        Gateway::with_engine(routes, clock, store, Arc::new(runner), topics)
+        Gateway::with_engine(routes, clock, store, Arc::new(runner), topics, alerts)
     }
 
     fn with_engine(
@@ -173,6 +176,7 @@ impl Gateway {
         store: Store,
         engine: Arc<dyn Engine>,
         topics: Topics,
+        alerts: Alerts,
     ) -> Result<Gateway, String> {
         let expected = Expected::default();
         let mut routes = Routes::default();
@@ -187,6 +191,7 @@ impl Gateway {
             store,
             engine,
             topics,
+            alerts,
             routes: RwLock::new(Arc::new(routes)),
             routes_turn: tokio::sync::Mutex::default(),
             url_key: OnceLock::new(),

@@ -22,10 +22,12 @@
 //! - [`functions`]: programs that speak the Lambda Runtime API, and URLs.
 //! - [`topics`]: `sns:publish` and its subscribers.
 //! - [`services`]: calls to other services, and to this server itself.
-//! - [`gateway`]: references, callbacks, dispositions, alerts.
+//! - [`alerts`]: what somebody should know.
+//! - [`gateway`]: references, callbacks, dispositions.
 
 pub mod activities;
 pub mod activity;
+pub mod alerts;
 pub mod api;
 pub mod app;
 mod aside;

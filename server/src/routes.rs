@@ -7,6 +7,7 @@
 //! | `/rejoin/clock` | [`crate::time_control`] |
 //! | `/rejoin/executions/...` | [`crate::executions`] |
 //! | `/rejoin/topics/...` | [`crate::topics`] |
+//! | `/rejoin/alerts/...`, `/rejoin/schemas/alert` | [`crate::alerts`] |
 //! | `/rejoin/references/...`, `/rejoin/deliveries/...`, `/rejoin/routes/...`, each route's own path | [`crate::gateway`] |
 
 use hyper::{Method, StatusCode};
@@ -31,6 +32,9 @@ pub async fn answer(app: App, call: Call) -> Reply {
         return executions::handle(&app, call).await;
     }
     if let Some(reply) = app.topics.handle(&call).await {
+        return reply;
+    }
+    if let Some(reply) = app.alerts.handle(&call).await {
         return reply;
     }
     if let Some(reply) = app.gateway.handle(&call).await {

@@ -1233,6 +1233,7 @@ mod tests {
             functions: BTreeMap::new(),
             topics: BTreeMap::new(),
             routes: Vec::new(),
+            alerts: Default::default(),
             address: ([127, 0, 0, 1], 1).into(),
         };
         let (app, _) = App::open(settings).await.expect("the store opens");

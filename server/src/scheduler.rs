@@ -80,6 +80,7 @@ async fn attend(app: App, due: Due, _busy: Busy) {
             });
         }
         Due::Document(Table::Message, key) => app.topics.attend(key).await,
+        Due::Document(Table::Alerting, key) => app.alerts.attend(key).await,
         Due::Document(Table::MapRun, arn) => app.map_runs.attend(arn).await,
         Due::Document(table, key) => app.gateway.attend(*table, key).await,
     }

@@ -265,6 +265,24 @@ impl Topics {
         Ok(Some(MessagePage { messages, next }))
     }
 
+    /// A message of a topic (its name or ARN), if it is still kept.
+    ///
+    /// # Errors
+    /// The store's, as text for the log.
+    pub async fn message(&self, topic: &str, id: &str) -> Result<Option<MessageView>, String> {
+        let Some(topic) = self.find(topic) else {
+            return Ok(None);
+        };
+        let key = message::key(&topic.name, id);
+        let found = self.0.store.get(Table::Message, &key).await;
+        let Some(document) = found.map_err(|e| e.to_string())? else {
+            return Ok(None);
+        };
+        Ok(Some(
+            Message::read(&key, &document.content)?.view(&topic.arn),
+        ))
+    }
+
     /// Publishes: returns the message's id when the message is durable; delivery follows.
     /// `Ok(None)` if there is no such topic.
     ///
@@ -293,7 +311,7 @@ impl Topics {
     pub fn prepare(&self, topic_arn: &str, publish: Publish) -> Option<Prepared> {
         let topic = self.find(topic_arn)?;
         let now = self.0.clock.now();
-        let message_id = self.message_id(now);
+        let message_id = self.id_at(now);
         let subscribers = topic.subscribers.iter().map(|s| s.key.as_str());
         let message = Message::new(message_id.clone(), publish, subscribers, now);
         let change = DocumentChange {
@@ -408,8 +426,8 @@ impl Topics {
         self.0.topics.read().get(name).cloned()
     }
 
-    /// A UUID of version 7: its text sorts by time, and within a millisecond by order of publishing.
-    fn message_id(&self, now: Timestamp) -> String {
+    /// A UUID of version 7: its text sorts by time, and within a millisecond by order of asking.
+    pub(crate) fn id_at(&self, now: Timestamp) -> String {
         let sequence = self.0.sequence.fetch_add(1, Ordering::Relaxed);
         let mut rest = *Uuid::new_v4().as_bytes();
         // The 26 bits after the time that are not the version's and the variant's.

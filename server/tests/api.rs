@@ -50,6 +50,7 @@ fn settings(directory: Option<std::path::PathBuf>) -> Settings {
         functions: BTreeMap::new(),
         topics: BTreeMap::new(),
         routes: Vec::new(),
+        alerts: Default::default(),
         address: SocketAddr::from(([127, 0, 0, 1], 1)),
         environment: Default::default(),
     }

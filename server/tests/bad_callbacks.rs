@@ -9,6 +9,7 @@ use std::time::Duration;
 use asl::Timestamp;
 use hyper::{HeaderMap, Method};
 use serde_json::{Value, json};
+use server::alerts::AlertsConfig;
 use server::app::{App, Place, Settings};
 use server::clock::Clock;
 use server::http::Call;
@@ -49,6 +50,11 @@ impl Server {
             functions: Default::default(),
             topics: [("errors".to_owned(), Default::default())].into(),
             routes: vec![serde_json::from_value(route).expect("a route")],
+            // Each one by itself, so that a delivery finds its own.
+            alerts: AlertsConfig {
+                window_seconds: 0,
+                ..AlertsConfig::default()
+            },
             address,
             environment: Default::default(),
         };

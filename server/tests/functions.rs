@@ -573,6 +573,7 @@ async fn a_payload_that_is_a_text_is_taken_for_json_text() {
         functions: BTreeMap::from([("f".to_owned(), url(format!("http://{address}/")))]),
         topics: BTreeMap::new(),
         routes: Vec::new(),
+        alerts: Default::default(),
         address,
     };
     let (app, _) = App::open(settings).await.unwrap();

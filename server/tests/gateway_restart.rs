@@ -38,6 +38,7 @@ impl Server {
             functions: Default::default(),
             topics: [("orders".to_owned(), Default::default())].into(),
             routes: vec![serde_json::from_value(route).expect("a route")],
+            alerts: Default::default(),
             address: ([127, 0, 0, 1], 8083).into(),
             environment: Default::default(),
         };

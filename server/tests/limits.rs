@@ -28,6 +28,7 @@ async fn server() -> App {
         functions: BTreeMap::new(),
         topics: BTreeMap::new(),
         routes: Vec::new(),
+        alerts: Default::default(),
         address: SocketAddr::from(([127, 0, 0, 1], 1)),
         environment: Default::default(),
     };

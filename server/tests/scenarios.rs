@@ -144,6 +144,7 @@ impl Stage {
             .into(),
             topics: Default::default(),
             routes: Vec::new(),
+            alerts: Default::default(),
             address: ([127, 0, 0, 1], 8083).into(),
         };
         let runtime = tokio::runtime::Builder::new_current_thread()

@@ -33,6 +33,7 @@ async fn server() -> (App, SocketAddr) {
         functions: BTreeMap::new(),
         topics: BTreeMap::new(),
         routes: Vec::new(),
+        alerts: Default::default(),
         address,
         environment: Default::default(),
     };

@@ -27,6 +27,7 @@ async fn server(clock: Clock) -> App {
         functions: Default::default(),
         topics: Default::default(),
         routes: Vec::new(),
+        alerts: Default::default(),
         address: ([127, 0, 0, 1], 8083).into(),
     };
     let (app, _) = App::open(settings).await.expect("a store in memory opens");

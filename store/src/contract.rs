@@ -89,6 +89,10 @@ pub enum Table {
     Route = 11,
     /// Executions that were redriven, by key.
     Redriven = 12,
+    /// Alerts, by their id (which sorts by time).
+    Alert = 13,
+    /// What alerts are made of: those raised that nobody has looked at yet, and the windows that count them.
+    Alerting = 14,
     /// What a callback is found by beside its id: its reference and its execution. No content.
     DeliveryIndex = 16,
     /// Callbacks that did not go the plain way, by their id. No content.

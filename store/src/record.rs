@@ -463,7 +463,7 @@ pub(crate) fn status_of(number: u8) -> Result<Status, String> {
 }
 
 /// All tables, in the order of their numbers, in which there may be gaps.
-pub(crate) const TABLES: [Table; 15] = [
+pub(crate) const TABLES: [Table; 17] = [
     Table::Meta,
     Table::StateMachine,
     Table::Definition,
@@ -477,6 +477,8 @@ pub(crate) const TABLES: [Table; 15] = [
     Table::Express,
     Table::Route,
     Table::Redriven,
+    Table::Alert,
+    Table::Alerting,
     Table::DeliveryIndex,
     Table::OddDelivery,
 ];

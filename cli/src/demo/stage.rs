@@ -241,6 +241,7 @@ async fn open_app(
         functions: config.functions,
         topics: config.topics,
         routes: config.routes,
+        alerts: Default::default(),
         address,
         environment: Default::default(),
     };

@@ -57,6 +57,7 @@ impl Stage {
             functions: config.functions,
             topics: config.topics,
             routes: config.routes,
+            alerts: Default::default(),
             address,
             environment: config.services.environment(variables()),
             quotas: config.quotas,

@@ -87,6 +87,7 @@ impl Stage {
             functions,
             topics: configuration.topics,
             routes: configuration.routes,
+            alerts: Default::default(),
             address,
             environment: Default::default(),
         })

@@ -188,13 +188,12 @@ impl Gateway {
         step: &Step,
     ) -> Option<DocumentChange> {
         let route = route?;
-        let alerts = route.alerts.as_ref()?;
-        if !alerts.include(step.disposition) {
+        if !route.alerts.include(step.disposition) {
             return None;
         }
-        let message = alert::message(route, delivery, step, self.base_url());
-        let prepared = self.0.topics.prepare(&alerts.topic_arn, message)?;
-        Some(prepared.change)
+        let topic_arn = route.alerts.topic_arn.as_deref();
+        let alert = alert::about(delivery, step);
+        Some(self.0.alerts.prepare(topic_arn, alert))
     }
 
     /// When a delivery that is stored now is looked after.

@@ -42,7 +42,7 @@ pub(super) struct Route {
     pub used_keep_seconds: i64,
     pub body_bytes_max: usize,
     pub rate: Option<Rate>,
-    pub alerts: Option<Alerts>,
+    pub alerts: Alerts,
     format: BodyFormat,
     reference: Query,
     output: Option<Query>,
@@ -86,7 +86,7 @@ struct Answer {
 
 /// Who hears of which dispositions.
 pub(super) struct Alerts {
-    pub topic_arn: String,
+    pub topic_arn: Option<String>,
     dispositions: Vec<Disposition>,
 }
 
@@ -544,7 +544,7 @@ fn disposition(key: &str, name: &str) -> Result<Disposition, String> {
     })
 }
 
-fn alerts(config: &RouteConfig, topics: &Topics) -> Result<Option<Alerts>, String> {
+fn alerts(config: &RouteConfig, topics: &Topics) -> Result<Alerts, String> {
     let dispositions = match &config.alerts {
         None => Disposition::ALL
             .into_iter()
@@ -555,18 +555,18 @@ fn alerts(config: &RouteConfig, topics: &Topics) -> Result<Option<Alerts>, Strin
             .map(|name| disposition("alerts", name))
             .collect::<Result<Vec<_>, _>>()?,
     };
-    let Some(topic) = &config.topic else {
-        return Ok(None);
+    let topic_arn = match &config.topic {
+        None => None,
+        Some(topic) => Some(topics.arn(topic).ok_or_else(|| {
+            format!(
+                "`topic` {topic:?} is not configured; add [topics.{topic}], or name a topic that is"
+            )
+        })?),
     };
-    match topics.arn(topic) {
-        Some(topic_arn) => Ok(Some(Alerts {
-            topic_arn,
-            dispositions,
-        })),
-        None => Err(format!(
-            "`topic` {topic:?} is not configured; add [topics.{topic}], or name a topic that is"
-        )),
-    }
+    Ok(Alerts {
+        topic_arn,
+        dispositions,
+    })
 }
 
 /// Equal for two bodies with the same values, whatever the order of members and the white space, at the

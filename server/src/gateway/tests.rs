@@ -18,6 +18,8 @@ use store::{Due, Options, Store, Table};
 
 use super::engine::{Answering, Engine};
 use super::{Gateway, RouteConfig};
+use crate::alerts::schema::faults_of;
+use crate::alerts::{Alerts, AlertsConfig};
 use crate::app::Place;
 use crate::client::Client;
 use crate::clock::Clock;
@@ -195,6 +197,7 @@ struct World {
     store: Store,
     clock: Clock,
     topics: Topics,
+    alerts: Alerts,
 }
 
 fn route() -> Value {
@@ -250,15 +253,27 @@ impl World {
         )?;
         engine.0.lock().now = clock.now().0;
         let routes = routes.into_iter().map(configured).collect();
+        let alerts = Alerts::new(
+            // Each by itself: what is counted together is the business of other tests.
+            AlertsConfig {
+                window_seconds: 0,
+                ..AlertsConfig::default()
+            },
+            clock.clone(),
+            store.clone(),
+            topics.clone(),
+        )?;
         let gateway = Gateway::with_engine(
             routes,
             clock.clone(),
             store.clone(),
             engine.clone(),
             topics.clone(),
+            alerts.clone(),
         )?;
         Ok(World {
             gateway,
+            alerts,
             engine,
             store,
             clock,
@@ -352,6 +367,7 @@ impl World {
 
     /// What the topic heard, oldest first.
     async fn alerts(&self) -> Vec<Value> {
+        self.attend().await;
         let page = self.topics.messages("LoanErrors", 100, None).await;
         let page = page.expect("the store reads").expect("the topic is there");
         let mut alerts: Vec<Value> = page
@@ -360,6 +376,9 @@ impl World {
             .map(|message| message.message)
             .collect();
         alerts.reverse();
+        for alert in &alerts {
+            assert_eq!(faults_of(alert), Vec::<String>::new());
+        }
         alerts
     }
 
@@ -371,6 +390,11 @@ impl World {
                 .await,
         );
         self.engine.0.lock().now = self.clock.now().0;
+        self.attend().await;
+    }
+
+    /// What is due is attended to, and what that makes due.
+    async fn attend(&self) {
         loop {
             let due = self.store.take_due(self.clock.now(), 100);
             if due.is_empty() {
@@ -379,6 +403,7 @@ impl World {
             for due in due {
                 match due {
                     Due::Document(Table::Message, _) => {}
+                    Due::Document(Table::Alerting, key) => self.alerts.attend(&key).await,
                     Due::Document(table, key) => self.gateway.attend(table, &key).await,
                     Due::Execution(_) => panic!("the engine here has no store"),
                 }

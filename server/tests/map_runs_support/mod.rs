@@ -222,6 +222,7 @@ fn begin(directory: Option<PathBuf>, environment: &Environment, now: Timestamp) 
         functions: Default::default(),
         topics: Default::default(),
         routes: Vec::new(),
+        alerts: Default::default(),
         address: SocketAddr::from(([127, 0, 0, 1], 1)),
         environment: environment.clone(),
         quotas: Default::default(),

@@ -8,6 +8,7 @@ use asl::Timestamp;
 use hyper::{HeaderMap, Method};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
+use server::alerts::AlertsConfig;
 use server::app::{App, Place, Settings};
 use server::clock::Clock;
 use server::http::Call;
@@ -118,6 +119,11 @@ impl World {
                 .map(|name| (name.to_owned(), Default::default()))
                 .into(),
             routes: vec![serde_json::from_value(route).expect("a route")],
+            // Each one by itself, so that the books can name the delivery it is about.
+            alerts: AlertsConfig {
+                window_seconds: 0,
+                ..AlertsConfig::default()
+            },
             address: ([127, 0, 0, 1], 8083).into(),
             environment: Default::default(),
         };

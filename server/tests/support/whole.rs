@@ -37,6 +37,7 @@ impl Server {
             functions: Default::default(),
             topics: Default::default(),
             routes: Vec::new(),
+            alerts: Default::default(),
             address: ([127, 0, 0, 1], 1).into(),
             environment,
         };

@@ -91,7 +91,7 @@ pub struct RouteConfig {
     /// What to answer, by disposition; what is not here has the answer of the documentation.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub answers: BTreeMap<String, AnswerConfig>,
-    /// The topic that hears alerts; without it there are none.
+    /// The topic that hears alerts; without it that of `[alerts]` does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topic: Option<String>,
     /// Which dispositions alert; by default all but `delivered`, `delivered-as-failure`, `heartbeat`

@@ -1,0 +1,219 @@
+//! What is told at once, and what is counted: the windows of a group of alerts.
+//!
+//! A group is a kind of alert on a route or of a machine. Within it, what is about the same thing is told once
+//! and counted for as long as its window is open; and if more windows are open than the limits allow, whatever
+//! else comes is counted in one more, the *overflow*. So a storm makes a bounded number of messages, and the
+//! counts of all alerts add up to what was raised.
+//!
+//! | an alert comes | its window | the group | what happens |
+//! | --- | --- | --- | --- |
+//! | any | open | | counted |
+//! | any | none | has room | told, its window opens |
+//! | any | none | is full, no overflow | told as the first of many, the overflow opens |
+//! | any | none | is full, overflow open | counted in the overflow |
+//! | that it is over | | | as above, and the window of what is over closes |
+//!
+//! When a window's time is over it closes; if more was counted than was told, a summary is sent.
+
+use asl::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::alert::Alert;
+
+/// How much is told.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// For how long what is the same is counted and not told; with 0 everything is told.
+    pub window_seconds: i64,
+    /// How many windows of a group may be open, beside the overflow.
+    pub windows_max: usize,
+}
+
+/// The open windows of a group: one document.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Group {
+    /// The open ones, in the order in which they opened.
+    pub windows: Vec<Window>,
+}
+
+/// An alert that was told, and how often the same came since.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Window {
+    /// The alert's id.
+    pub alert_id: String,
+    /// What it is about; of the overflow nothing.
+    pub about: Option<String>,
+    /// How often it came.
+    pub count: u64,
+    /// How often it was said to have come.
+    pub told: u64,
+    /// When it came last.
+    pub last_at: Timestamp,
+    /// When it closes.
+    pub closes_at: Timestamp,
+}
+
+/// What becomes of an alert.
+#[derive(Debug, PartialEq)]
+pub enum Taken {
+    /// It is to be told: a window has opened for it.
+    Told {
+        /// The first of those that have no window of their own.
+        overflow: bool,
+    },
+    /// It is one more of those whose window is open.
+    Counted,
+}
+
+impl Group {
+    /// An alert comes. If it says that something is over, the window of that is closed and given back.
+    pub fn take(
+        &mut self,
+        alert: &Alert,
+        now: Timestamp,
+        limits: Limits,
+    ) -> (Taken, Option<Window>) {
+        if limits.window_seconds == 0 {
+            return (Taken::Told { overflow: false }, None);
+        }
+        let ended = match alert.resolved {
+            true => self.remove(&alert.dedup_key),
+            false => None,
+        };
+        let about = match alert.resolved {
+            true => format!("resolved {}", alert.dedup_key),
+            false => alert.dedup_key.clone(),
+        };
+        // It has happened again since it was over, and is over again next time.
+        if !alert.resolved {
+            self.remove(&format!("resolved {about}"));
+        }
+        let last_at = alert.raised_at.0;
+        if let Some(window) = self.find(Some(&about)) {
+            window.add(last_at);
+            return (Taken::Counted, ended);
+        }
+        let own = self.windows.iter().filter(|w| w.about.is_some()).count();
+        let overflow = own >= limits.windows_max;
+        if overflow && let Some(window) = self.find(None) {
+            window.add(last_at);
+            return (Taken::Counted, ended);
+        }
+        self.windows.push(Window {
+            alert_id: alert.alert_id.clone(),
+            about: (!overflow).then_some(about),
+            count: 1,
+            told: 1,
+            last_at,
+            closes_at: now.plus_seconds(limits.window_seconds),
+        });
+        (Taken::Told { overflow }, ended)
+    }
+
+    /// Takes out the windows whose time is over.
+    pub fn close(&mut self, now: Timestamp) -> Vec<Window> {
+        let (closed, open) = std::mem::take(&mut self.windows)
+            .into_iter()
+            .partition(|window| window.closes_at <= now);
+        self.windows = open;
+        closed
+    }
+
+    /// When the next one closes.
+    pub fn next_close(&self) -> Option<Timestamp> {
+        self.windows.iter().map(|window| window.closes_at).min()
+    }
+
+    fn find(&mut self, about: Option<&str>) -> Option<&mut Window> {
+        self.windows
+            .iter_mut()
+            .find(|window| window.about.as_deref() == about)
+    }
+
+    fn remove(&mut self, about: &str) -> Option<Window> {
+        let at = self
+            .windows
+            .iter()
+            .position(|window| window.about.as_deref() == Some(about))?;
+        Some(self.windows.remove(at))
+    }
+}
+
+impl Window {
+    fn add(&mut self, at: Timestamp) {
+        self.count += 1;
+        self.last_at = self.last_at.max(at);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alerts::Kind;
+
+    const LIMITS: Limits = Limits {
+        window_seconds: 300,
+        windows_max: 2,
+    };
+
+    fn about(subject: &str, resolved: bool) -> Alert {
+        Alert {
+            alert_id: subject.to_owned(),
+            dedup_key: subject.to_owned(),
+            resolved,
+            ..Alert::new(Kind::StuckWait, "test", "stuck")
+        }
+    }
+
+    fn take(group: &mut Group, subject: &str, now: i64) -> Taken {
+        let now = Timestamp(now * 1000);
+        group.take(&about(subject, false), now, LIMITS).0
+    }
+
+    #[test]
+    fn what_is_the_same_is_told_once_and_what_is_too_much_is_counted_together() {
+        let mut group = Group::default();
+        let told = |overflow| Taken::Told { overflow };
+        let rows = [
+            ("a", 0, told(false)),
+            ("a", 1, Taken::Counted),
+            ("b", 10, told(false)),
+            ("c", 11, told(true)),
+            ("d", 12, Taken::Counted),
+            ("c", 13, Taken::Counted),
+            ("b", 14, Taken::Counted),
+        ];
+        for (subject, now, expected) in rows {
+            assert_eq!(take(&mut group, subject, now), expected, "{subject} {now}");
+        }
+        assert_eq!(group.next_close(), Some(Timestamp(300_000)));
+        assert_eq!(group.close(Timestamp(299_999)), []);
+        let closed = group.close(Timestamp(300_000));
+        assert_eq!((closed.len(), closed[0].count, closed[0].told), (1, 2, 1));
+        // There is room again, for one.
+        assert_eq!(take(&mut group, "d", 301), told(false));
+        assert_eq!(take(&mut group, "e", 302), Taken::Counted);
+        let counts: Vec<u64> = group
+            .close(Timestamp(i64::MAX))
+            .iter()
+            .map(|w| w.count)
+            .collect();
+        assert_eq!(counts, [2, 4, 1]);
+        assert_eq!(group, Group::default());
+    }
+
+    #[test]
+    fn what_is_over_closes_its_window_and_may_begin_again() {
+        let mut group = Group::default();
+        let now = Timestamp(0);
+        let one = |group: &mut Group, resolved| group.take(&about("a", resolved), now, LIMITS);
+        one(&mut group, false);
+        one(&mut group, false);
+        let (taken, ended) = one(&mut group, true);
+        assert_eq!(taken, Taken::Told { overflow: false });
+        assert_eq!(ended.map(|window| window.count), Some(2));
+        assert_eq!(one(&mut group, true).0, Taken::Counted);
+        assert_eq!(one(&mut group, false).0, Taken::Told { overflow: false });
+        assert_eq!(one(&mut group, true).0, Taken::Told { overflow: false });
+    }
+}
