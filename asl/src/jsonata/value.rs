@@ -341,6 +341,10 @@ impl<'a> Val<'a> {
         matches!(self, Val::Function(_) | Val::Builtin(_) | Val::Regex(_))
     }
 
+    pub(super) fn is_text(&self) -> bool {
+        matches!(self, Val::Str(_) | Val::Text(_))
+    }
+
     pub(super) fn is_array(&self) -> bool {
         matches!(self, Val::Array(_) | Val::List(_))
     }
@@ -569,8 +573,6 @@ pub(super) fn into_json(value: &Val<'_>) -> Result<Option<Value>, Failed> {
     }
 }
 
-/// Texts and numbers are most of what a result holds, so they are made where they are wanted; only what
-/// holds other values costs a call.
 #[inline(always)]
 fn convert(value: &Val<'_>, left: &mut usize, levels: usize) -> Result<Value, Failed> {
     take(left, 2)?;
@@ -579,14 +581,8 @@ fn convert(value: &Val<'_>, left: &mut usize, levels: usize) -> Result<Value, Fa
         Val::Undefined | Val::Null => Value::Null,
         Val::Bool(flag) => Value::Bool(*flag),
         Val::Number(value) => number(*value),
-        Val::Str(text) => {
-            take(left, text.len())?;
-            Value::String((*text).to_owned())
-        }
-        Val::Text(text) => {
-            take(left, text.text.len())?;
-            Value::String(text.text.to_string())
-        }
+        Val::Str(text) => Value::String(owned(text, left)?),
+        Val::Text(text) => Value::String(owned(&text.text, left)?),
         Val::Array(_) | Val::List(_) | Val::Map(_) | Val::Object(_) => {
             return convert_holder(value, left, levels);
         }
@@ -595,6 +591,22 @@ fn convert(value: &Val<'_>, left: &mut usize, levels: usize) -> Result<Value, Fa
             Value::String(String::new())
         }
     })
+}
+
+/// A run of texts of a list, which all of `texts` are. Nothing of it can fail once there is room, so that
+/// each is written where it stays: put together elsewhere and then copied, one would take about twice as
+/// long.
+fn convert_texts(texts: &[Val<'_>], list: &mut Vec<Value>, left: &mut usize) -> Result<(), Failed> {
+    let texts = texts.iter().map(|text| text.as_str().unwrap_or(""));
+    take(left, texts.clone().map(|text| 2 + text.len()).sum())?;
+    list.extend(texts.map(|text| Value::String(text.to_owned())));
+    Ok(())
+}
+
+#[inline(always)]
+fn owned(text: &str, left: &mut usize) -> Result<String, Failed> {
+    take(left, text.len())?;
+    Ok(text.to_owned())
 }
 
 #[inline(always)]
@@ -616,8 +628,16 @@ fn convert_holder(value: &Val<'_>, left: &mut usize, levels: usize) -> Result<Va
     match value {
         Val::List(items) => {
             let mut list = Vec::with_capacity(items.items.len());
-            for item in &items.items {
-                list.push(convert(item, left, levels)?);
+            let runs = items.items.chunk_by(|a, b| a.is_text() == b.is_text());
+            for run in runs {
+                match run[0].is_text() {
+                    true => convert_texts(run, &mut list, left)?,
+                    false => {
+                        for item in run {
+                            list.push(convert(item, left, levels)?);
+                        }
+                    }
+                }
             }
             Ok(Value::Array(list))
         }

@@ -9,12 +9,12 @@ use std::fmt::Write;
 use base64::Engine;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-use super::super::TEXT_BYTES_MAX;
 use super::super::call::Function;
 use super::super::error::{Failed, error, memory};
 use super::super::evaluate::{Answer, Evaluator, out_of_range, shown};
 use super::super::regex::Pattern;
 use super::super::value::{Found, Key, Mark, Object, Val};
+use super::super::{SEQUENCE_MAX, TEXT_BYTES_MAX};
 use super::{at, number_at};
 
 /// Whether a text may have this many bytes.
@@ -690,9 +690,6 @@ fn substitute(
     Ok(())
 }
 
-/// For how many pieces of a text room is made before they are found.
-const PIECES_AHEAD_MAX: usize = 4096;
-
 pub(super) fn split<'a>(e: &Evaluator<'a>, arguments: &[Val<'a>]) -> Answer<'a> {
     let (value, separator) = (at(arguments, 0), at(arguments, 1));
     let Some(text) = value.as_str() else {
@@ -712,44 +709,8 @@ pub(super) fn split<'a>(e: &Evaluator<'a>, arguments: &[Val<'a>]) -> Answer<'a> 
                 pieces.push(part(value, at, at + character.len_utf8()))?;
             }
         }
-        Some(separator) => {
-            // Like JavaScript, whole pieces only: a limit of 1.5 is one of 1.
-            let most = most.floor();
-            if let [sign] = separator.as_bytes() {
-                let signs = text.bytes().filter(|byte| byte == sign).count();
-                pieces
-                    .0
-                    .reserve(signs.min(most as usize).min(PIECES_AHEAD_MAX) + 1);
-            }
-            let mut cut = |(at, mark): (usize, &str)| {
-                if pieces.0.len() as f64 >= most {
-                    return Ok(false);
-                }
-                pieces.push(part(value, from, at))?;
-                from = at + mark.len();
-                Ok::<bool, Failed>(true)
-            };
-            // One sign is found faster than a text, pieces of a few bytes fastest byte by byte.
-            match separator.as_bytes() {
-                [sign] => {
-                    for (at, byte) in text.bytes().enumerate() {
-                        if byte == *sign && !cut((at, separator))? {
-                            break;
-                        }
-                    }
-                }
-                _ => {
-                    for place in text.match_indices(separator) {
-                        if !cut(place)? {
-                            break;
-                        }
-                    }
-                }
-            }
-            if (pieces.0.len() as f64) < most {
-                pieces.push(part(value, from, text.len()))?;
-            }
-        }
+        // Like JavaScript, whole pieces only: a limit of 1.5 is one of 1.
+        Some(separator) => pieces.0 = cut(value, text, separator, most as usize)?,
         None => {
             for hit in e.hits(value, separator, limit)? {
                 pieces.push(part(value, from.min(hit.start), hit.start))?;
@@ -761,6 +722,72 @@ pub(super) fn split<'a>(e: &Evaluator<'a>, arguments: &[Val<'a>]) -> Answer<'a> 
         }
     }
     Ok(Val::array(pieces.0))
+}
+
+/// The pieces of `text`, which `value` is, between the places of `separator`: the first `most` of them.
+fn cut<'a>(
+    value: &Val<'a>,
+    text: &str,
+    separator: &str,
+    most: usize,
+) -> Result<Vec<Val<'a>>, Failed> {
+    // One more than there may be tells that there are too many.
+    let most = most.min(SEQUENCE_MAX + 1);
+    let places = match separator.as_bytes() {
+        [sign] => places(text.as_bytes(), *sign, most),
+        _ => {
+            let places = text.match_indices(separator).map(|(at, _)| at);
+            places.take(most).collect()
+        }
+    };
+    let count = most.min(places.len() + 1);
+    if count > SEQUENCE_MAX {
+        return Err(memory());
+    }
+    let mut from = 0;
+    let pieces = places.into_iter().chain([text.len()]).map(|to| {
+        let piece = (from, to);
+        from = to + separator.len();
+        piece
+    });
+    let mut cut = Vec::with_capacity(count);
+    match value {
+        Val::Str(text) => {
+            cut.extend(
+                pieces
+                    .take(count)
+                    .map(|(from, to)| Val::Str(&text[from..to])),
+            );
+        }
+        made => cut.extend(pieces.take(count).map(|(from, to)| part(made, from, to))),
+    }
+    Ok(cut)
+}
+
+/// Where `sign` stands in `text`: the first `most` places. Nothing is decided byte by byte, since where
+/// the next one is cannot be foretold.
+fn places(text: &[u8], sign: u8, most: usize) -> Vec<usize> {
+    // Few enough for a byte to count them.
+    const BLOCK: usize = 128;
+    let is_sign = |byte: &u8| u8::from(*byte == sign);
+    let signs = text
+        .chunks(BLOCK)
+        .map(|block| block.iter().map(is_sign).sum::<u8>());
+    let signs = signs.map(usize::from).sum::<usize>().min(most);
+    // A byte that is no sign is noted as well, and its place taken by the next.
+    let mut places = vec![0; signs + BLOCK];
+    let mut found = 0;
+    for (block, from) in text.chunks(BLOCK).zip((0..).step_by(BLOCK)) {
+        if found >= signs {
+            break;
+        }
+        for (at, byte) in (from..).zip(block) {
+            places[found] = at;
+            found += usize::from(is_sign(byte));
+        }
+    }
+    places.truncate(signs);
+    places
 }
 
 pub(super) fn join<'a>(_: &Evaluator<'a>, arguments: &[Val<'a>]) -> Answer<'a> {
