@@ -463,7 +463,7 @@ pub(crate) fn status_of(number: u8) -> Result<Status, String> {
 }
 
 /// All tables, in the order of their numbers, in which there may be gaps.
-pub(crate) const TABLES: [Table; 17] = [
+pub(crate) const TABLES: [Table; 18] = [
     Table::Meta,
     Table::StateMachine,
     Table::Definition,
@@ -481,6 +481,7 @@ pub(crate) const TABLES: [Table; 17] = [
     Table::Alerting,
     Table::DeliveryIndex,
     Table::OddDelivery,
+    Table::Remote,
 ];
 
 /// Room for each table in an array that is looked up by its number.

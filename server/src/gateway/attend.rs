@@ -112,6 +112,17 @@ impl Gateway {
             Standing::Answered { .. } => vec![reference.removal(version)],
             // Its outcome sets another time.
             Standing::Delivering { .. } => again(Some(now.plus_seconds(keep.max(1)))),
+            Standing::Waiting { holder } if holder.engine.is_some() => {
+                match self.forget_elsewhere_at(holder, keep) {
+                    due if self.is_open_elsewhere(holder).await => again(Some(due)),
+                    _ => match holder.over_at.or(holder.place.wait_deadline) {
+                        Some(over) if over.plus_seconds(keep) > now => {
+                            again(Some(over.plus_seconds(keep)))
+                        }
+                        _ => vec![reference.removal(version)],
+                    },
+                }
+            }
             Standing::Waiting { holder } => {
                 let Ok(token) = self.0.engine.check(&holder.token) else {
                     return self.commit(vec![reference.removal(version)]).await;

@@ -140,9 +140,12 @@ impl Engines {
         };
         if !self.named.contains_key(engine) {
             let known: Vec<&str> = self.named.keys().map(String::as_str).collect();
-            let hint = did_you_mean(engine, known.iter().copied());
+            let hint = match known.is_empty() {
+                true => format!("add [engines.{engine}]"),
+                false => did_you_mean(engine, &known),
+            };
             return Err(format!(
-                "route \"{name}\": `engine` is {engine:?}, and there is no [engines.{engine}]{hint}"
+                "route \"{name}\": `engine` is {engine:?}, which is not configured; {hint}"
             ));
         }
         if !route.expects.is_empty() || route.registers.is_some() {

@@ -270,6 +270,7 @@ impl World {
             engine.clone(),
             topics.clone(),
             alerts.clone(),
+            super::Engines::default(),
         )?;
         Ok(World {
             gateway,

@@ -1,6 +1,7 @@
 //! What an engine's answer means, by the names of its errors.
 
 use engine::Outcome;
+use engine::token::fingerprint;
 use serde_json::{Value, json};
 
 use super::Remote;
@@ -91,6 +92,16 @@ impl Remote {
         };
         match self.api.ask(operation, &request).await {
             Ok(_) => Verdict::Taken,
+            Err(Refused::Said {
+                status,
+                code,
+                message,
+            }) => verdict(Refused::Said {
+                status,
+                code,
+                // Whoever refuses a token may repeat it.
+                message: message.replace(token, &fingerprint(token)),
+            }),
             Err(refused) => verdict(refused),
         }
     }
@@ -123,9 +134,8 @@ fn verdict(refused: Refused) -> Verdict {
             Verdict::NotAcceptable(what)
         }
         code => {
-            let throttled = status == 429
-                || THROTTLING.contains(&code)
-                || code.starts_with("TooManyRequests");
+            let throttled =
+                status == 429 || THROTTLING.contains(&code) || code.starts_with("TooManyRequests");
             let trouble = if throttled || status >= 500 {
                 Some(Trouble::Unreachable)
             } else if CREDENTIALS.contains(&code) {
@@ -167,14 +177,42 @@ mod tests {
         let busy = Some(Trouble::Unreachable);
         let rows = [
             (400, "TaskTimedOut", Verdict::Over),
-            (400, "TaskDoesNotExist", Verdict::NoSuchTask("TaskDoesNotExist".into())),
-            (400, "InvalidToken", Verdict::NotItsToken("InvalidToken".into())),
-            (400, "InvalidOutput", Verdict::NotAcceptable("InvalidOutput".into())),
-            (400, "ThrottlingException", later(busy, false, "ThrottlingException")),
-            (429, "TooManyRequestsException", later(busy, false, "TooManyRequestsException")),
-            (503, "ServiceUnavailable", later(busy, true, "ServiceUnavailable")),
+            (
+                400,
+                "TaskDoesNotExist",
+                Verdict::NoSuchTask("TaskDoesNotExist".into()),
+            ),
+            (
+                400,
+                "InvalidToken",
+                Verdict::NotItsToken("InvalidToken".into()),
+            ),
+            (
+                400,
+                "InvalidOutput",
+                Verdict::NotAcceptable("InvalidOutput".into()),
+            ),
+            (
+                400,
+                "ThrottlingException",
+                later(busy, false, "ThrottlingException"),
+            ),
+            (
+                429,
+                "TooManyRequestsException",
+                later(busy, false, "TooManyRequestsException"),
+            ),
+            (
+                503,
+                "ServiceUnavailable",
+                later(busy, true, "ServiceUnavailable"),
+            ),
             (500, "InternalFailure", later(busy, true, "InternalFailure")),
-            (400, "AccessDeniedException", later(None, false, "AccessDeniedException")),
+            (
+                400,
+                "AccessDeniedException",
+                later(None, false, "AccessDeniedException"),
+            ),
             (
                 400,
                 "ExpiredTokenException",
@@ -183,7 +221,11 @@ mod tests {
             (
                 400,
                 "UnrecognizedClientException",
-                later(Some(Trouble::Credentials), false, "UnrecognizedClientException"),
+                later(
+                    Some(Trouble::Credentials),
+                    false,
+                    "UnrecognizedClientException",
+                ),
             ),
             (404, "UnknownError", later(None, false, "UnknownError")),
         ];
