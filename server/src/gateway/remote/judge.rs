@@ -29,6 +29,9 @@ impl Gateway {
         match verdict {
             Verdict::Taken => self.taken_elsewhere(of, &whose),
             Verdict::Over => self.over_elsewhere(of, &whose),
+            Verdict::NoSuchTask(_) | Verdict::NotItsToken(_) if of.ending.is_some() => {
+                self.over_elsewhere(of, &whose)
+            }
             Verdict::NoSuchTask(said) => self.step(
                 Disposition::LateEnded,
                 format!("The engine {engine} no longer knows {whose} ({said})."),

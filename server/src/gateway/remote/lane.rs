@@ -312,7 +312,10 @@ impl Gateway {
         admitted.told = true;
         let opened = self.tell_breaker(engine, &verdict);
         let ending = match verdict {
-            Verdict::Over => engine.ending(holder).await,
+            // Some stand-ins say of a token that it is not theirs as soon as its wait is over.
+            Verdict::Over | Verdict::NoSuchTask(_) | Verdict::NotItsToken(_) => {
+                engine.ending(holder).await
+            }
             _ => None,
         };
         let step = self.judge_elsewhere(
@@ -397,7 +400,8 @@ impl Gateway {
         let millis = pause as f64 * 1000.0 * (0.5 + lot() / 2.0);
         let due = Timestamp(self.0.clock.now().0 + millis as i64);
         match engine.breaker.lock().state() {
-            State::Open(until) => due.max(until),
+            // The breaker's pauses are enough: whoever is due first finds out for all.
+            State::Open(until) if !turn.refused => until,
             _ => due,
         }
     }
