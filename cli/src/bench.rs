@@ -5,14 +5,16 @@
 //! processes on the same machine, and the store syncs every commit.
 //!
 //! - [`subject`]: the server under test, a child process.
-//! - [`round_trips`], [`parked`], [`disk`]: what is measured.
+//! - [`round_trips`], [`parked`], [`disk`]: what is measured; with `--gateway` [`gateway`] and [`references`].
 
 mod disk;
+mod gateway;
 mod parked;
+mod references;
 mod round_trips;
 mod subject;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
@@ -42,6 +44,30 @@ pub struct Bench {
         default_value = "10000,1000000"
     )]
     park: Vec<usize>,
+    /// Measure the callback gateway instead: verified callbacks, and references
+    #[arg(long, conflicts_with_all = ["in_flight", "seconds", "park"])]
+    gateway: bool,
+    /// With --gateway: over how many connections callbacks come, one run each
+    #[arg(
+        long,
+        value_name = "N,...",
+        value_delimiter = ',',
+        default_value = "1,16,256",
+        requires = "gateway"
+    )]
+    connections: Vec<usize>,
+    /// With --gateway: how many callbacks a run has
+    #[arg(long, value_name = "N", default_value_t = 20_000, requires = "gateway")]
+    callbacks: usize,
+    /// With --gateway: up to how many references are registered, one after the other; 0 for none
+    #[arg(
+        long,
+        value_name = "N,...",
+        value_delimiter = ',',
+        default_value = "10000,100000,1000000",
+        requires = "gateway"
+    )]
+    references: Vec<usize>,
     /// Where the measured server keeps its data; a folder made for it and removed afterwards
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
@@ -57,7 +83,12 @@ impl Bench {
         let folder = folder.join(format!("rejoin-bench-{}", std::process::id()));
         std::fs::create_dir_all(&folder)
             .map_err(|e| format!("{} can't be made: {e}", folder.display()))?;
-        let outcome = runtime()?.block_on(self.measure(&folder));
+        let outcome = runtime()?.block_on(async {
+            match self.gateway {
+                true => self.measure_gateway(&folder).await,
+                false => self.measure(&folder).await,
+            }
+        });
         let removed = std::fs::remove_dir_all(&folder);
         let report = outcome?;
         removed.map_err(|e| format!("{} can't be removed: {e}", folder.display()))?;
@@ -67,14 +98,78 @@ impl Bench {
         Ok(ExitCode::SUCCESS)
     }
 
-    async fn measure(&self, folder: &std::path::Path) -> Result<Value, String> {
-        let say = |line: &str| {
-            if self.json {
-                eprintln!("{line}")
-            } else {
-                println!("{line}")
-            }
+    /// Says how far it is, where it does not get into the JSON.
+    fn say(&self, line: &str) {
+        if self.json {
+            eprintln!("{line}")
+        } else {
+            println!("{line}")
+        }
+    }
+
+    async fn measure_gateway(&self, folder: &Path) -> Result<Value, String> {
+        let mut table = Table::new(&[
+            "connections",
+            "callbacks/s",
+            "answered p50/p99 ms",
+            "CPU us server/driver",
+            "raw append+fdatasync records/s",
+        ]);
+        let mut callbacks = Vec::new();
+        for &connections in self.connections.iter().filter(|number| **number > 0) {
+            self.say(&format!(
+                "{} verified callbacks over {connections} connections ...",
+                self.callbacks
+            ));
+            let raw = disk::appends_per_second(&folder.join("raw"), connections)?;
+            let directory = folder.join(format!("gateway-{connections}"));
+            let row = gateway::drive(&directory, connections, self.callbacks, raw).await?;
+            table.row(&[
+                connections.to_string(),
+                format!("{:.0}", row.callbacks_per_second),
+                row.answered.to_string(),
+                format!("{:.0} / {:.0}", row.server_cpu_us, row.driver_cpu_us),
+                format!("{raw:.0}"),
+            ]);
+            callbacks.push(row);
+        }
+        if !self.json && !callbacks.is_empty() {
+            println!("\n{table}");
+        }
+        let mut table = Table::new(&[
+            "references",
+            "registered/s",
+            "server memory each",
+            "disk each",
+            "look up p50/p99 ms",
+            "restart after kill -9 to first look up",
+        ]);
+        let mut numbers: Vec<usize> = self.references.iter().copied().filter(|n| *n > 0).collect();
+        numbers.sort_unstable();
+        let say = |line: &str| self.say(line);
+        let references = match numbers.is_empty() {
+            true => Vec::new(),
+            false => references::register_all(&folder.join("references"), &numbers, &say).await?,
         };
+        for row in &references {
+            let restart = row.restart_seconds.map(|seconds| format!("{seconds:.2} s"));
+            table.row(&[
+                row.references.to_string(),
+                format!("{:.0}", row.registered_per_second),
+                format!("{:.0} B", row.memory_bytes_each),
+                format!("{:.0} B", row.disk_bytes_each),
+                row.look_up.to_string(),
+                restart.unwrap_or_default(),
+            ]);
+        }
+        if !self.json && !references.is_empty() {
+            println!("\n{table}");
+        }
+        Ok(json!({ "callbacks": callbacks, "references": references }))
+    }
+
+    async fn measure(&self, folder: &Path) -> Result<Value, String> {
+        let say = |line: &str| self.say(line);
         let mut report = serde_json::Map::new();
 
         let rest = subject::at_rest(&folder.join("rest")).await?;

@@ -11,7 +11,8 @@ use server::gateway::{EngineConfig, RouteConfig};
 use server::logs::LogsTo;
 use server::quotas::Quotas;
 use server::services::Environment;
-use server::topics::{SubscriberConfig, TopicConfig};
+use server::status_changes::StatusChangeConfig;
+use server::topics::TopicConfig;
 
 /// The whole file.
 #[derive(Debug, Default, Deserialize)]
@@ -27,6 +28,8 @@ pub struct Config {
     pub topics: BTreeMap<String, TopicConfig>,
     /// `[alerts]`.
     pub alerts: AlertsConfig,
+    /// `[[status_changes]]`.
+    pub status_changes: Vec<StatusChangeConfig>,
     /// `[[routes]]`.
     pub routes: Vec<RouteConfig>,
     /// `[engines.NAME]`.
@@ -176,14 +179,7 @@ impl Config {
             .values_mut()
             .flat_map(|topic| &mut topic.subscribers)
         {
-            match subscriber {
-                SubscriberConfig::File(path) => *path = folder.join(&*path),
-                SubscriberConfig::Webhook(webhook) => {
-                    let secrets = webhook.secrets.iter_mut();
-                    secrets.for_each(|secret| secret.relative_to(folder));
-                }
-                _ => {}
-            }
+            subscriber.relative_to(folder);
         }
     }
 }

@@ -55,6 +55,21 @@ impl Connection {
             .await
     }
 
+    /// Sends a body to a path; each of `headers` ends with CR LF.
+    pub async fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &str,
+        body: &str,
+    ) -> Result<Answer, String> {
+        let length = body.len();
+        self.exchange(&format!(
+            "{method} {path} HTTP/1.1\r\nHost: rejoin\r\nContent-Type: application/json\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
+        ))
+        .await
+    }
+
     async fn exchange(&mut self, request: &str) -> Result<Answer, String> {
         let lost = |e: std::io::Error| format!("the connection to the server broke: {e}");
         self.stream

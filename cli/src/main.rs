@@ -1,6 +1,7 @@
 //! `rejoin`: flags, configuration, wiring. What the parts do is theirs to know.
 //!
 //! - [`ask`]: asking a running server, and showing lists of what it has.
+//! - [`alerts`], [`topics`]: what somebody should know, and who has taken what was published.
 //! - [`bench`]: the callback round trip, measured.
 //! - [`config`]: the configuration file.
 //! - [`connection`], [`table`]: a bare HTTP client and a plain table, for `bench` and `demo`.
@@ -12,6 +13,7 @@
 //! - [`validate`]: whether definitions are right.
 //! - [`colour`]: colours where a terminal shows them.
 
+mod alerts;
 #[allow(
     dead_code,
     reason = "each command that asks a server takes what it needs"
@@ -27,6 +29,7 @@ mod run;
 mod serve;
 mod source;
 mod table;
+mod topics;
 mod validate;
 
 use std::process::ExitCode;
@@ -65,6 +68,10 @@ enum Command {
     Run(run::Run),
     /// Check definitions, in JSON or YAML, before anything runs them
     Validate(validate::Validate),
+    /// What somebody should know: what went wrong with callbacks, waits and subscribers
+    Alerts(alerts::Alerts),
+    /// Topics: what was published, and how those who hear it are doing
+    Topics(topics::Topics),
     /// Measure callback round trips, parked executions and restarts on this machine
     Bench(bench::Bench),
 }
@@ -78,6 +85,8 @@ fn main() -> ExitCode {
         Command::Function => demo::run_function(),
         Command::Run(run) => run.run(),
         Command::Validate(validate) => validate.run(),
+        Command::Alerts(alerts) => alerts.run(),
+        Command::Topics(topics) => topics.run(),
         Command::Bench(bench) => bench.run(),
     };
     match outcome {

@@ -122,6 +122,7 @@ impl Serve {
             topics: config.topics,
             routes: config.routes,
             alerts: config.alerts,
+            status_changes: config.status_changes,
             address,
             environment: config
                 .services

@@ -135,6 +135,9 @@ fn the_sample_configuration_is_read_with_every_line_uncommented() {
         .join("\n")
         .replace("127.0.0.1:8083", "127.0.0.1:0")
         .replace("env:ALERTS_SECRET", "whsec_c2VjcmV0")
+        .replace("env:SLACK_URL", "https://hooks.slack.com/services/x")
+        .replace("env:PAGERDUTY_KEY", "key")
+        .replace("env:SMTP_PASSWORD", "password")
         .replace("env:VALUATION_SECRET", "whsec_c2VjcmV0")
         .replace("env:ORDERS_SECRET", "secret")
         .replace(
@@ -175,6 +178,7 @@ fn the_sample_configuration_shows_every_key() {
         format!("{route}[routes.answers.delivered]\n"),
         format!("{route}[routes.registers]\n"),
         format!("{route}[routes.rate]\n"),
+        format!("{route}[routes.starts]\n"),
         format!("{route}[routes.failure]\nwhen = \"$.w\"\nerror = \"e\"\n"),
         format!("{route}[routes.heartbeat]\nwhen = \"$.w\"\n"),
     ] {

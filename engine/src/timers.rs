@@ -35,6 +35,11 @@ impl Decider<'_> {
                 _ => self.end(FrameId::ROOT, EventKind::ExecutionTimedOut),
             }
         }
+        // A loop that has no history to fill is unfinished for ever, and only this ends it.
+        let over = self.deadline().is_some_and(|deadline| deadline <= self.at);
+        if over && self.execution.status() == Status::Running {
+            self.end(FrameId::ROOT, EventKind::ExecutionTimedOut);
+        }
     }
 
     fn fire(&mut self, frame: FrameId) -> Result<(), Over> {

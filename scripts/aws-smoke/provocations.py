@@ -25,6 +25,7 @@ activity_pollers = 1
 versions = 1
 aliases = 1
 tags = 1
+express = false
 """
 
 KMS_ERRORS = {
@@ -54,8 +55,8 @@ def maps(activity):
 
 
 class World:
-    def __init__(self, plain, tight, refusals, checks):
-        self.plain, self.tight, self.refusals = plain, tight, refusals
+    def __init__(self, plain, tight, kms, checks):
+        self.plain, self.tight, self.kms, self.refusals = plain, tight, kms, kms.refusals
         self.keyed_world = None
         self.map_run = None
         for what, build in [
@@ -411,6 +412,28 @@ def update_alias_at_once(w, number, turn):
     return nothing, {"stateMachineAliasArn": w.alias, "description": f"{number} {turn}"}
 
 
+def create_at_once(w, number, turn):
+    return nothing, {**NEW, "name": f"new-{turn}", "publish": True, "versionDescription": f"{number}"}
+
+
+def sync_while_deleting(w):
+    """An Express machine is being deleted as long as an execution of it runs; this one waits for a key."""
+    task = {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:kms:generateDataKey", "End": True}
+    task["Parameters"] = {"KeyId": w.kms.held, "KeySpec": "AES_256"}
+    definition = json.dumps({"StartAt": "T", "States": {"T": task}})
+    body = {"stateMachineArn": w.machine("slow", definition, type="EXPRESS")}
+    runs = threading.Thread(target=lambda: w.plain.call("StartSyncExecution", body))
+    runs.start()
+    try:
+        if not w.kms.asked.wait(30):
+            raise AssertionError("the execution never asked for its key")
+        w.plain.call("DeleteStateMachine", body)
+        return w.plain.call("StartSyncExecution", body)
+    finally:
+        w.kms.released.set()
+        runs.join()
+
+
 def delete_alias_at_once(w, number, turn):
     name = f"n{number}-{turn}"
     routes = [{"stateMachineVersionArn": w.version, "weight": 100}]
@@ -433,6 +456,9 @@ PROVOCATIONS = {
     ("CreateActivity", "ActivityLimitExceeded"): tight("CreateActivity", name="b"),
     ("CreateActivity", "TooManyTags"): tight("CreateActivity", name="b", tags=TWO_TAGS),
     ("CreateStateMachine", "StateMachineLimitExceeded"): tight("CreateStateMachine", **NEW),
+    ("CreateStateMachine", "StateMachineTypeNotSupported"): tight(
+        "CreateStateMachine", **NEW, type="EXPRESS"
+    ),
     ("CreateStateMachine", "TooManyTags"): tight("CreateStateMachine", **NEW, tags=TWO_TAGS),
     ("TagResource", "TooManyTags"): tight(
         "TagResource", resourceArn=lambda w: w.tight_activity, tags=TWO_TAGS
@@ -470,6 +496,7 @@ PROVOCATIONS = {
     ("CreateStateMachineAlias", "StateMachineDeleting"): lambda w: w.plain.call(
         "CreateStateMachineAlias", {**w.deleting_alias, "name": "next"}
     ),
+    ("StartSyncExecution", "StateMachineDeleting"): sync_while_deleting,
     ("UpdateStateMachineAlias", "StateMachineDeleting"): plain(
         "UpdateStateMachineAlias", stateMachineAliasArn=lambda w: f"{w.deleting}:old", description="d"
     ),
@@ -575,6 +602,7 @@ PROVOCATIONS = {
     ("PublishStateMachineVersion", "ConflictException"): plain(
         "PublishStateMachineVersion", stateMachineArn=lambda w: w.passing, revisionId="another"
     ),
+    ("CreateStateMachine", "ConflictException"): at_the_same_time("CreateStateMachine", create_at_once),
     ("UpdateStateMachine", "ConflictException"): at_the_same_time("UpdateStateMachine", update_at_once),
     ("UpdateStateMachineAlias", "ConflictException"): at_the_same_time(
         "UpdateStateMachineAlias", update_alias_at_once

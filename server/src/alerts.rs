@@ -50,6 +50,9 @@ use crate::topics::{Publish, Topics};
 /// The schema of [`Alert`], as it is published.
 pub const SCHEMA: &str = include_str!("../../schemas/alert.schema.json");
 
+/// How the schema names itself.
+pub const SCHEMA_ID: &str = "urn:rejoin:schema:alert";
+
 /// What alerts name before [`Alerts::announce`] was called: the default address of a server.
 const DEFAULT_BASE_URL: &str = "http://127.0.0.1:8083";
 
@@ -123,6 +126,12 @@ impl Alerts {
         let topic_arn = topic_arn.map(str::to_owned).or(self.0.topic_arn.clone());
         let group = alert.group_key(topic_arn.as_deref());
         Raised { topic_arn, alert }.change(&group, now)
+    }
+
+    /// The same, for an alert about a topic: heard by the topic of `[alerts]`, or by that one itself.
+    pub fn prepare_for(&self, topic_arn: &str, alert: Alert) -> DocumentChange {
+        let topic_arn = self.0.topic_arn.as_deref().unwrap_or(topic_arn);
+        self.prepare(Some(topic_arn), alert)
     }
 
     /// Raises an alert that belongs to nobody else's commit; returns when it is durable.
@@ -305,7 +314,11 @@ impl Alerts {
         };
         let message = publish(&record.alert);
         // A topic that the configuration no longer has hears nothing; the alert can be asked for.
-        if let Some(prepared) = self.0.topics.prepare(topic_arn, message) {
+        // Whoever fails is not told of it.
+        let alert = &record.alert;
+        let without = alert.subscriber.as_deref();
+        let topics = &self.0.topics;
+        if let Some(prepared) = topics.prepare_without(topic_arn, message, without) {
             record.messages.push(prepared.message_id);
             documents.push(prepared.change);
         }

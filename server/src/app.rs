@@ -24,6 +24,7 @@ use crate::quotas::Quotas;
 use crate::runner::Runner;
 use crate::scheduler::{self, Retention};
 use crate::services::{CloudWatchLogs, Environment, Services};
+use crate::status_changes::{StatusChangeConfig, StatusChanges};
 use crate::topics::{TopicConfig, Topics};
 
 /// One server. Cloning is a reference count.
@@ -101,6 +102,8 @@ pub struct Settings {
     pub topics: BTreeMap<String, TopicConfig>,
     /// `[alerts]`.
     pub alerts: AlertsConfig,
+    /// `[[status_changes]]`.
+    pub status_changes: Vec<StatusChangeConfig>,
     /// `[[routes]]`.
     pub routes: Vec<RouteConfig>,
     /// Where it listens, for the functions that call it.
@@ -136,6 +139,7 @@ impl App {
             functions,
             topics,
             alerts,
+            status_changes,
             routes,
             address,
             environment,
@@ -175,6 +179,10 @@ impl App {
             functions.clone(),
             client.clone(),
         )?;
+        if !status_changes.is_empty() {
+            let changes = StatusChanges::new(status_changes, place.clone(), topics.clone())?;
+            runner.tell_of_changes(changes);
+        }
         let alerts = Alerts::new(alerts, clock.clone(), store.clone(), topics.clone())?;
         alerts.announce(address);
         let environment = environment.in_region(&place.region);
@@ -258,10 +266,13 @@ impl App {
         };
         let app = App(Arc::new(parts));
         services.connect(app.downgrade());
+        app.topics.connect(app.downgrade());
         app.map_runs.connect(app.downgrade());
+        app.gateway.connect(&app);
         // Before anybody else has a say: what is dispatched from now on must not be taken for
         // something that a former run left.
         app.runner.resume().await;
+        app.gateway.recall(&app.runner);
         app.express.resume().await?;
         tokio::spawn(scheduler::run(app.clone()));
         tokio::spawn(retention.clone().watch());

@@ -13,6 +13,7 @@
 //! | Waiting | Delivering | the same token: nothing; another: see below | removed once its wait is over for long enough |
 //! | Delivering | waits for the outcome | the same | the same |
 //! | Answered | duplicate | the same | removed |
+//! | Started | duplicate, or early | Waiting or Delivering, by the execution that was started | removed once that one has ended for long enough |
 //!
 //! From Delivering it goes to Answered if the wait took the callback, back to Waiting if the wait was
 //! over (the callback is late, and further ones will be), and stays if the engine could not be
@@ -50,10 +51,11 @@
 //! - `record`: what is stored.
 //! - `rate`, `refuse`: how many are taken from one source, and what becomes of those that are too many.
 //! - `receive`: a callback comes. `register`: a reference comes. `deliver`: the two meet.
+//! - `start`: a callback that nobody waits for starts an execution.
 //! - `attend`: time passes. `sweep`: much time has passed.
 //! - `alert`: what is told. `inbox`: who asks. `manage`: routes over the API.
 //! - `urls`: a URL for each wait. `chosen`: references that the workflow chooses itself.
-//! - `remote`: engines elsewhere, AWS's too. `expected`, `flights`, `engine`: what the above needs.
+//! - `remote`: engines elsewhere, AWS's too. `expected`, `recall`, `flights`, `engine`: what the above needs.
 
 mod address;
 mod alert;
@@ -66,16 +68,22 @@ mod engine;
 mod expected;
 mod expression;
 mod flights;
+mod found;
 mod inbox;
+mod keep;
 mod manage;
+mod marks;
 mod rate;
+mod recall;
 mod receive;
 mod record;
+mod redact;
 mod refuse;
 mod register;
 mod remote;
 pub mod route;
 mod routes;
+mod start;
 mod sweep;
 #[cfg(test)]
 mod tests;
@@ -102,11 +110,13 @@ pub use self::verify::config::VerifyConfig;
 use self::engine::Engine;
 use self::expected::Expected;
 use self::flights::Flights;
+use self::found::Found;
 use self::rate::Floods;
 use self::record::{Delivery, Reference, reference_key};
 use self::remote::Engines;
 use self::route::Route;
-use self::routes::{Found, Routes};
+use self::routes::{Found as FoundRoute, Routes};
+use self::start::Starter;
 use self::verify::{UrlKey, Verification};
 use crate::alerts::Alerts;
 use crate::client::Client;
@@ -137,6 +147,8 @@ struct Inner {
     engines: Engines,
     /// Drawn at the start: tells what this process has written from what an earlier one has.
     run: u64,
+    /// Who starts executions, once the server is there.
+    starter: OnceLock<Starter>,
     floods: Floods,
     /// Held by whoever stores a count of refused callbacks.
     floods_turn: tokio::sync::Mutex<()>,
@@ -228,6 +240,7 @@ impl Gateway {
             flights: Flights::default(),
             engines,
             run: getrandom::u64().unwrap_or_default(),
+            starter: OnceLock::new(),
             floods: Floods::default(),
             floods_turn: tokio::sync::Mutex::default(),
             sequence: AtomicU32::new(0),
@@ -244,12 +257,12 @@ impl Gateway {
     /// Answers a call on a route's path, or on the gateway's own API under `/rejoin/`; `None` if it is neither.
     pub async fn handle(&self, call: &Call) -> Option<Reply> {
         match self.routes().at(&call.path, &call.method) {
-            Found::Route(route, entrance, parameters) => {
+            FoundRoute::Route(route, entrance, parameters) => {
                 return Some(self.receive(route, entrance, &parameters, call, None).await);
             }
-            Found::OtherMethod(methods) => {
+            FoundRoute::OtherMethod(methods) => {
                 return Some(match self.routes().at(&call.path, &Method::POST) {
-                    Found::Route(route, entrance, parameters)
+                    FoundRoute::Route(route, entrance, parameters)
                         if urls::is_visit(call)
                             && matches!(route.verification, Verification::SignedUrl) =>
                     {
@@ -258,7 +271,7 @@ impl Gateway {
                     _ => not_allowed(&methods),
                 });
             }
-            Found::Nobody => {}
+            FoundRoute::Nobody => {}
         }
         if let Some(rest) = call.path.strip_prefix("/rejoin/references/") {
             return Some(match (&call.method, rest.contains('/')) {
@@ -284,18 +297,13 @@ impl Gateway {
         if !rest.is_empty() && !rest.starts_with('/') {
             return None;
         }
-        Some(match call.method {
-            Method::GET => match rest.trim_start_matches('/') {
-                "" => self.list_deliveries(call).await,
-                id => self.show_delivery(id).await,
-            },
-            _ => not_allowed("GET"),
-        })
+        Some(self.inbox(rest, call).await)
     }
 
     /// Answers a call on a route's path whose body is not to be had whole: it is kept with what came of it.
     pub async fn handle_unreadable(&self, call: &Call, why: Unreadable) -> Option<Reply> {
-        let Found::Route(route, entrance, parameters) = self.routes().at(&call.path, &call.method)
+        let FoundRoute::Route(route, entrance, parameters) =
+            self.routes().at(&call.path, &call.method)
         else {
             return None;
         };
@@ -356,7 +364,11 @@ impl Gateway {
 
     /// A delivery's document, with its version.
     async fn delivery(&self, id: &str) -> Result<Option<(u64, Delivery)>, String> {
-        self.document(Table::Delivery, id).await
+        let mut read: Option<(u64, Delivery)> = self.document(Table::Delivery, id).await?;
+        if let Some((_, delivery)) = &mut read {
+            delivery.found = Found::of(delivery);
+        }
+        Ok(read)
     }
 
     async fn document<T: serde::de::DeserializeOwned>(

@@ -22,7 +22,7 @@
 //! - [`functions`]: programs that speak the Lambda Runtime API, and URLs.
 //! - [`topics`]: `sns:publish` and its subscribers.
 //! - [`services`]: calls to other services, and to this server itself.
-//! - [`alerts`]: what somebody should know.
+//! - [`alerts`]: what somebody should know. [`status_changes`]: what executions come to.
 //! - [`gateway`]: references, callbacks, dispositions.
 
 pub mod activities;
@@ -50,7 +50,9 @@ pub mod routes;
 pub mod runner;
 pub mod scheduler;
 pub mod services;
+pub mod status_changes;
 pub mod tags;
 pub mod time_control;
 pub mod topics;
+pub mod unstored;
 pub mod versions;

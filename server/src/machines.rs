@@ -17,6 +17,7 @@ use store::{DocumentChange, Expect, ListQuery, MachineKey, Store, Table};
 
 use crate::registry::{Decision, Registry};
 use crate::tags::Tag;
+use crate::unstored::Unstored;
 use crate::versions::{Alias, Version};
 
 /// When so many compiled definitions are kept, those that nobody uses at the moment are dropped.
@@ -28,6 +29,7 @@ pub struct Machines {
     store: Store,
     documents: Registry<Machine>,
     compiled: Arc<RwLock<HashMap<Box<str>, Arc<StateMachine>>>>,
+    unstored: Unstored,
 }
 
 /// A state machine.
@@ -182,6 +184,7 @@ impl Machines {
             documents: Registry::new(store.clone(), Table::StateMachine),
             store,
             compiled: Arc::default(),
+            unstored: Unstored::default(),
         }
     }
 
@@ -199,8 +202,16 @@ impl Machines {
         }
     }
 
+    /// Which machines have open executions that the store does not know.
+    pub fn unstored(&self) -> &Unstored {
+        &self.unstored
+    }
+
     /// Whether executions of a machine are open.
     async fn is_busy(&self, arn: &str) -> Result<bool, String> {
+        if self.unstored.any(arn) {
+            return Ok(true);
+        }
         let open = self.store.list(ListQuery {
             state_machine: Some(MachineKey::of(arn)),
             status: Some(Status::Running),

@@ -27,6 +27,9 @@ pub struct Quotas {
     pub definition_bytes: usize,
     /// State machines.
     pub state_machines: usize,
+    /// Whether EXPRESS machines can be made: they take no durable record of what they do, and AWS has had
+    /// regions without them.
+    pub express: bool,
     /// Activities.
     pub activities: usize,
     /// Executions that are open, of all machines together.
@@ -52,6 +55,7 @@ impl Default for Quotas {
             execution_seconds: engine.execution_seconds,
             definition_bytes: 1024 * 1024,
             state_machines: 10_000,
+            express: true,
             activities: 10_000,
             open_executions: 1_000_000,
             activity_pollers: 1_000,

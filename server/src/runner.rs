@@ -37,6 +37,8 @@ use crate::dispatch::{Dispatcher, WeakDispatcher};
 use crate::logs::{Logging, Logs};
 use crate::machines::Machines;
 use crate::redrives::Redrives;
+use crate::status_changes::StatusChanges;
+use crate::unstored::Open;
 pub use volatile::Ended;
 use volatile::Volatile;
 
@@ -70,12 +72,13 @@ struct Inner {
     /// Executions at rest that are still in memory, oldest first.
     resident: Mutex<VecDeque<ExecutionKey>>,
     /// Who started a volatile execution and is told what it comes to.
-    ends: Mutex<HashMap<ExecutionKey, oneshot::Sender<Ended>>>,
+    ends: Mutex<HashMap<ExecutionKey, (oneshot::Sender<Ended>, Open)>>,
     /// Who wants to know when an execution ends.
     watchers: Mutex<HashMap<ExecutionKey, Vec<oneshot::Sender<Busy>>>>,
     seed: AtomicU64,
     aside: Aside,
     logs: OnceLock<Logs>,
+    status_changes: OnceLock<StatusChanges>,
     /// The dispatcher knows the runner too, and the app holds both.
     dispatcher: OnceLock<WeakDispatcher>,
 }
@@ -225,6 +228,7 @@ impl Runner {
             seed: AtomicU64::new(seed),
             aside: Aside::new(),
             logs: OnceLock::new(),
+            status_changes: OnceLock::new(),
             dispatcher: OnceLock::new(),
         }))
     }
@@ -232,6 +236,12 @@ impl Runner {
     /// Names where the logs of executions go; without it they go nowhere.
     pub fn log_to(&self, logs: Logs) {
         assert!(self.0.logs.set(logs).is_ok(), "a runner logs to one place");
+    }
+
+    /// Names who hears of status changes; without it nobody does.
+    pub fn tell_of_changes(&self, changes: StatusChanges) {
+        let set = self.0.status_changes.set(changes);
+        assert!(set.is_ok(), "a runner tells of changes in one way");
     }
 
     /// Names who takes tasks to their resources; it needs the runner itself, so it comes after.
@@ -296,7 +306,8 @@ impl Runner {
         );
         let key = ExecutionKey::of(&identity.arn);
         let (told, ended) = oneshot::channel();
-        self.0.ends.lock().insert(key, told);
+        let open = self.0.machines.unstored().open(&identity.state_machine_arn);
+        self.0.ends.lock().insert(key, (told, open));
         let started = self.begin(machine, identity, synchronous).await;
         if started.is_err() {
             self.0.ends.lock().remove(&key);
@@ -477,6 +488,27 @@ impl Runner {
         self.0.store.events(key).await.map_err(|e| e.to_string())
     }
 
+    /// Does what may take long where no request waits for it.
+    pub(crate) async fn beside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> T {
+        self.0.aside.run(work).await
+    }
+
+    /// Gives away its events one by one, as [`Store::each_event`] does.
+    ///
+    /// # Errors
+    /// The store's, as text for the log.
+    pub async fn each_event(
+        &self,
+        key: ExecutionKey,
+        enough: impl FnMut(Event) -> bool,
+    ) -> Result<(), String> {
+        let shown = self.0.store.each_event(key, enough).await;
+        shown.map_err(|e| e.to_string())
+    }
+
     /// Returns when the execution has ended (at once if it has, or if there is none), with the time
     /// of that moment held.
     ///
@@ -572,7 +604,8 @@ impl Runner {
     }
 
     /// Works a cell's queue until it is empty.
-    async fn drive(&self, key: ExecutionKey, cell: Arc<Cell>, _busy: Busy) {
+    async fn drive(&self, key: ExecutionKey, cell: Arc<Cell>, mut busy: Busy) {
+        let began = Instant::now();
         let _driving = Driving {
             inner: &self.0,
             key,
@@ -595,6 +628,13 @@ impl Runner {
             }
             self.work(key, &mut resident, batch, aside).await;
             aside |= resident.as_ref().is_some_and(Resident::is_unfinished);
+            // No history that fills ends a loop of which nothing is stored, but only its time, which must not
+            // stand for it for ever: as with a function that hangs, it may go on after a while.
+            let endless = |resident: &Resident| resident.is_volatile() && resident.is_unfinished();
+            if resident.as_ref().is_some_and(endless) && began.elapsed() >= self.0.clock.grace() {
+                drop(busy);
+                busy = self.0.clock.busy();
+            }
         }
     }
 
@@ -825,7 +865,9 @@ impl Inner {
     /// Tells whoever started a volatile execution what it came to.
     fn tell_end(&self, key: ExecutionKey, execution: &Execution) {
         let told = self.ends.lock().remove(&key);
-        if let (Some(told), Some(closing)) = (told, execution.closing()) {
+        if let (Some((told, open)), Some(closing)) = (told, execution.closing()) {
+            // Whoever hears of the end may delete the machine, and it is then gone at once.
+            drop(open);
             // One who has given up waiting does not mind.
             let _ = told.send(Ended {
                 status: execution.status(),
@@ -1025,6 +1067,9 @@ impl Inner {
         let redriven = events
             .iter()
             .any(|event| matches!(event.kind, EventKind::ExecutionRedriven { .. }));
+        let changes = self.status_changes.get();
+        let told = changes.map(|changes| changes.documents(execution, events));
+        let told = told.into_iter().flatten();
         let commit = Commit {
             execution: Some(ExecutionCommit {
                 key,
@@ -1050,6 +1095,7 @@ impl Inner {
                 .then(|| Redrives::change(key, execution))
                 .flatten()
                 .into_iter()
+                .chain(told)
                 .collect(),
         };
         *version = self.store.commit(commit).await?;
@@ -1234,6 +1280,7 @@ mod tests {
             topics: BTreeMap::new(),
             routes: Vec::new(),
             alerts: Default::default(),
+            status_changes: Vec::new(),
             address: ([127, 0, 0, 1], 1).into(),
         };
         let (app, _) = App::open(settings).await.expect("the store opens");

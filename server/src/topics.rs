@@ -23,23 +23,31 @@
 //!
 //! In reading order:
 //! - `message`: the document, and what people see of it.
-//! - `delivery`: one attempt at one subscriber; `envelope`: SNS's shapes; `file`: lines of JSON;
-//!   `retry`: when to try again.
+//! - `delivery`: one attempt at one subscriber; `retry`: when to try again; `failing`: who is told that it is.
+//! - `envelope`: SNS's shapes; `file`: lines of JSON. `reading`: what a message says to people, for [`email`],
+//!   [`slack`], [`pagerduty`], [`cloud_events`] and [`aws`].
 //! - [`task`]: `sns:publish` as a task: its parameters, its result, its errors.
 //! - `pages`: `GET /rejoin/topics`.
 
+pub mod aws;
+pub mod cloud_events;
 mod delivery;
+pub mod email;
 mod envelope;
+mod failing;
 mod file;
 mod message;
+pub mod pagerduty;
 mod pages;
+mod reading;
 mod retry;
+pub mod slack;
 pub mod task;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use asl::Timestamp;
 use parking_lot::RwLock;
@@ -49,14 +57,20 @@ use store::{Commit, CommitError, DocumentChange, Expect, Store, Table};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use crate::app::Place;
+use crate::app::{App, Place, WeakApp};
 use crate::client::Client;
 use crate::clock::{Busy, Clock};
 use crate::functions::{Functions, with_grace};
 use crate::gateway::verify::secret::SecretSource;
+use aws::EventBridgeConfig;
+use cloud_events::CloudEventsConfig;
 use delivery::Subscriber;
+use email::EmailConfig;
+pub use failing::SubscriberState;
 use message::Message;
 pub use message::{DeliveryView, MessagePage, MessageView};
+use pagerduty::PagerDutyConfig;
+use slack::SlackConfig;
 pub use task::{publish_parameters, publish_result, topic_not_found};
 
 /// How many messages may be in delivery at once; the others wait their turn.
@@ -81,6 +95,8 @@ struct All {
     store: Store,
     functions: Functions,
     client: Client,
+    /// The rest of this server; it is joined after its parts are made.
+    app: OnceLock<WeakApp>,
     rounds: Arc<Semaphore>,
     /// Sorts messages of the same millisecond.
     sequence: AtomicU32,
@@ -120,6 +136,40 @@ pub enum SubscriberConfig {
     Log(String),
     /// A file, one JSON object a line.
     File(PathBuf),
+    /// Mailboxes, over SMTP.
+    Email(Box<EmailConfig>),
+    /// An incoming webhook of Slack, or of what takes the same.
+    Slack(SlackConfig),
+    /// A service of PagerDuty.
+    Pagerduty(PagerDutyConfig),
+    /// An endpoint that hears CloudEvents.
+    Cloudevents(CloudEventsConfig),
+    /// The ARN of a topic of AWS, or of what stands in for it.
+    Sns(String),
+    /// A bus of EventBridge, or of what stands in for it.
+    Eventbridge(EventBridgeConfig),
+}
+
+impl SubscriberConfig {
+    /// Makes relative paths relative to `folder`.
+    pub fn relative_to(&mut self, folder: &Path) {
+        match self {
+            SubscriberConfig::File(path) => *path = folder.join(&*path),
+            SubscriberConfig::Webhook(webhook) => {
+                let secrets = webhook.secrets.iter_mut();
+                secrets.for_each(|secret| secret.relative_to(folder));
+            }
+            SubscriberConfig::Email(email) => email.relative_to(folder),
+            SubscriberConfig::Slack(slack) => slack.url.relative_to(folder),
+            SubscriberConfig::Pagerduty(pagerduty) => pagerduty.routing_key.relative_to(folder),
+            SubscriberConfig::Http(_)
+            | SubscriberConfig::Function(_)
+            | SubscriberConfig::Log(_)
+            | SubscriberConfig::Cloudevents(_)
+            | SubscriberConfig::Sns(_)
+            | SubscriberConfig::Eventbridge(_) => {}
+        }
+    }
 }
 
 /// An endpoint that verifies what it hears.
@@ -143,6 +193,9 @@ pub struct TopicView {
     /// Who hears what is published, for example `http:http://127.0.0.1:9000/`.
     pub subscribers: Vec<String>,
 }
+
+/// How many of a topic's latest messages say how its subscribers are doing.
+const STATES_OF: usize = 1000;
 
 /// A message to be published.
 #[derive(Debug, Clone)]
@@ -191,10 +244,16 @@ impl Topics {
             store,
             functions,
             client,
+            app: OnceLock::new(),
             rounds: Arc::new(Semaphore::new(ROUNDS_MAX)),
             sequence: AtomicU32::new(0),
             swept_at,
         })))
+    }
+
+    /// Names the server whose services subscribers are called with, and whose alerts tell of those that fail.
+    pub fn connect(&self, app: WeakApp) {
+        assert!(self.0.app.set(app).is_ok(), "topics are connected once");
     }
 
     /// `arn:aws:sns:REGION:ACCOUNT:NAME` of a topic of this server, given its name or its ARN.
@@ -229,6 +288,25 @@ impl Topics {
             subscribers: topic.subscribers.iter().map(|s| s.key.clone()).collect(),
         };
         topics.values().map(view).collect()
+    }
+
+    /// How the subscribers of a topic (its name or ARN) are doing, by its latest messages.
+    ///
+    /// # Errors
+    /// The store's, as text for the log.
+    pub async fn states(&self, topic: &str) -> Result<Vec<SubscriberState>, String> {
+        let Some(topic) = self.find(topic) else {
+            return Ok(Vec::new());
+        };
+        let prefix = message::key(&topic.name, "");
+        let store = &self.0.store;
+        let scanned = store.scan(Table::Message, &prefix, None, STATES_OF, true);
+        let mut messages = Vec::new();
+        for (key, document) in scanned.await.map_err(|e| e.to_string())? {
+            messages.push(Message::read(&key, &document.content)?);
+        }
+        let subscribers = topic.subscribers.iter().map(|s| s.key.as_str());
+        Ok(failing::states(subscribers, &messages))
     }
 
     /// A page of what was published to a topic (its name or ARN), newest first, from after the message
@@ -309,10 +387,21 @@ impl Topics {
     /// A message as a document for a commit of the caller's own, so that an alert and what it is
     /// about become durable together. Delivery follows the commit by itself (the document is due at once).
     pub fn prepare(&self, topic_arn: &str, publish: Publish) -> Option<Prepared> {
+        self.prepare_without(topic_arn, publish, None)
+    }
+
+    /// The same, for all subscribers but this one.
+    pub fn prepare_without(
+        &self,
+        topic_arn: &str,
+        publish: Publish,
+        without: Option<&str>,
+    ) -> Option<Prepared> {
         let topic = self.find(topic_arn)?;
         let now = self.0.clock.now();
         let message_id = self.id_at(now);
         let subscribers = topic.subscribers.iter().map(|s| s.key.as_str());
+        let subscribers = subscribers.filter(|key| Some(*key) != without);
         let message = Message::new(message_id.clone(), publish, subscribers, now);
         let change = DocumentChange {
             table: Table::Message,
@@ -345,7 +434,9 @@ impl Topics {
             return Ok(());
         };
         let mut message = Message::read(key, &document.content)?;
-        let topic = message::topic_of(key).and_then(|name| self.find(name));
+        let name = message::topic_of(key).unwrap_or_default();
+        let topic = self.find(name);
+        let before = message.deliveries.clone();
         let busy = match topic {
             Some(topic) => self.attempt(&topic, &mut message, busy).await,
             None => {
@@ -356,15 +447,24 @@ impl Topics {
                 busy
             }
         };
+        let mut documents = vec![DocumentChange {
+            table: Table::Message,
+            key: key.to_owned(),
+            expect: Expect::Version(document.version),
+            content: Some(message.write()),
+            due: message.next_attempt(),
+        }];
+        if let Some(app) = all.app() {
+            let topic_arn = format!("{}{name}", all.arn_prefix);
+            let alerts = failing::alerts(name, &topic_arn, &before, &message);
+            let prepared = alerts
+                .into_iter()
+                .map(|alert| app.alerts.prepare_for(&topic_arn, alert));
+            documents.extend(prepared);
+        }
         let commit = Commit {
             execution: None,
-            documents: vec![DocumentChange {
-                table: Table::Message,
-                key: key.to_owned(),
-                expect: Expect::Version(document.version),
-                content: Some(message.write()),
-                due: message.next_attempt(),
-            }],
+            documents,
         };
         match all.store.commit(commit).await {
             // Somebody else attends to it too, and has the last word.
@@ -513,6 +613,12 @@ impl Topics {
                 return Ok(());
             }
         }
+    }
+}
+
+impl All {
+    fn app(&self) -> Option<App> {
+        self.app.get().and_then(WeakApp::upgrade)
     }
 }
 

@@ -51,6 +51,7 @@ fn settings(directory: Option<std::path::PathBuf>) -> Settings {
         topics: BTreeMap::new(),
         routes: Vec::new(),
         alerts: Default::default(),
+        status_changes: Vec::new(),
         address: SocketAddr::from(([127, 0, 0, 1], 1)),
         environment: Default::default(),
     }

@@ -51,6 +51,7 @@ impl Server {
             topics: [("errors".to_owned(), Default::default())].into(),
             routes: vec![serde_json::from_value(route).expect("a route")],
             // Each one by itself, so that a delivery finds its own.
+            status_changes: Vec::new(),
             alerts: AlertsConfig {
                 window_seconds: 0,
                 ..AlertsConfig::default()
@@ -137,6 +138,8 @@ impl Server {
 
     /// What the topic heard.
     async fn alerts(&self) -> Vec<Value> {
+        // What was raised is published as soon as somebody has looked at it.
+        drop(self.app.clock.advance(self.app.clock.now()).await);
         let page = self.app.topics.messages("errors", 100, None).await;
         let page = page.expect("the store reads").expect("it is there");
         page.messages.into_iter().map(|m| m.message).collect()

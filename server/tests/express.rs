@@ -64,6 +64,81 @@ async fn an_express_execution_has_five_minutes() {
     assert_eq!(server.0.clock.next_timer(), None);
 }
 
+/// A loop has no history that fills: only its time ends it. On one thread, so that a loop which kept it would
+/// keep it from everybody.
+#[tokio::test]
+async fn a_loop_that_never_ends_takes_its_time_and_holds_nobody_up() {
+    let server = Server::open(None).await;
+    server.0.clock.set_grace(std::time::Duration::ZERO);
+    let round = json!({
+        "R": { "Type": "Pass", "Next": "C" },
+        "C": { "Type": "Choice", "Default": "R", "Choices": [
+            { "Variable": "$.done", "IsPresent": true, "Next": "E" },
+        ] },
+        "E": { "Type": "Succeed" },
+    });
+    let looping = server.machine("loop", "EXPRESS", "R", round.clone()).await;
+    let turns = tokio::spawn({
+        let server = Server(server.0.clone());
+        let request = json!({ "stateMachineArn": looping });
+        async move { server.ask("StartSyncExecution", request).await }
+    });
+    let pass = json!({ "P": { "Type": "Pass", "End": true } });
+    let ordinary = server.machine("ordinary", "STANDARD", "P", pass).await;
+    for _ in 0..20 {
+        let ended = server
+            .ended(&server.start(&ordinary, json!({})).await)
+            .await;
+        assert_eq!(ended["status"], "SUCCEEDED");
+    }
+    assert!(!turns.is_finished(), "time stands");
+    server.0.clock.set_automatic(true);
+    let ended = turns.await.expect("it is answered");
+    assert_eq!(ended["status"], "TIMED_OUT", "{ended}");
+    let lasted = ended["stopDate"].as_f64().zip(ended["startDate"].as_f64());
+    assert_eq!(
+        lasted.map(|(stop, start)| (stop - start).round()),
+        Some(300.0)
+    );
+
+    // Its own limit, if it has a shorter one.
+    let definition = json!({ "StartAt": "R", "TimeoutSeconds": 10, "States": round });
+    let update = json!({ "stateMachineArn": looping, "definition": definition.to_string() });
+    server.ask("UpdateStateMachine", update).await;
+    let request = json!({ "stateMachineArn": looping });
+    let ended = server.ask("StartSyncExecution", request).await;
+    assert_eq!(ended["status"], "TIMED_OUT", "{ended}");
+    let lasted = ended["stopDate"].as_f64().zip(ended["startDate"].as_f64());
+    assert_eq!(
+        lasted.map(|(stop, start)| (stop - start).round()),
+        Some(10.0)
+    );
+}
+
+#[tokio::test]
+async fn a_machine_is_deleting_as_long_as_an_execution_of_it_runs() {
+    let server = Server::open(None).await;
+    let machine = server.machine("m", "EXPRESS", "Wait", waits(60)).await;
+    let named = json!({ "stateMachineArn": machine });
+    server.start(&machine, json!({})).await;
+    server.ask("DeleteStateMachine", named.clone()).await;
+    let described = server.ask("DescribeStateMachine", named.clone()).await;
+    assert_eq!(described["status"], "DELETING");
+    for operation in ["StartSyncExecution", "StartExecution"] {
+        let refused = server.try_ask(operation, named.clone()).await;
+        let (name, _) = refused.expect_err("nothing new begins");
+        assert_eq!(name, "StateMachineDeleting", "{operation}");
+    }
+    let other = server.machine("other", "EXPRESS", "Wait", waits(90)).await;
+    server.0.clock.set_automatic(true);
+    // When it has ended, the other has run for longer.
+    server
+        .ask("StartSyncExecution", json!({ "stateMachineArn": other }))
+        .await;
+    let gone = server.try_ask("DescribeStateMachine", named).await;
+    assert_eq!(gone.expect_err("it is gone").0, "StateMachineDoesNotExist");
+}
+
 #[tokio::test]
 async fn a_task_runs_an_express_execution_and_waits_for_it() {
     let server = Server::open(None).await;

@@ -574,6 +574,7 @@ async fn a_payload_that_is_a_text_is_taken_for_json_text() {
         topics: BTreeMap::new(),
         routes: Vec::new(),
         alerts: Default::default(),
+        status_changes: Vec::new(),
         address,
     };
     let (app, _) = App::open(settings).await.unwrap();

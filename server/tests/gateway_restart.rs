@@ -39,6 +39,7 @@ impl Server {
             topics: [("orders".to_owned(), Default::default())].into(),
             routes: vec![serde_json::from_value(route).expect("a route")],
             alerts: Default::default(),
+            status_changes: Vec::new(),
             address: ([127, 0, 0, 1], 8083).into(),
             environment: Default::default(),
         };
@@ -270,4 +271,68 @@ async fn a_route_of_the_api_and_a_reference_that_the_workflow_chose_survive() {
     let (status, said) = server.ask(Method::POST, path, None, answer).await;
     assert_eq!((status, &said["disposition"]), (200, &json!("delivered")));
     assert_eq!(server.status(&execution).await, "SUCCEEDED");
+}
+
+#[tokio::test]
+async fn what_a_callback_has_started_survives_and_is_one_execution_with_its_own_callbacks() {
+    let server = Server::new().await;
+    let route = json!({
+        "path": "/callbacks/orders",
+        "reference": "$.order",
+        "verify": { "scheme": "none" },
+        "starts": { "state_machine": "Orders" },
+        "expects": ["Orders.Ask"],
+        "registers": { "from_request": "$.Message.order" },
+    });
+    let made = server
+        .ask(Method::PUT, "/rejoin/routes/orders", None, route)
+        .await;
+    assert_eq!(made.0, 201, "{}", made.1);
+    let definition = json!({
+        "StartAt": "Ask",
+        "States": { "Ask": {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::sns:publish.waitForTaskToken",
+            "Parameters": {
+                "TopicArn": "arn:aws:sns:us-east-1:123456789012:orders",
+                "Message": { "order.$": "$.order", "token.$": "$$.Task.Token" },
+            },
+            "End": true,
+        } },
+    });
+    let machine = json!({
+        "name": "Orders",
+        "definition": definition.to_string(),
+        "roleArn": "arn:aws:iam::123456789012:role/orders",
+    });
+    let path = "/callbacks/orders";
+    let order = json!({ "order": "o-1", "item": "lamp" });
+    // The state machine comes later than its first callback: that one waits for it.
+    let (status, said) = server.ask(Method::POST, path, None, order.clone()).await;
+    assert_eq!(
+        (status, &said["disposition"]),
+        (503, &json!("undeliverable"))
+    );
+    server.operation("CreateStateMachine", machine).await;
+    let server = server.crashed().await;
+    drop(server.app.clock.advance(START.plus_seconds(10)).await);
+    let execution = "arn:aws:states:us-east-1:123456789012:execution:Orders:o-1";
+    assert_eq!(server.status(execution).await, "RUNNING");
+    let server = server.crashed().await;
+    drop(server.app.clock.advance(START.plus_seconds(10)).await);
+    // The third party never heard that it was taken, and the execution waits under the same reference.
+    let (status, said) = server.ask(Method::POST, path, None, order).await;
+    assert_eq!(
+        (status, &said["disposition"]),
+        (200, &json!("duplicate-identical"))
+    );
+    assert_eq!(server.status(execution).await, "RUNNING");
+    let shipped = json!({ "order": "o-1", "shipped": true });
+    let (status, said) = server.ask(Method::POST, path, None, shipped).await;
+    assert_eq!((status, &said["disposition"]), (200, &json!("delivered")));
+    assert_eq!(server.status(execution).await, "SUCCEEDED");
+    let list =
+        json!({ "stateMachineArn": "arn:aws:states:us-east-1:123456789012:stateMachine:Orders" });
+    let list = server.operation("ListExecutions", list).await;
+    assert_eq!(list["executions"].as_array().map(Vec::len), Some(1));
 }

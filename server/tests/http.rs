@@ -34,6 +34,7 @@ async fn server() -> SocketAddr {
         topics: BTreeMap::new(),
         routes: Vec::new(),
         alerts: Default::default(),
+        status_changes: Vec::new(),
         address,
         environment: Default::default(),
     };

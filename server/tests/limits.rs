@@ -1,84 +1,27 @@
 //! Expressions and machines that want more than there is, on a whole server: each comes to AWS's error, and
 //! no other execution is held up meanwhile.
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
+mod support;
+
 use std::time::{Duration, Instant};
 
-use asl::Timestamp;
-use hyper::{HeaderMap, Method, StatusCode};
 use serde_json::{Value, json};
-use server::app::{App, Place, Settings};
-use server::clock::Clock;
-use server::http::Call;
+use support::whole::{ROLE, Server, text};
 
-const ROLE: &str = "arn:aws:iam::123456789012:role/r";
-
-/// A server in memory, on a clock that stands.
-async fn server() -> App {
-    let settings = Settings {
-        place: Place {
-            region: "us-east-1".to_owned(),
-            account: "123456789012".to_owned(),
-        },
-        clock: Clock::standing_at(Timestamp(1_700_000_000_123)),
-        directory: None,
-        retention_days: 90,
-        quotas: Default::default(),
-        functions: BTreeMap::new(),
-        topics: BTreeMap::new(),
-        routes: Vec::new(),
-        alerts: Default::default(),
-        address: SocketAddr::from(([127, 0, 0, 1], 1)),
-        environment: Default::default(),
-    };
-    let (app, _) = App::open(settings).await.expect("the store opens");
-    app
-}
-
-async fn ask(app: &App, operation: &str, body: Value) -> Value {
-    let mut headers = HeaderMap::new();
-    let target = format!("AWSStepFunctions.{operation}");
-    headers.insert("x-amz-target", target.parse().expect("a header's value"));
-    let json = "application/x-amz-json-1.0";
-    headers.insert("content-type", json.parse().expect("a header's value"));
-    let call = Call {
-        method: Method::POST,
-        path: "/".to_owned(),
-        query: String::new(),
-        headers,
-        body: body.to_string().into(),
-        peer: SocketAddr::from(([127, 0, 0, 1], 1)),
-        busy: app.clock.busy(),
-    };
-    let reply = server::api::handle(app, call).await;
-    let body = serde_json::from_slice(&reply.body).expect("an answer is JSON");
-    assert_eq!(reply.status, StatusCode::OK, "{operation}: {body}");
-    body
-}
-
-async fn machine(app: &App, name: &str, definition: &Value) -> String {
+async fn machine(server: &Server, name: &str, definition: &Value) -> String {
     let body = json!({"name": name, "definition": definition.to_string(), "roleArn": ROLE});
-    let created = ask(app, "CreateStateMachine", body).await;
-    created["stateMachineArn"]
-        .as_str()
-        .expect("an ARN")
-        .to_owned()
+    text(
+        &server.ask("CreateStateMachine", body).await,
+        "stateMachineArn",
+    )
 }
 
 /// Starts an execution and waits for its end: its description, and how long both took.
-async fn run(app: &App, machine: &str, input: &Value) -> (Value, Duration) {
+async fn run(server: &Server, machine: &str, input: &Value) -> (Value, Duration) {
     let began = Instant::now();
-    let body = json!({"stateMachineArn": machine, "input": input.to_string()});
-    let started = ask(app, "StartExecution", body).await;
-    let arn = started["executionArn"].as_str().expect("an ARN");
-    let ended = app.runner.until_ended(engine::ExecutionKey::of(arn)).await;
-    drop(ended.expect("the store works"));
-    let took = began.elapsed();
-    (
-        ask(app, "DescribeExecution", json!({"executionArn": arn})).await,
-        took,
-    )
+    let arn = server.start(machine, input.clone()).await;
+    let ended = server.ended(&arn).await;
+    (ended, began.elapsed())
 }
 
 /// A machine of one Pass state.
@@ -124,14 +67,14 @@ const HAZARDS: [(&str, &str); 12] = [
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_expression_that_wants_too_much_fails_with_the_error_of_aws() {
-    let app = server().await;
+    let server = Server::open(None).await;
     for (at, (expression, cause)) in HAZARDS.into_iter().enumerate() {
         let definition = passing(
             "JSONata",
             json!({"Output": format!("{{% {expression} %}}")}),
         );
-        let machine = machine(&app, &format!("m{at}"), &definition).await;
-        let (ended, _) = run(&app, &machine, &json!({})).await;
+        let machine = machine(&server, &format!("m{at}"), &definition).await;
+        let (ended, _) = run(&server, &machine, &json!({})).await;
         assert_eq!(
             ended["error"], "States.QueryEvaluationError",
             "{expression}: {ended}"
@@ -144,7 +87,7 @@ async fn an_expression_that_wants_too_much_fails_with_the_error_of_aws() {
 /// JSONPath has nothing that grows; what it can do is walk.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_path_that_visits_too_much_fails() {
-    let app = server().await;
+    let server = Server::open(None).await;
     let nested = json!(vec![json!({"a": vec![json!({"b": vec![1; 40]}); 30]}); 20]);
     for (at, (path, input)) in [
         ("$..[?(@..*..*)]..*..*..*", &nested),
@@ -155,8 +98,8 @@ async fn a_path_that_visits_too_much_fails() {
     .enumerate()
     {
         let state = json!({"Parameters": {"found.$": path}});
-        let machine = machine(&app, &format!("p{at}"), &passing("JSONPath", state)).await;
-        let (ended, took) = run(&app, &machine, &json!({"list": input})).await;
+        let machine = machine(&server, &format!("p{at}"), &passing("JSONPath", state)).await;
+        let (ended, took) = run(&server, &machine, &json!({"list": input})).await;
         assert_eq!(ended["error"], "States.Runtime", "{path}: {ended}");
         // A build without optimization, on a machine that has other things to do.
         assert!(took < Duration::from_secs(30), "{path}: {took:?}");
@@ -168,40 +111,40 @@ async fn a_path_that_visits_too_much_fails() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_expression_and_no_loop_slows_another_execution_down() {
     const ROUNDS: usize = 50;
-    let app = server().await;
+    let server = Server::open(None).await;
     let ordinary = json!({"StartAt": "A", "States": {
         "A": {"Type": "Pass", "Parameters": {"b.$": "States.Format('{}', $.a)"}, "Next": "B"},
         "B": {"Type": "Pass", "QueryLanguage": "JSONata", "Output": "{% $states.input.b & '!' %}", "End": true}}});
-    let ordinary = machine(&app, "ordinary", &ordinary).await;
+    let ordinary = machine(&server, "ordinary", &ordinary).await;
     let mut hogs = Vec::new();
     for (at, (expression, _)) in HAZARDS.into_iter().enumerate() {
         let definition = passing(
             "JSONata",
             json!({"Output": format!("{{% {expression} %}}")}),
         );
-        hogs.push(machine(&app, &format!("m{at}"), &definition).await);
+        hogs.push(machine(&server, &format!("m{at}"), &definition).await);
     }
     let round = json!({"StartAt": "Round", "States": {
         "Round": {"Type": "Pass", "Parameters": {"n.$": "States.Format('{}', $.n)"}, "Next": "Again"},
         "Again": {"Type": "Choice", "Choices": [{"Variable": "$.done", "IsPresent": true, "Next": "Done"}], "Default": "Round"},
         "Done": {"Type": "Succeed"}}});
     for at in 0..4 {
-        hogs.push(machine(&app, &format!("round{at}"), &round).await);
+        hogs.push(machine(&server, &format!("round{at}"), &round).await);
     }
     let hogs: Vec<_> = hogs
         .into_iter()
         .map(|hog| {
-            let app = app.clone();
+            let server = Server(server.0.clone());
             tokio::spawn(async move {
                 loop {
-                    run(&app, &hog, &json!({"n": 1})).await;
+                    run(&server, &hog, &json!({"n": 1})).await;
                 }
             })
         })
         .collect();
     let mut all = Vec::with_capacity(ROUNDS);
     for _ in 0..ROUNDS {
-        let (ended, took) = run(&app, &ordinary, &json!({"a": 1})).await;
+        let (ended, took) = run(&server, &ordinary, &json!({"a": 1})).await;
         assert_eq!(ended["output"], "\"1!\"");
         all.push(took);
     }
@@ -216,4 +159,29 @@ async fn no_expression_and_no_loop_slows_another_execution_down() {
     // One of these expressions takes a second in a build without optimization, and there are a dozen at a time.
     assert!(median < Duration::from_millis(250), "{median:?}");
     assert!(slowest < Duration::from_secs(2), "{slowest:?}");
+}
+
+/// On one thread, where whoever evaluates keeps everybody else waiting.
+#[tokio::test]
+async fn a_test_of_a_slow_state_holds_nobody_up() {
+    let server = Server::open(None).await;
+    let slow = json!({"Type": "Pass", "QueryLanguage": "JSONata", "End": true,
+        "Output": "{% $sum([1..30000].$sum([1..3000].($ * $))) %}"});
+    let tested = tokio::spawn({
+        let server = Server(server.0.clone());
+        let request = json!({"definition": slow.to_string(), "input": "{}"});
+        async move { server.ask("TestState", request).await }
+    });
+    // It has its turn, and has begun.
+    tokio::task::yield_now().await;
+    let ordinary = passing("JSONPath", json!({}));
+    let ordinary = machine(&server, "ordinary", &ordinary).await;
+    let (ended, _) = run(&server, &ordinary, &json!({"a": 1})).await;
+    assert_eq!(ended["status"], "SUCCEEDED");
+    assert!(
+        !tested.is_finished(),
+        "it takes far longer than all of this"
+    );
+    let tested = tested.await.expect("it is answered");
+    assert_eq!(tested["error"], "States.QueryEvaluationError", "{tested}");
 }

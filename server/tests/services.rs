@@ -35,6 +35,7 @@ impl Server {
             topics: Default::default(),
             routes: Vec::new(),
             alerts: Default::default(),
+            status_changes: Vec::new(),
             address: ([127, 0, 0, 1], 1).into(),
             environment,
         };

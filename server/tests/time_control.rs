@@ -28,6 +28,7 @@ async fn server(clock: Clock) -> App {
         topics: Default::default(),
         routes: Vec::new(),
         alerts: Default::default(),
+        status_changes: Vec::new(),
         address: ([127, 0, 0, 1], 8083).into(),
     };
     let (app, _) = App::open(settings).await.expect("a store in memory opens");

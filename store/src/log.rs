@@ -234,13 +234,80 @@ impl Store {
     /// If they can't be read.
     pub async fn events(&self, key: ExecutionKey) -> Result<Vec<Event>, StoreError> {
         let mut events = Vec::new();
-        if let Some(Records { payloads, .. }) = self.records(key, false)? {
-            for payload in payloads.iter().rev() {
-                record::read_events(execution_of(payload)?.events, &mut events)
-                    .map_err(StoreError)?;
+        let push = |event| {
+            events.push(event);
+            false
+        };
+        self.each_event(key, push).await?;
+        Ok(events)
+    }
+
+    /// Gives away the events of an execution one by one, from its start, until it says that it has `enough`. Only one commit's
+    /// are in memory at a time, and the record that they are in.
+    ///
+    /// # Errors
+    /// If they can't be read.
+    pub async fn each_event(
+        &self,
+        key: ExecutionKey,
+        mut enough: impl FnMut(Event) -> bool,
+    ) -> Result<(), StoreError> {
+        let mut seen = 0;
+        // What the cleaner moves while we read is found again, with the same events in the same order.
+        while let Some(records) = self.places(key)? {
+            match self.show_from(&records, &mut seen, &mut enough) {
+                Ok(()) => break,
+                Err(ReadError::Gone) => {}
+                Err(ReadError::Bad(what)) => return Err(StoreError(what)),
             }
         }
-        Ok(events)
+        Ok(())
+    }
+
+    /// Shows the events of these records but for those that were `seen`.
+    fn show_from(
+        &self,
+        records: &[Position],
+        seen: &mut usize,
+        enough: &mut impl FnMut(Event) -> bool,
+    ) -> Result<(), ReadError> {
+        let mut passed = 0;
+        for at in records.iter().rev() {
+            let (_, payload) = self.0.shared.segments.read(*at)?;
+            let body = execution_of(&payload).map_err(|error| ReadError::Bad(error.0))?;
+            for commit in record::each_commit(body.events) {
+                for event in commit.map_err(ReadError::Bad)? {
+                    passed += 1;
+                    if passed > *seen {
+                        *seen = passed;
+                        if enough(event) {
+                            return Ok(());
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Where an execution's records are, the newest first.
+    fn places(&self, key: ExecutionKey) -> Result<Option<Vec<Position>>, StoreError> {
+        let shared = &self.0.shared;
+        'moved: loop {
+            let Some(mut at) = shared.index.read().slot(key).map(|slot| slot.head) else {
+                return Ok(None);
+            };
+            let mut places = Vec::new();
+            while at != Position::NOWHERE {
+                places.push(at);
+                match shared.segments.header(at) {
+                    Ok(header) => at = header.previous,
+                    Err(ReadError::Gone) => continue 'moved,
+                    Err(ReadError::Bad(what)) => return Err(StoreError(what)),
+                }
+            }
+            return Ok(Some(places));
+        }
     }
 
     /// An execution in brief.

@@ -408,13 +408,22 @@ fn read_document<'a>(reader: &mut Reader<'a>) -> Result<DocumentFacts<'a>, Strin
 }
 
 /// Reads the events of one or more commits onto the end of `events`.
-pub(crate) fn read_events(mut bytes: &[u8], events: &mut Vec<Event>) -> Result<(), String> {
-    while !bytes.is_empty() {
-        let commit: Vec<Event> = rmp_serde::decode::from_read(&mut bytes)
-            .map_err(|error| format!("its events can't be read: {error}"))?;
-        events.extend(commit);
+pub(crate) fn read_events(bytes: &[u8], events: &mut Vec<Event>) -> Result<(), String> {
+    for commit in each_commit(bytes) {
+        events.extend(commit?);
     }
     Ok(())
+}
+
+/// The events of one or more commits, each commit's read as it is its turn.
+pub(crate) fn each_commit(mut bytes: &[u8]) -> impl Iterator<Item = Result<Vec<Event>, String>> {
+    std::iter::from_fn(move || {
+        let read = (!bytes.is_empty()).then(|| rmp_serde::decode::from_read(&mut bytes))?;
+        Some(read.map_err(|error| {
+            bytes = &[];
+            format!("its events can't be read: {error}")
+        }))
+    })
 }
 
 /// Reads a snapshot.

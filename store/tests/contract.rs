@@ -163,6 +163,13 @@ fn loading_begins_at_the_last_snapshot_and_events_at_the_start() {
             assert_eq!((loaded.version, times(&loaded.events)), (5, vec![40, 41]));
             let all = times(&store.events(key(1)).await.expect("readable"));
             assert_eq!(all, [0, 1, 10, 11, 20, 21, 30, 31, 40, 41]);
+            let mut some = Vec::new();
+            let three = |event| {
+                some.push(event);
+                some.len() == 3
+            };
+            store.each_event(key(1), three).await.expect("readable");
+            assert_eq!(times(&some), all[..3]);
         })
         .await;
     });

@@ -96,6 +96,15 @@ impl Player {
                 wait: self.wait(wait)?,
             },
             Action::Tick => CommandKind::Tick,
+            Action::Register(..)
+            | Action::Release(_)
+            | Action::CallBack(_)
+            | Action::Forge(_)
+            | Action::Forget => {
+                return Err(
+                    "the engine alone has no callback gateway and forgets nothing".to_owned(),
+                );
+            }
             Action::Redrive => CommandKind::Redrive {
                 past: self.events.clone().into(),
                 client_token: None,

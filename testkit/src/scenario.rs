@@ -1,8 +1,9 @@
 //! Scenario files: Markdown in which a heading states a rule, a sentence explains it, and three
-//! blocks follow: the definition (`json`), what happens (`script`, see [`crate::script`]), and the
-//! history it must produce (`history`, see [`crate::outline`]).
+//! blocks follow: the definition (`json`), what happens (`script`, see [`crate::script`]), and what must
+//! come of it: the history (`history`, see [`crate::outline`]), or, where callbacks are what it is about,
+//! the inbox (`inbox`); these also have a `route`, as JSON.
 //!
-//! A definition holds for the scenarios after it too, until the next one. A scenario without a
+//! A definition and a route hold for the scenarios after them too, until the next one. A scenario without a
 //! script is started with `{}` and left alone.
 
 use std::fmt::Write as _;
@@ -19,6 +20,8 @@ pub struct Scenario {
     pub line: usize,
     /// The state machine.
     pub definition: String,
+    /// How the third party calls back; empty if it does not.
+    pub route: String,
     /// What happens.
     pub script: Vec<Step>,
     /// What must come of it.
@@ -45,7 +48,7 @@ pub fn read(text: &str) -> Result<Vec<Scenario>, String> {
     let lines: Vec<&str> = text.lines().collect();
     let mut scenarios = Vec::new();
     let (mut title, mut title_line) = (String::new(), 0);
-    let mut definition = String::new();
+    let (mut definition, mut route) = (String::new(), String::new());
     let mut steps = Vec::new();
     let mut at = 0;
     while at < lines.len() {
@@ -69,6 +72,7 @@ pub fn read(text: &str) -> Result<Vec<Scenario>, String> {
         let block = &lines[from..at];
         match kind {
             "json" => definition = block.join("\n"),
+            "route" => route = block.join("\n"),
             "script" => {
                 for (offset, line) in block
                     .iter()
@@ -80,17 +84,18 @@ pub fn read(text: &str) -> Result<Vec<Scenario>, String> {
                     steps.push(step);
                 }
             }
-            "history" => scenarios.push(Scenario {
+            "history" | "inbox" => scenarios.push(Scenario {
                 title: title.clone(),
                 line: title_line,
                 definition: definition.clone(),
+                route: route.clone(),
                 script: std::mem::take(&mut steps),
                 history: block.join("\n"),
                 history_lines: from..at,
             }),
             other => {
                 return Err(format!(
-                    "line {from}: a block is json, script or history, and not '{other}'"
+                    "line {from}: a block is json, route, script, history or inbox, and not '{other}'"
                 ));
             }
         }

@@ -13,11 +13,16 @@
 //! | `tick` | what is due fires now |
 //! | `stop [ERROR ["cause"]]` | somebody stops the execution |
 //! | `redrive` | somebody redrives the execution |
+//! | `register WAIT as REFERENCE` | a worker registers the third party's name for the work |
+//! | `release REFERENCE` | and nobody answers to it any more |
+//! | `call back BODY` | the third party calls back; `call back 300 bytes` with so many |
+//! | `forge BODY` | somebody else does, without the third party's secret |
+//! | `forget` | the execution is over, and so long ago that the server no longer keeps it |
 //! | `ended WAIT: WORDS` | how the wait ended: `succeeded`, `failed`, `timed out`, `heartbeat timed out`, `aborted`, with `, superseded` if another attempt takes its place |
 //!
 //! `WAIT` is a state's name, in quotes if it has blanks: its wait that is open, or the last one.
 //! `Ask#2` is the second wait that there ever was in `Ask`. A step that must be refused ends in
-//! `=> WaitEnded`, or whichever refusal it is.
+//! `=> WaitEnded`, or whichever refusal it is. What goes through the callback gateway needs a whole server.
 
 /// One step.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,6 +50,11 @@ pub enum Action {
     Tick,
     Stop(Option<String>, Option<String>),
     Redrive,
+    Register(WaitName, String),
+    Release(String),
+    CallBack(String),
+    Forge(String),
+    Forget,
     Ended(WaitName, String),
 }
 
@@ -93,6 +103,20 @@ pub fn read(line: &str) -> Result<Step, String> {
         "oversleep" => Action::Oversleep(duration(rest)?),
         "tick" => Action::Tick,
         "redrive" => Action::Redrive,
+        "register" => {
+            let (wait, rest) = wait(rest)?;
+            let reference = rest
+                .strip_prefix("as ")
+                .ok_or("it is 'register WAIT as REFERENCE'")?;
+            Action::Register(wait, reference.to_owned())
+        }
+        "release" => Action::Release(rest.to_owned()),
+        "call" => {
+            let body = rest.strip_prefix("back ").ok_or("it is 'call back BODY'")?;
+            Action::CallBack(called(body)?)
+        }
+        "forge" => Action::Forge(called(rest)?),
+        "forget" => Action::Forget,
         "stop" => {
             let (error, cause) = failure(rest)?;
             Action::Stop(error, cause)
@@ -146,6 +170,21 @@ fn wait(line: &str) -> Result<(WaitName, &str), String> {
         },
         rest,
     ))
+}
+
+/// A callback's body: as it is written, or a JSON text of so many bytes.
+fn called(body: &str) -> Result<String, String> {
+    const AROUND: usize = r#"{"filler": ""}"#.len();
+    let Some(count) = body.strip_suffix(" bytes") else {
+        return Ok(body.to_owned());
+    };
+    let count: usize = count
+        .parse()
+        .map_err(|_| format!("'{count}' is no number"))?;
+    let filler = count
+        .checked_sub(AROUND)
+        .ok_or(format!("it is at least {AROUND} bytes"))?;
+    Ok(format!(r#"{{"filler": "{}"}}"#, "x".repeat(filler)))
 }
 
 fn failure(line: &str) -> Result<(Option<String>, Option<String>), String> {

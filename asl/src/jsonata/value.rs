@@ -593,9 +593,8 @@ fn convert(value: &Val<'_>, left: &mut usize, levels: usize) -> Result<Value, Fa
     })
 }
 
-/// A run of texts of a list, which all of `texts` are. Nothing of it can fail once there is room, so that
-/// each is written where it stays: put together elsewhere and then copied, one would take about twice as
-/// long.
+/// The items of a list that is all texts. Nothing of it can fail once there is room, so that each is
+/// written where it stays: put together elsewhere and then copied, one would take about twice as long.
 fn convert_texts(texts: &[Val<'_>], list: &mut Vec<Value>, left: &mut usize) -> Result<(), Failed> {
     let texts = texts.iter().map(|text| text.as_str().unwrap_or(""));
     take(left, texts.clone().map(|text| 2 + text.len()).sum())?;
@@ -628,14 +627,11 @@ fn convert_holder(value: &Val<'_>, left: &mut usize, levels: usize) -> Result<Va
     match value {
         Val::List(items) => {
             let mut list = Vec::with_capacity(items.items.len());
-            let runs = items.items.chunk_by(|a, b| a.is_text() == b.is_text());
-            for run in runs {
-                match run[0].is_text() {
-                    true => convert_texts(run, &mut list, left)?,
-                    false => {
-                        for item in run {
-                            list.push(convert(item, left, levels)?);
-                        }
+            match items.items.iter().all(Val::is_text) {
+                true => convert_texts(&items.items, &mut list, left)?,
+                false => {
+                    for item in &items.items {
+                        list.push(convert(item, left, levels)?);
                     }
                 }
             }

@@ -129,7 +129,7 @@ fn what_aws_refuses_is_refused_in_its_words() {
 }
 
 #[test]
-fn an_express_machine_has_neither_activities_nor_task_tokens() {
+fn an_express_machine_has_neither_activities_nor_task_tokens_nor_jobs() {
     for (resource, expected) in [
         (
             "arn:aws:states:us-east-1:1:activity:a",
@@ -138,6 +138,10 @@ fn an_express_machine_has_neither_activities_nor_task_tokens() {
         (
             "arn:aws:states:::sns:publish.waitForTaskToken",
             "Express state machine does not support '.waitForTaskToken' service integration ",
+        ),
+        (
+            "arn:aws:states:::states:startExecution.sync:2",
+            "Express state machine does not support '.sync:2' service integration ",
         ),
     ] {
         let text = with(

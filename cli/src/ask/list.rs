@@ -72,6 +72,16 @@ impl Listing {
         self.at.server()
     }
 
+    /// Whether JSON is wanted.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Whether it is to go on.
+    pub fn is_followed(&self) -> bool {
+        self.follow
+    }
+
     /// Shows a list.
     ///
     /// # Errors

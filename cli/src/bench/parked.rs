@@ -87,7 +87,7 @@ pub async fn park(directory: &Path, number: usize, say: &dyn Fn(&str)) -> Result
 }
 
 /// What a folder's files take on disk.
-fn disk_bytes(folder: &Path) -> Result<u64, String> {
+pub fn disk_bytes(folder: &Path) -> Result<u64, String> {
     use std::os::unix::fs::MetadataExt;
     let failed = |e: std::io::Error| format!("{} can't be read: {e}", folder.display());
     let mut bytes = 0;

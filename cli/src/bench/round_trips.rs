@@ -191,7 +191,8 @@ fn success(token: &str) -> String {
 const INPUT: &str = r#"{"applicationId":"7f3b2a10-5c1e-4e0a-9a7d-2f6d1c0b9e55","applicant":{"name":"Ada Lovelace","email":"ada@example.com"},"property":{"nameOrNumber":"12","street":"St James's Square","town":"London","postcode":"SW1Y 4JH"},"loan":{"amount":180000,"termMonths":300,"product":"two-year-fixed"}}"#;
 
 impl Quantiles {
-    fn of(mut times: Vec<Duration>) -> Quantiles {
+    /// Of these times.
+    pub fn of(mut times: Vec<Duration>) -> Quantiles {
         times.sort_unstable();
         let at = |share: f64| {
             let index = (times.len() as f64 * share) as usize;

@@ -1,5 +1,6 @@
 //! The server under test: this program again, as a child process on the embedded store.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -34,11 +35,17 @@ pub struct AtRest {
 impl Subject {
     /// Starts a server on a data directory; returns when it says where it listens.
     pub fn start(directory: &Path) -> Result<Subject, String> {
+        Subject::start_with(directory, &[])
+    }
+
+    /// As [`Subject::start`], with more flags.
+    pub fn start_with(directory: &Path, flags: &[&OsStr]) -> Result<Subject, String> {
         let program = std::env::current_exe()
             .map_err(|e| format!("this program's own file is not known: {e}"))?;
         let mut child = Command::new(program)
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(directory)
+            .args(flags)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()

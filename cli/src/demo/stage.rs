@@ -242,6 +242,7 @@ async fn open_app(
         topics: config.topics,
         routes: config.routes,
         alerts: Default::default(),
+        status_changes: Vec::new(),
         address,
         environment: Default::default(),
     };

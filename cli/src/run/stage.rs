@@ -58,6 +58,7 @@ impl Stage {
             topics: config.topics,
             routes: config.routes,
             alerts: Default::default(),
+            status_changes: Vec::new(),
             address,
             environment: config.services.environment(variables()),
             quotas: config.quotas,

@@ -88,6 +88,7 @@ impl Stage {
             topics: configuration.topics,
             routes: configuration.routes,
             alerts: Default::default(),
+            status_changes: Vec::new(),
             address,
             environment: Default::default(),
         })

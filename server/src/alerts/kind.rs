@@ -112,6 +112,7 @@ impl Kind {
             Kind::Callback(disposition) => match disposition {
                 Disposition::Delivered
                 | Disposition::DeliveredAsFailure
+                | Disposition::Started
                 | Disposition::Heartbeat
                 | Disposition::Early
                 | Disposition::DuplicateIdentical => Severity::Info,
@@ -157,9 +158,10 @@ impl Kind {
 
 fn after(disposition: Disposition) -> &'static str {
     match disposition {
-        Disposition::Delivered | Disposition::Heartbeat | Disposition::Early => {
-            "Nothing has to be done."
-        }
+        Disposition::Delivered
+        | Disposition::Started
+        | Disposition::Heartbeat
+        | Disposition::Early => "Nothing has to be done.",
         Disposition::DeliveredAsFailure => {
             "See in the execution's history what the workflow made of the failure."
         }

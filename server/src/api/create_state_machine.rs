@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
-use crate::machines::Machine;
+use crate::machines::{Machine, MachineType};
 
 use super::configuration::{self, Encryption, Logging, RawTag, Tracing};
 use super::error::ApiError;
@@ -63,6 +63,9 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     arn::check_role(role_arn)?;
     let publish = versions::accept(request.publish, request.version_description.as_deref())?;
     let kind = definition::machine_type(kind);
+    if kind == MachineType::Express && !app.quotas.express {
+        return Err(ApiError::machine_type_not_supported());
+    }
     let logging = request.logging_configuration.map(Logging::accept);
     let tracing = request.tracing_configuration.map(Tracing::accept);
     let encryption = request.encryption_configuration.map(Encryption::accept);
@@ -88,6 +91,8 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         aliases: Vec::new(),
         deleting: false,
     };
+    let seen = app.machines.find(&wanted.arn).await;
+    let seen = seen.map_err(ApiError::server)?;
     keys::check_new(app, &wanted.encryption, Of::StateMachine(&wanted.arn)).await?;
     let publishes = publish.is_some();
     let wanted = match publish {
@@ -101,7 +106,11 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         .ok_or_else(|| ApiError::too_many_machines(most))?;
     versions::check_usable(&created)?;
     if !same(&created, &wanted) {
-        return Err(ApiError::machine_already_exists(&created.arn));
+        // A version is of what its publisher knew.
+        return Err(match publishes && seen.as_ref() != Some(&created) {
+            true => ApiError::changed_meanwhile(&created.arn),
+            false => ApiError::machine_already_exists(&created.arn),
+        });
     }
     write(&Response {
         state_machine_arn: &created.arn,

@@ -224,6 +224,15 @@ impl ApiError {
         ApiError::new("TaskDoesNotExist", message)
     }
 
+    /// In the words of the service model; no recording has it, since both types are supported wherever one
+    /// could be made.
+    pub(super) fn machine_type_not_supported() -> ApiError {
+        ApiError::new(
+            "StateMachineTypeNotSupported",
+            "State machine type is not supported: 'EXPRESS'",
+        )
+    }
+
     pub(super) fn type_not_supported() -> ApiError {
         let message = "This operation is not supported by this type of state machine";
         ApiError::new("StateMachineTypeNotSupported", message)

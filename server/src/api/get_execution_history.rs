@@ -1,6 +1,12 @@
 //! `GetExecutionHistory`, oldest event first or last.
+//!
+//! A page costs one pass over the stored events up to it, and the memory of the page: the events before it are
+//! followed, since each rests on those before, but they are given no text and are not kept.
 
-use engine::{ExecutionKey, HistoryEvent, history};
+use std::ops::Range;
+
+use engine::history::Projection;
+use engine::{ExecutionKey, HistoryEvent};
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
@@ -25,8 +31,8 @@ struct Request<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Response<'a> {
-    events: Vec<&'a HistoryEvent>,
+struct Response {
+    events: Vec<HistoryEvent>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_token: Option<String>,
 }
@@ -44,42 +50,64 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     let list = ["GetExecutionHistory", arn, order];
     let from = token.map(|token| page::number(&list, token)).transpose()?;
 
-    let events = app.runner.events(ExecutionKey::of(arn)).await;
-    let events = events.map_err(ApiError::server)?;
-    if events.is_empty() {
-        return Err(ApiError::execution_does_not_exist(arn));
+    let key = ExecutionKey::of(arn);
+    let unknown = || ApiError::execution_does_not_exist(arn);
+    let ids = match (reverse, from) {
+        (true, Some(from)) => Ids::before(from, size),
+        (true, None) => {
+            let execution = app.runner.execution(key).await.map_err(ApiError::server)?;
+            Ids::before(execution.ok_or_else(unknown)?.history_events(), size)
+        }
+        (false, from) => Ids::from(from.unwrap_or(1), size),
+    };
+    keys::check_execution_at(app, key).await?;
+    let mut history = Projection::new(request.include_execution_data.unwrap_or(true));
+    history.show(ids.shown.clone());
+    let follow = |event| {
+        history.follow(&event);
+        history.written() >= ids.enough
+    };
+    let followed = app.runner.each_event(key, follow).await;
+    followed.map_err(ApiError::server)?;
+    if history.written() == 0 {
+        return Err(unknown());
     }
-    keys::check_execution_at(app, ExecutionKey::of(arn)).await?;
-    let history = history::project(&events, request.include_execution_data.unwrap_or(true));
-    let (events, next) = cut(&history, reverse, from, size);
+    let mut events = history.take();
+    let next = if reverse {
+        events.reverse();
+        Some(ids.shown.start - 1).filter(|id| *id > 0)
+    } else {
+        Some(ids.shown.end).filter(|id| *id <= history.written())
+    };
     write(&Response {
         events,
         next_token: next.map(|next| page::token(&list, &next.to_string())),
     })
 }
 
-/// At most `size` events in the order asked for, from the one with id `from` on, and the id of the one
-/// to go on with. Ids, not distances from the end, because a running execution's history grows.
-fn cut(
-    history: &[HistoryEvent],
-    reverse: bool,
-    from: Option<u64>,
-    size: usize,
-) -> (Vec<&HistoryEvent>, Option<u64>) {
-    fn page<'h>(
-        mut rest: impl Iterator<Item = &'h HistoryEvent>,
-        size: usize,
-    ) -> (Vec<&'h HistoryEvent>, Option<u64>) {
-        let events = rest.by_ref().take(size).collect();
-        (events, rest.next().map(|event| event.id))
+/// Which events are asked for, by id and not by their distance from the end, because a running execution's
+/// history grows. The others are followed and never made.
+struct Ids {
+    shown: Range<u64>,
+    /// Behind the event with this id there is nothing that is needed.
+    enough: u64,
+}
+
+impl Ids {
+    /// The one with id `first`, those that follow, and whether there is a next page.
+    fn from(first: u64, size: usize) -> Ids {
+        let end = first.saturating_add(size as u64);
+        Ids {
+            shown: first..end,
+            enough: end,
+        }
     }
-    // Ids are numbers from 1 without gaps.
-    let count = history.len() as u64;
-    if reverse {
-        let until = from.unwrap_or(count).min(count) as usize;
-        page(history[..until].iter().rev(), size)
-    } else {
-        let begin = (from.unwrap_or(1).max(1) - 1).min(count) as usize;
-        page(history[begin..].iter(), size)
+
+    /// The one with id `last`, and those before it.
+    fn before(last: u64, size: usize) -> Ids {
+        Ids {
+            shown: last.saturating_sub(size as u64) + 1..last.saturating_add(1),
+            enough: last,
+        }
     }
 }

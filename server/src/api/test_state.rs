@@ -213,12 +213,16 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         read_items,
         seed: ids::uuid().as_u64_pair().1,
     };
-    if trial.mock.is_none()
-        && let Some(dispatch) = trial.asks()
-    {
-        trial.mock = Some(ask(app, &trial.identity, &dispatch).await?);
+    if trial.mock.is_none() {
+        // An expression may take all the time that it has.
+        let asked = app.runner.beside(move || (trial.asks(), trial)).await;
+        trial = asked.1;
+        if let Some(dispatch) = asked.0 {
+            trial.mock = Some(ask(app, &trial.identity, &dispatch).await?);
+        }
     }
-    let report = trial.run().map_err(|NeedsMock| needs_mock())?;
+    let report = app.runner.beside(move || trial.run()).await;
+    let report = report.map_err(|NeedsMock| needs_mock())?;
     tell(&report, &input, level.unwrap_or("INFO"))
 }
 

@@ -13,6 +13,12 @@ pub(super) fn about(delivery: &Delivery, step: &Step) -> Alert {
         format!("rejoin gateway, route {}", delivery.route),
         format!("{}: {}", kind.title(), step.note),
     );
+    let body = delivery.body.shown();
+    // What was redacted has another length, and is all there is.
+    let body_bytes = match delivery.redacted.is_empty() || !delivery.is_whole() {
+        true => delivery.body_bytes,
+        false => body.len(),
+    };
     let mut alert = Alert {
         since: step.wait_ended_at.map(Into::into),
         route: Some(delivery.route.clone()),
@@ -23,8 +29,12 @@ pub(super) fn about(delivery: &Delivery, step: &Step) -> Alert {
         peer: Some(delivery.peer.clone()),
         event_request_id: Some(request_id(delivery).to_owned()),
         wait_ended_at: step.wait_ended_at.map(Into::into),
-        late_by_seconds: step.wait_ended_at.map(|ended| late_by(delivery, ended)),
-        ..alert.with_event_body(delivery.body.shown(), delivery.body_bytes)
+        // One that was kept for its reference came in time, and its wait did not last.
+        late_by_seconds: step
+            .wait_ended_at
+            .map(|ended| late_by(delivery, ended))
+            .filter(|late| *late >= 0.0),
+        ..alert.with_event_body(body, body_bytes)
     };
     if let Some(holder) = &delivery.target {
         let place = &holder.place;
@@ -34,6 +44,10 @@ pub(super) fn about(delivery: &Delivery, step: &Step) -> Alert {
         alert.state_name = known(&place.state_name);
         alert.wait_began_at = Some(place.wait_began_at.into());
         alert.wait_deadline = place.wait_deadline.map(Into::into);
+    } else if let Some(start) = &delivery.start {
+        alert.execution_arn = Some(start.execution_arn.clone());
+        alert.execution_name = Some(start.name.clone());
+        alert.state_machine_arn = Some(start.state_machine_arn.clone());
     }
     alert
 }

@@ -24,14 +24,21 @@ impl Gateway {
         if delivery.refused.is_some() {
             return self.close_window(version, delivery).await;
         }
-        // It may have landed between being due and now. An early one has a target once its reference
-        // is registered, and is on its way from then on.
-        let open = match delivery.disposition() {
-            None | Some(Disposition::Undeliverable) => true,
-            Some(Disposition::Early | Disposition::UnknownReference) => delivery.target.is_some(),
-            Some(_) => false,
-        };
-        if !open || delivery.outcome().is_none() {
+        if delivery.start.is_some() && delivery.target.is_none() {
+            return match delivery.disposition() {
+                None | Some(Disposition::Undeliverable) => {
+                    self.start(&mut delivery, flight).await.map(drop)
+                }
+                Some(_) => Ok(()),
+            };
+        }
+        if let Some(engine) = delivery.target.as_ref().and_then(|t| t.engine.clone()) {
+            drop(flight);
+            self.hurry(&engine, &delivery).await;
+            return Ok(());
+        }
+        // It may have landed between being due and now.
+        if !delivery.is_open() || delivery.outcome().is_none() {
             return Ok(());
         }
         self.deliver(&mut delivery, Attempt::Again, flight)
@@ -96,7 +103,14 @@ impl Gateway {
                 delivery, unknown, ..
             } => {
                 let mut documents = vec![reference.removal(version)];
-                if !unknown && let Some((read, mut delivery)) = self.delivery(delivery).await? {
+                if let Some((read, mut delivery)) = self.delivery(delivery).await?
+                    && !(*unknown && delivery.redacted.is_empty())
+                {
+                    delivery.forget_what_was_redacted();
+                    if *unknown {
+                        documents.extend(delivery.changes(Expect::Version(read), None));
+                        return self.commit(documents).await;
+                    }
                     let note = format!(
                         "Nobody registered {:?} on this route within {} s.",
                         reference.reference,
@@ -104,12 +118,15 @@ impl Gateway {
                     );
                     let step = self.step(Disposition::UnknownReference, note);
                     delivery.steps.push(step.clone());
-                    documents.push(delivery.change(Expect::Version(read), None));
+                    documents.extend(delivery.changes(Expect::Version(read), None));
                     documents.extend(self.alert(route, &delivery, &step));
                 }
                 documents
             }
             Standing::Answered { .. } => vec![reference.removal(version)],
+            Standing::Started(started) => {
+                return self.look_at_started(version, &reference, started).await;
+            }
             // Its outcome sets another time.
             Standing::Delivering { .. } => again(Some(now.plus_seconds(keep.max(1)))),
             Standing::Waiting { holder } if holder.engine.is_some() => {

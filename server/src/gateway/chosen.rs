@@ -128,6 +128,13 @@ impl Gateway {
                     route.name, holder.place.execution_name, holder.place.state_name
                 ),
             )),
+            Ok(Registered::Started { execution }) => Err(Failure::new(
+                REFERENCE_TAKEN,
+                format!(
+                    "The reference {reference:?} on the route {} has started the execution {execution}.",
+                    route.name
+                ),
+            )),
             Ok(Registered::Held | Registered::Early { .. }) => Ok(()),
             Err(what) => {
                 eprintln!("rejoin: the reference of a task could not be registered: {what}");

@@ -7,10 +7,12 @@ use store::{DocumentChange, Expect};
 use super::alert;
 use super::disposition::Disposition;
 use super::flights::Flight;
+use super::marks::{Try, TryResult};
 use super::record::{Delivery, Holder, Reference, Standing, Step, ended_by};
 use super::route::Route;
 use super::route::config::USED_KEEP_SECONDS;
 use super::{Gateway, NotStored};
+use crate::alerts::Alert;
 use crate::runner::TokenError;
 
 /// A delivery that is stored and has no outcome is looked after this long after it came. While it is
@@ -45,13 +47,26 @@ impl Gateway {
                 delivery.id
             ));
         };
+        if attempt == Attempt::Again && delivery.disposition().is_none() {
+            delivery.tried(Try {
+                at: delivery.received_at,
+                answered_at: None,
+                result: TryResult::NotRecorded,
+                note: None,
+            });
+        }
         delivery.attempts += 1;
+        let began = self.0.clock.now();
         let result = self.0.engine.complete(&holder.token, outcome.clone()).await;
+        delivery.tried(Try::of(began, self.0.clock.now(), &result));
         let again = delivery.disposition() == Some(Disposition::Undeliverable);
         let step = self.judge(delivery, &holder, &outcome, attempt, result);
         let still_undeliverable = again && step.disposition == Disposition::Undeliverable;
         if !still_undeliverable {
             delivery.steps.push(step.clone());
+        }
+        if step.disposition != Disposition::Undeliverable {
+            delivery.forget_what_was_redacted();
         }
         loop {
             match self
@@ -129,12 +144,13 @@ impl Gateway {
             _ => None,
         };
         // The flight keeps everybody else away from the delivery's document.
-        let mut documents = vec![delivery.change(Expect::Any, due)];
+        let mut documents = delivery.changes(Expect::Any, due);
         if let Some((version, reference)) = self.reference(&delivery.route, name).await? {
             documents.extend(self.afterwards(route, delivery, holder, step, version, reference));
         }
         if tell {
             documents.extend(self.alert(route, delivery, step));
+            documents.extend(self.all_clear(route, delivery, step));
         }
         self.commit(documents).await
     }
@@ -196,12 +212,36 @@ impl Gateway {
         Some(self.0.alerts.prepare(topic_arn, alert))
     }
 
+    /// That the engine has answered again, if it was told that it did not.
+    fn all_clear(
+        &self,
+        route: Option<&Route>,
+        delivery: &Delivery,
+        step: &Step,
+    ) -> Option<DocumentChange> {
+        let before = delivery.steps.iter().rev().nth(1)?;
+        let was_told = route?.alerts.include(Disposition::Undeliverable);
+        if before.disposition != Disposition::Undeliverable || !was_told {
+            return None;
+        }
+        let over = Step {
+            note: format!("The engine answers again. {}", step.note),
+            ..before.clone()
+        };
+        let alert = Alert {
+            resolved: true,
+            ..alert::about(delivery, &over)
+        };
+        let topic_arn = route?.alerts.topic_arn.as_deref();
+        Some(self.0.alerts.prepare(topic_arn, alert))
+    }
+
     /// When a delivery that is stored now is looked after.
     pub(super) fn look_after(&self) -> Option<Timestamp> {
         Some(self.0.clock.now().plus_seconds(LOOK_AFTER_SECONDS))
     }
 
-    fn retry_due(&self, attempts: u32) -> Option<Timestamp> {
+    pub(super) fn retry_due(&self, attempts: u32) -> Option<Timestamp> {
         let doublings = attempts.saturating_sub(1).min(16);
         let pause = (RETRY_FIRST_SECONDS << doublings).min(RETRY_MAX_SECONDS);
         Some(self.0.clock.now().plus_seconds(pause))

@@ -15,6 +15,8 @@ pub enum Disposition {
     Delivered,
     /// It was the wait's failure.
     DeliveredAsFailure,
+    /// It started an execution.
+    Started,
     /// It said that the work goes on.
     Heartbeat,
     /// Its reference is not registered yet, and a wait is open that may register it: kept.
@@ -45,9 +47,10 @@ pub enum Disposition {
 
 impl Disposition {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Disposition; 15] = [
+    pub const ALL: [Disposition; 16] = [
         Disposition::Delivered,
         Disposition::DeliveredAsFailure,
+        Disposition::Started,
         Disposition::Heartbeat,
         Disposition::Early,
         Disposition::DuplicateIdentical,
@@ -68,6 +71,7 @@ impl Disposition {
         match self {
             Disposition::Delivered => "delivered",
             Disposition::DeliveredAsFailure => "delivered-as-failure",
+            Disposition::Started => "started",
             Disposition::Heartbeat => "heartbeat",
             Disposition::Early => "early",
             Disposition::DuplicateIdentical => "duplicate-identical",
@@ -94,6 +98,7 @@ impl Disposition {
         match self {
             Disposition::Delivered => "Callback",
             Disposition::DeliveredAsFailure => "Callback with a failure",
+            Disposition::Started => "Callback that started an execution",
             Disposition::Heartbeat => "Heartbeat",
             Disposition::Early => "Early callback",
             Disposition::DuplicateIdentical => "Duplicate callback (identical repeat)",
@@ -115,6 +120,7 @@ impl Disposition {
         match self {
             Disposition::Delivered
             | Disposition::DeliveredAsFailure
+            | Disposition::Started
             | Disposition::Heartbeat
             | Disposition::DuplicateIdentical => StatusCode::OK,
             Disposition::Early => StatusCode::ACCEPTED,
@@ -137,6 +143,7 @@ impl Disposition {
             self,
             Disposition::Delivered
                 | Disposition::DeliveredAsFailure
+                | Disposition::Started
                 | Disposition::Heartbeat
                 | Disposition::Early
         )

@@ -2,6 +2,7 @@
 //! callback that is early and one that nobody will ever know.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use engine::{ExecutionKey, WaitId};
 use hashbrown::HashMap;
@@ -9,11 +10,12 @@ use parking_lot::{Mutex, RwLock};
 
 use super::route::Route;
 
-/// The waits that routes expect references from. In memory: after a restart, tasks whose request was
-/// not taken yet are dispatched again and announced again; one that was taken and whose worker has
-/// not registered is not, so a callback for it counts as unknown until it is registered.
+/// The waits that routes expect references from. In memory; what was open at a start of the server is
+/// found out by `recall`.
 #[derive(Default)]
 pub(super) struct Expected {
+    /// Whether waits may be open that nobody has told of yet.
+    recalling: AtomicBool,
     /// `MACHINE.STATE` to the names of the routes that expect it.
     routes: RwLock<HashMap<String, Vec<Arc<str>>>>,
     open: Mutex<Open>,
@@ -66,17 +68,31 @@ impl Expected {
         routes.get(task.as_str()).cloned().unwrap_or_default()
     }
 
-    /// A task is about to be handed to its resource, with a token.
+    /// What was open before has to be found out, if any route expects anything: until
+    /// [`Expected::recalled`], any wait may be open.
+    pub fn begin_recalling(&self) -> bool {
+        let any = !self.routes.read().is_empty();
+        self.recalling.store(any, Ordering::Release);
+        any
+    }
+
+    /// All that was open has been told of.
+    pub fn recalled(&self) {
+        self.recalling.store(false, Ordering::Release);
+    }
+
+    /// A task is about to be handed to its resource, with a token, or has been. Says whether any route
+    /// expects it.
     pub fn opened(
         &self,
         execution: ExecutionKey,
         wait: WaitId,
         state_machine_arn: &str,
         state_name: &str,
-    ) {
+    ) -> bool {
         let expecting = self.by(state_machine_arn, state_name);
         if expecting.is_empty() {
-            return;
+            return false;
         }
         let mut open = self.open.lock();
         // It is announced again if it is dispatched again.
@@ -89,6 +105,7 @@ impl Expected {
                 *open.counts.entry(route).or_default() += 1;
             }
         }
+        true
     }
 
     /// The wait is over, or it is registered on this route: nothing more is to come.
@@ -111,10 +128,12 @@ impl Expected {
 
     /// Whether a wait is open that may still register a reference on the route.
     pub fn any(&self, route: &str) -> bool {
-        self.open
-            .lock()
-            .counts
-            .get(route)
-            .is_some_and(|&count| count > 0)
+        self.recalling.load(Ordering::Acquire)
+            || self
+                .open
+                .lock()
+                .counts
+                .get(route)
+                .is_some_and(|&count| count > 0)
     }
 }

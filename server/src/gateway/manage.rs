@@ -48,7 +48,7 @@ impl Gateway {
             }
         }
         *self.0.routes.write() = Arc::new(routes);
-        Ok(())
+        self.complete_keys().await
     }
 
     /// The key that callback URLs are signed with, made when the store is new: they stay good as long as

@@ -4,17 +4,18 @@ use std::sync::Arc;
 
 use asl::Timestamp;
 use hyper::StatusCode;
-use hyper::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
 use serde_json::json;
 use store::{DocumentChange, Expect, Table};
 
 use super::alert::late_by;
 use super::deliver::Attempt;
 use super::disposition::Disposition;
-use super::record::{
-    Body, Delivery, Holder, Intent, Receipt, Reference, Standing, Step, receipt_key,
-};
+use super::found::Found;
+use super::keep::Kept;
+use super::marks::Try;
+use super::record::{Delivery, Holder, Intent, Receipt, Reference, Standing, Step, receipt_key};
 use super::route::{Fault, Reading, Route};
+use super::start::Start;
 use super::urls::{is_person, told_to_a_person};
 use super::verify::{Verification, Verified};
 use super::{Gateway, NotStored};
@@ -24,21 +25,19 @@ use crate::runner::TokenError;
 /// When a third party should try again after a 503.
 const RETRY_AFTER_SECONDS: u32 = 5;
 
-/// How much is kept of a callback that is not verified, of its body and of its headers: anybody can
-/// send them, as large as they like.
-const UNVERIFIED_BYTES_MAX: usize = 8 * 1024;
-
 /// A callback on its way in.
-struct Arrival {
-    delivery: Delivery,
+pub(super) struct Arrival {
+    pub delivery: Delivery,
     /// Equal for callbacks that say the same.
-    digest: String,
+    pub digest: String,
     /// Where its signed id is remembered, and what the route calls a repeat.
-    receipts: Vec<ReceiptSlot>,
+    pub receipts: Vec<ReceiptSlot>,
+    /// What it starts if nobody has registered its reference, or why it can't.
+    pub start: Option<Result<Start, String>>,
 }
 
 /// A place for a [`Receipt`].
-struct ReceiptSlot {
+pub(super) struct ReceiptSlot {
     key: String,
     until: Timestamp,
     /// What was there when it was last looked at.
@@ -47,7 +46,7 @@ struct ReceiptSlot {
 
 impl Arrival {
     /// The documents that remember it, to be stored with the delivery.
-    fn receipts(&self) -> Vec<DocumentChange> {
+    pub fn receipts(&self) -> Vec<DocumentChange> {
         let receipt = Receipt {
             delivery: self.delivery.id.clone(),
             digest: self.digest.clone(),
@@ -103,28 +102,22 @@ impl Gateway {
             }
             Err(fault) => (None, Err(fault)),
         };
-        // Of one that is too large, as much as the route takes shows whose it was.
-        let bytes_max = match verified {
-            Some(_) => at.body_bytes_max,
-            None => at.body_bytes_max.min(UNVERIFIED_BYTES_MAX),
-        };
-        let headers = kept_headers(call, &at, verified.is_none());
+        let kept = Kept::of(call, &at, verified.is_some());
+        let read = read.map(|reading| match kept.redacted.is_empty() {
+            true => reading,
+            false => reading.without_its_body(&call.body),
+        });
         let (by, id) = verified.map_or((None, None), |verified| (verified.by, verified.id));
         let delivery = Delivery {
-            id: self.delivery_id(),
-            route: at.name.clone(),
-            reference: None,
-            received_at,
             peer: call.peer.to_string(),
-            headers,
-            body: Body::of_head(&call.body, bytes_max),
+            headers: kept.headers,
+            body: kept.body,
             body_bytes: call.body.len(),
             verified_by: by.map(|by| by.to_string()),
-            intent: None,
-            target: None,
-            attempts: 0,
-            steps: Vec::new(),
-            refused: None,
+            sent_to: Some(kept.sent_to),
+            body_cut: kept.body_cut || unreadable.is_some(),
+            redacted: kept.redacted,
+            ..Delivery::new(self.delivery_id(), at.name.clone(), received_at)
         };
         let slot = |kind: &str, id: &str, seconds: i64| ReceiptSlot {
             key: receipt_key(&at.name, kind, id),
@@ -143,6 +136,7 @@ impl Gateway {
         let mut arrival = Arrival {
             delivery,
             digest: String::new(),
+            start: None,
             receipts: signed.into_iter().chain(named).collect(),
         };
         let (gateway, busy) = (self.clone(), self.0.clock.busy());
@@ -185,6 +179,7 @@ impl Gateway {
                 arrival.delivery.reference = Some(reading.reference);
                 arrival.delivery.intent = Some(reading.intent);
                 arrival.digest = reading.digest;
+                arrival.start = reading.start;
                 self.meet(route, arrival).await
             }
             Err(fault) => {
@@ -233,6 +228,7 @@ impl Gateway {
             Some(
                 Disposition::Delivered
                 | Disposition::DeliveredAsFailure
+                | Disposition::Started
                 | Disposition::Heartbeat
                 | Disposition::Early,
             )
@@ -263,7 +259,11 @@ impl Gateway {
             // What was not stored, because somebody else was first, has not been.
             let delivery = &mut arrival.delivery;
             (delivery.steps, delivery.target, delivery.attempts) = (Vec::new(), None, 0);
-            if let Some(step) = self.replayed(arrival).await? {
+            let before = match self.replayed(arrival).await? {
+                Some(step) => Some(step),
+                None => self.begun_before(route, arrival).await?,
+            };
+            if let Some(step) = before {
                 match self.settle(route, arrival, None, step, None).await {
                     Ok(step) => return Ok(step),
                     Err(NotStored::Conflict) => continue,
@@ -277,6 +277,18 @@ impl Gateway {
             };
             let expect = version.map_or(Expect::Absent, Expect::Version);
             let met = match standing {
+                None | Some(Standing::Kept { unknown: true, .. }) if arrival.start.is_some() => {
+                    self.begin(route, arrival, &name, expect).await
+                }
+                Some(Standing::Started(started)) if !started.done && !waited => {
+                    waited = true;
+                    self.attend_delivery(&started.delivery).await?;
+                    continue;
+                }
+                Some(Standing::Started(started)) => {
+                    self.meet_started(route, arrival, &name, expect, started)
+                        .await
+                }
                 None => self.keep(route, arrival, &name, expect).await,
                 Some(Standing::Kept { unknown: true, .. }) if self.may_be_early(route) => {
                     self.keep(route, arrival, &name, expect).await
@@ -303,9 +315,19 @@ impl Gateway {
                     let step = self.repeat(&first, said == arrival.digest);
                     self.settle(route, arrival, None, step, None).await
                 }
-                Some(standing) if heartbeat => {
-                    let holder = standing.holder().cloned();
-                    let holder = holder.expect("all but a kept reference have a holder");
+                Some(Standing::Answered {
+                    holder, delivery, ..
+                }) if heartbeat => {
+                    let note = format!(
+                        "Execution {} no longer waits in {}: delivery {delivery} answered it.",
+                        holder.place.execution_name, holder.place.state_name
+                    );
+                    let step = self.step(Disposition::LateEnded, note);
+                    self.settle(route, arrival, Some(&holder), step, None).await
+                }
+                Some(Standing::Waiting { holder } | Standing::Delivering { holder, .. })
+                    if heartbeat =>
+                {
                     self.beat(route, arrival, holder).await
                 }
                 Some(Standing::Waiting { holder }) => {
@@ -350,7 +372,7 @@ impl Gateway {
         if matches!(route.verification, Verification::SignedUrl) {
             return false;
         }
-        route.expects.is_empty() || self.0.expected.any(&route.name)
+        (route.expects.is_empty() && !route.starts()) || self.0.expected.any(&route.name)
     }
 
     /// Keeps a callback whose reference nobody has registered.
@@ -421,17 +443,21 @@ impl Gateway {
                 digest,
             },
         };
-        let mut documents = vec![reference.change(expect, self.forget_at(route, &holder))];
+        let due = match elsewhere {
+            Some(_) => None,
+            None => self.look_after(),
+        };
+        let mut documents = delivery.changes(Expect::Absent, due);
+        documents.push(reference.change(expect, self.forget_at(route, &holder)));
         documents.extend(receipts);
         if let Some(engine) = elsewhere {
-            documents.push(delivery.change(Expect::Absent, None));
             documents.push(self.enqueue(&engine, delivery));
             self.commit(documents).await?;
             drop(flight);
             return Ok(self.forward(&engine, delivery).await?);
         }
-        documents.push(delivery.change(Expect::Absent, self.look_after()));
         self.commit(documents).await?;
+        delivery.found = Found::of(delivery);
         Ok(self.deliver(delivery, Attempt::First, flight).await?)
     }
 
@@ -448,10 +474,8 @@ impl Gateway {
             let receipts = arrival.receipts();
             let delivery = &mut arrival.delivery;
             delivery.target = Some(holder.clone());
-            let mut documents = vec![
-                delivery.change(Expect::Absent, None),
-                self.enqueue(engine, delivery),
-            ];
+            let mut documents = delivery.changes(Expect::Absent, None);
+            documents.push(self.enqueue(engine, delivery));
             documents.extend(receipts);
             self.commit(documents).await?;
             return Ok(self.forward(engine, delivery).await?);
@@ -459,7 +483,10 @@ impl Gateway {
         let delivery = &mut arrival.delivery;
         delivery.attempts = 1;
         delivery.target = Some(holder.clone());
-        let step = match self.0.engine.heartbeat(&holder.token).await {
+        let began = self.0.clock.now();
+        let answer = self.0.engine.heartbeat(&holder.token).await;
+        delivery.tried(Try::of(began, self.0.clock.now(), &answer));
+        let step = match answer {
             Ok(()) => self.step(
                 Disposition::Heartbeat,
                 format!("The wait in {} goes on.", holder.place.state_name),
@@ -477,7 +504,7 @@ impl Gateway {
     }
 
     /// A callback for a reference that has had its answer.
-    fn repeat(&self, first: &str, identical: bool) -> Step {
+    pub(super) fn repeat(&self, first: &str, identical: bool) -> Step {
         if identical {
             let note = format!("It says the same as delivery {first}, which counts.");
             self.step(Disposition::DuplicateIdentical, note)
@@ -503,6 +530,14 @@ impl Gateway {
             );
         };
         let late = late_by(delivery, ended.ended_at);
+        let when = match late < 0.0 {
+            false => format!("{late} s before the callback came"),
+            // It was kept for its reference, and the wait did not last until that came.
+            true => format!(
+                "{} s after the callback came, before its reference was registered",
+                -late
+            ),
+        };
         let (disposition, how) = if ended.superseded {
             (
                 Disposition::LateSuperseded,
@@ -530,10 +565,7 @@ impl Gateway {
         };
         Step {
             wait_ended_at: Some(ended.ended_at),
-            ..self.step(
-                disposition,
-                format!("{whose}: {how} {late} s before the callback came."),
-            )
+            ..self.step(disposition, format!("{whose}: {how} {when}."))
         }
     }
 
@@ -548,7 +580,7 @@ impl Gateway {
     }
 
     /// Stores a new delivery whose disposition is clear, with its alert and what else changes.
-    async fn settle(
+    pub(super) async fn settle(
         &self,
         route: &Route,
         arrival: &mut Arrival,
@@ -562,39 +594,16 @@ impl Gateway {
             delivery.target = holder.cloned();
         }
         delivery.steps = vec![step.clone()];
-        let mut documents = vec![delivery.change(Expect::Absent, None)];
+        if reference.is_none() {
+            delivery.forget_what_was_redacted();
+        }
+        let mut documents = delivery.changes(Expect::Absent, None);
         documents.extend(reference);
         documents.extend(receipts);
         documents.extend(self.alert(Some(route), delivery, &step));
         self.commit(documents).await?;
         Ok(step)
     }
-}
-
-/// The headers as they came, but not those whose values are secrets of the caller; of a stranger's
-/// only so much.
-fn kept_headers(call: &Call, route: &Route, unverified: bool) -> Vec<(String, String)> {
-    let mut left = if unverified {
-        UNVERIFIED_BYTES_MAX
-    } else {
-        usize::MAX
-    };
-    let all = call.headers.iter().map(|(name, value)| {
-        let secret = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE].contains(name)
-            || route.verification.secret_header() == Some(name);
-        let value = if secret {
-            "(not kept)".into()
-        } else {
-            String::from_utf8_lossy(value.as_bytes()).into_owned()
-        };
-        (name.as_str().to_owned(), value)
-    });
-    all.take_while(|(name, value)| {
-        let fits = left.checked_sub(name.len() + value.len());
-        left = fits.unwrap_or_default();
-        fits.is_some()
-    })
-    .collect()
 }
 
 /// Why a body is not to be had, with what came of it. None of it is verified: what is signed is the whole.
@@ -672,6 +681,7 @@ fn told(step: &Step) -> &str {
     match step.disposition {
         Disposition::Delivered => "The callback was delivered.",
         Disposition::DeliveredAsFailure => "The callback was delivered, as a failure.",
+        Disposition::Started => "The callback was taken, and something new begins with it.",
         Disposition::Heartbeat => "The heartbeat was taken.",
         Disposition::Early => "The reference is not known yet; the callback is kept for it.",
         Disposition::DuplicateIdentical => "The callback was taken before.",

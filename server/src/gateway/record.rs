@@ -13,7 +13,10 @@ use sha2::{Digest, Sha256};
 use store::{DocumentChange, Expect, Table};
 
 use super::disposition::Disposition;
+use super::found::Found;
+use super::marks::{Mark, Try};
 use super::rate::Refused;
+use super::start::{Start, Started};
 
 /// A third party's name for a piece of work, and how far things are with it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -47,13 +50,15 @@ pub(super) enum Standing {
         delivery: String,
         digest: String,
     },
+    /// A callback has started an execution, which may register it.
+    Started(Started),
 }
 
 impl Standing {
     /// Who registered the reference.
     pub fn holder(&self) -> Option<&Holder> {
         match self {
-            Standing::Kept { .. } => None,
+            Standing::Kept { .. } | Standing::Started(_) => None,
             Standing::Waiting { holder }
             | Standing::Delivering { holder, .. }
             | Standing::Answered { holder, .. } => Some(holder),
@@ -111,9 +116,41 @@ pub(super) struct Delivery {
     pub attempts: u32,
     /// What it was taken for, from the first to what it is now.
     pub steps: Vec<Step>,
+    /// Where it was sent to; none if it was stored before that was kept.
+    #[serde(default)]
+    pub sent_to: Option<SentTo>,
+    /// The body is not whole.
+    #[serde(default)]
+    pub body_cut: bool,
+    /// What is not as it came, as it is written in `redact`.
+    #[serde(default)]
+    pub redacted: Vec<String>,
+    /// The times it was handed to the engine, as far as they are kept.
+    #[serde(default)]
+    pub tries: Vec<Try>,
+    /// The delivery that it repeats, at the wish of an operator.
+    #[serde(default)]
+    pub replay_of: Option<String>,
+    /// What operators did with it.
+    #[serde(default)]
+    pub marks: Vec<Mark>,
+    /// What it is found by already. Follows from the rest, so it is not stored.
+    #[serde(skip)]
+    pub found: Found,
     /// The callbacks over the rate limit that it stands for, if it is not one itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<Refused>,
+    /// The execution that it starts, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<Start>,
+}
+
+/// The first line of a callback's request.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct SentTo {
+    pub method: String,
+    pub path: String,
+    pub query: String,
 }
 
 /// That a callback with this id has come: one that is signed, or what its route calls a repeat.
@@ -139,9 +176,62 @@ pub(super) struct Step {
 }
 
 impl Delivery {
+    /// One of which nothing is known but that it came.
+    pub fn new(id: String, route: String, received_at: Timestamp) -> Delivery {
+        Delivery {
+            id,
+            route,
+            reference: None,
+            received_at,
+            peer: String::new(),
+            headers: Vec::new(),
+            body: Body::default(),
+            body_bytes: 0,
+            verified_by: None,
+            intent: None,
+            target: None,
+            attempts: 0,
+            steps: Vec::new(),
+            sent_to: None,
+            body_cut: false,
+            redacted: Vec::new(),
+            tries: Vec::new(),
+            replay_of: None,
+            marks: Vec::new(),
+            found: Found::default(),
+            refused: None,
+            start: None,
+        }
+    }
+
     /// What it counts as now; none while it is being delivered for the first time.
     pub fn disposition(&self) -> Option<Disposition> {
         self.steps.last().map(|step| step.disposition)
+    }
+
+    /// Whether the body is all that came.
+    pub fn is_whole(&self) -> bool {
+        // What was stored before cuts were noted was not redacted either.
+        !self.body_cut && (!self.redacted.is_empty() || self.body.len() == self.body_bytes)
+    }
+
+    /// Whether what becomes of it is not decided: it is on its way, or will be tried again.
+    pub fn is_open(&self) -> bool {
+        match self.disposition() {
+            None => true,
+            // A heartbeat is not tried again.
+            Some(Disposition::Undeliverable) => self.intent != Some(Intent::Heartbeat),
+            // An early one has a target once its reference is registered.
+            Some(Disposition::Early | Disposition::UnknownReference) => self.target.is_some(),
+            Some(_) => false,
+        }
+    }
+
+    /// What it asks for may hold what was redacted. It is wanted until it is clear what becomes of it.
+    pub fn forget_what_was_redacted(&mut self) {
+        if !self.redacted.is_empty() && self.intent != Some(Intent::Heartbeat) {
+            self.intent = None;
+        }
     }
 
     /// What it asks of the engine.
@@ -211,13 +301,31 @@ impl Body {
         }
     }
 
-    /// Keeps at most the first `bytes_max` of `bytes`, without half a character at the end.
+    /// Keeps at most the first `bytes_max` of `bytes`; where it cuts, without half a character at the end.
     pub fn of_head(bytes: &[u8], bytes_max: usize) -> Body {
-        let head = &bytes[..bytes.len().min(bytes_max)];
+        if bytes.len() <= bytes_max {
+            return Body::of(bytes);
+        }
+        let head = &bytes[..bytes_max];
         match std::str::from_utf8(head) {
             Err(cut) if cut.error_len().is_none() => Body::of(&head[..cut.valid_up_to()]),
             _ => Body::of(head),
         }
+    }
+
+    /// The bytes again.
+    pub fn bytes(&self) -> Cow<'_, [u8]> {
+        match (&self.text, &self.base64) {
+            (Some(text), _) => text.as_bytes().into(),
+            // It is ours, and is stored with a checksum.
+            (None, Some(base64)) => STANDARD.decode(base64).unwrap_or_default().into(),
+            (None, None) => Cow::default(),
+        }
+    }
+
+    /// How many bytes these are.
+    pub fn len(&self) -> usize {
+        self.bytes().len()
     }
 
     /// For people: the text, or the bytes in base64.
@@ -285,15 +393,30 @@ impl Reference {
 }
 
 impl Delivery {
-    /// The document's next content.
-    pub fn change(&self, expect: Expect, due: Option<Timestamp>) -> DocumentChange {
-        DocumentChange {
+    /// The document's next content, and what it is found by from then on.
+    pub fn changes(&self, expect: Expect, due: Option<Timestamp>) -> Vec<DocumentChange> {
+        let mut changes = vec![DocumentChange {
             table: Table::Delivery,
             key: self.id.clone(),
             expect,
             content: Some(written(self)),
             due,
-        }
+        }];
+        changes.extend(self.found.until(&Found::of(self)));
+        changes
+    }
+
+    /// The document is removed, and what it was found by.
+    pub fn removals(&self, version: u64) -> Vec<DocumentChange> {
+        let mut changes = vec![DocumentChange {
+            table: Table::Delivery,
+            key: self.id.clone(),
+            expect: Expect::Version(version),
+            content: None,
+            due: None,
+        }];
+        changes.extend(Found::of(self).until(&Found::default()));
+        changes
     }
 }
 

@@ -6,7 +6,7 @@ use store::Expect;
 
 use super::disposition::Disposition;
 use super::rate::{Note, Refused, TooMany};
-use super::record::{Body, Delivery};
+use super::record::Delivery;
 use super::route::Route;
 use super::{Gateway, NotStored};
 
@@ -48,7 +48,7 @@ impl Gateway {
         };
         let due = Some(refused.until);
         let delivery = self.standing_for(&route.name, id, refused);
-        let stored = self.commit(vec![delivery.change(Expect::Any, due)]).await;
+        let stored = self.commit(delivery.changes(Expect::Any, due)).await;
         stored.map_err(NotStored::what)
     }
 
@@ -67,9 +67,12 @@ impl Gateway {
         let _turn = self.0.floods_turn.lock().await;
         // What another process has counted since it last stored it is lost: `at least` stays true.
         let refused = self.0.floods.close(&delivery.id).unwrap_or(before);
-        let closed = self.standing_for(&delivery.route, &delivery.id, refused);
+        let closed = Delivery {
+            marks: delivery.marks,
+            ..self.standing_for(&delivery.route, &delivery.id, refused)
+        };
         let route = self.route_named(&delivery.route);
-        let mut documents = vec![closed.change(Expect::Version(version), None)];
+        let mut documents = closed.changes(Expect::Version(version), None);
         if let Some(step) = closed.steps.last() {
             documents.extend(self.alert(route.as_deref(), &closed, step));
         }
@@ -83,21 +86,11 @@ impl Gateway {
     /// The delivery that stands for callbacks that were refused.
     fn standing_for(&self, route: &str, id: &str, refused: Refused) -> Delivery {
         let step = self.step(Disposition::RateLimited, refused.note());
+        let blank = Delivery::new(id.to_owned(), route.to_owned(), refused.since);
         Delivery {
-            id: id.to_owned(),
-            route: route.to_owned(),
-            reference: None,
-            received_at: refused.since,
-            peer: String::new(),
-            headers: Vec::new(),
-            body: Body::default(),
-            body_bytes: 0,
-            verified_by: None,
-            intent: None,
-            target: None,
-            attempts: 0,
             steps: vec![step],
             refused: Some(refused),
+            ..blank
         }
     }
 }

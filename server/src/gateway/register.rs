@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use store::Expect;
 
 use super::deliver::Attempt;
+use super::found::Found;
 use super::inbox::place_members;
 use super::manage::no_such_route;
 use super::record::{Holder, Place, Reference, Standing, Step};
@@ -54,6 +55,8 @@ pub(super) enum Registered {
     Early { delivery: String, step: Step },
     /// Somebody else has it.
     Taken { holder: Box<Holder>, open: bool },
+    /// A callback has started another execution under it, of this name.
+    Started { execution: String },
 }
 
 impl Gateway {
@@ -186,8 +189,9 @@ impl Gateway {
                 return Ok(unknown(route, name));
             };
             let holder = match &reference.standing {
-                // A callback is kept for whoever registers it; that is not a worker's to throw away.
-                Standing::Kept { .. } => return Ok(unknown(route, name)),
+                // A callback is kept for whoever registers it; that is not a worker's to throw away. Nor is
+                // what a callback has started.
+                Standing::Kept { .. } | Standing::Started(_) => return Ok(unknown(route, name)),
                 Standing::Waiting { holder }
                 | Standing::Delivering { holder, .. }
                 | Standing::Answered { holder, .. } => holder,
@@ -278,6 +282,25 @@ impl Gateway {
                             self.take_with(route, name, &holder, expect, &delivery, digest)
                                 .await
                         }
+                        Standing::Started(started) => {
+                            let theirs = started.start.execution_arn == holder.place.execution_arn;
+                            match started.kept {
+                                _ if !theirs
+                                    && (!route.config.reuse
+                                        || self.runs(&started.start).await?) =>
+                                {
+                                    Ok(Registered::Started {
+                                        execution: started.start.name,
+                                    })
+                                }
+                                Some(kept) => {
+                                    let (id, digest) = (kept.delivery, kept.digest);
+                                    self.take_with(route, name, &holder, expect, &id, digest)
+                                        .await
+                                }
+                                None => self.take(route, name, &holder, expect).await,
+                            }
+                        }
                         Standing::Waiting { holder: other }
                         | Standing::Delivering { holder: other, .. }
                         | Standing::Answered { holder: other, .. } => {
@@ -305,7 +328,7 @@ impl Gateway {
             match held {
                 Ok(held) => {
                     if let Some(token) = token
-                        && !matches!(held, Registered::Taken { .. })
+                        && matches!(held, Registered::Held | Registered::Early { .. })
                     {
                         // Only now: until the reference is stored, a callback for it is early.
                         self.0
@@ -367,9 +390,13 @@ impl Gateway {
                 digest,
             },
         };
-        let mut documents = vec![reference.change(expect, self.forget_at(route, holder))];
+        let due = match holder.engine {
+            Some(_) => None,
+            None => self.look_after(),
+        };
+        let mut documents = delivery.changes(Expect::Version(read), due);
+        documents.push(reference.change(expect, self.forget_at(route, holder)));
         if let Some(engine) = &holder.engine {
-            documents.push(delivery.change(Expect::Version(read), None));
             documents.push(self.enqueue(engine, &delivery));
             self.commit(documents).await?;
             drop(flight);
@@ -377,8 +404,8 @@ impl Gateway {
             let delivery = delivery.id;
             return Ok(Registered::Early { delivery, step });
         }
-        documents.push(delivery.change(Expect::Version(read), self.look_after()));
         self.commit(documents).await?;
+        delivery.found = Found::of(&delivery);
         // The registration is durable; if the rest fails the delivery is due, and comes by itself.
         match self.deliver(&mut delivery, Attempt::First, flight).await {
             Ok(step) => Ok(Registered::Early {
@@ -428,6 +455,17 @@ impl Gateway {
                     },
                 );
             }
+            Ok(Registered::Started { execution }) => {
+                return Reply::refusal(
+                    StatusCode::CONFLICT,
+                    "ReferenceTaken",
+                    format!(
+                        "a callback has started execution {execution} under the reference {name:?} on the route \"{}\"",
+                        route.name
+                    ),
+                    "that execution may register it; another one needs a reference of its own",
+                );
+            }
             Ok(Registered::Held) => None,
             Ok(Registered::Early { delivery, step }) => Some((delivery, step)),
         };
@@ -459,6 +497,7 @@ impl Gateway {
             Standing::Waiting { .. } => ("waiting", None),
             Standing::Delivering { delivery, .. } => ("delivering", Some(delivery)),
             Standing::Answered { delivery, .. } => ("answered", Some(delivery)),
+            Standing::Started(started) => ("started", Some(&started.delivery)),
         };
         let mut shown = json!({
             "route": reference.route,
@@ -467,6 +506,9 @@ impl Gateway {
         });
         if let Some(delivery) = delivery {
             shown["deliveryId"] = delivery.as_str().into();
+        }
+        if let Standing::Started(started) = &reference.standing {
+            shown["executionArn"] = started.start.execution_arn.as_str().into();
         }
         if let Some(holder) = reference.standing.holder() {
             shown["tokenFingerprint"] = fingerprint(&holder.token).into();

@@ -19,6 +19,8 @@ use super::disposition::Disposition;
 use super::expression::{Condition, Query, Text};
 use super::rate::Rate;
 use super::record::Intent;
+use super::redact::Redaction;
+use super::start::{Start, Starts};
 use super::verify::Verification;
 use super::words::did_you_mean;
 use crate::http::{Call, Reply};
@@ -43,10 +45,12 @@ pub(super) struct Route {
     pub body_bytes_max: usize,
     pub rate: Option<Rate>,
     pub alerts: Alerts,
-    format: BodyFormat,
+    pub redaction: Redaction,
+    pub format: BodyFormat,
     reference: Query,
     output: Option<Query>,
     repeat: Option<Query>,
+    starts: Option<Starts>,
     from_request: Option<Query>,
     from_result: Option<Query>,
     answers: Vec<(Disposition, Answer)>,
@@ -105,6 +109,21 @@ pub(super) struct Reading {
     pub digest: String,
     /// Equal for callbacks that are the same, if the route says how that is known.
     pub repeat: Option<String>,
+    /// What it starts if nobody has registered its reference, or why it can't.
+    pub start: Option<Result<Start, String>>,
+}
+
+impl Reading {
+    /// The same, if the body is not stored as it came.
+    pub fn without_its_body(mut self, body: &[u8]) -> Reading {
+        if let Intent::Success { output } = &mut self.intent
+            && output.is_none()
+        {
+            let text = std::str::from_utf8(body).ok();
+            *output = text.and_then(|text| Data::parse(text).ok());
+        }
+        self
+    }
 }
 
 /// Why a callback was not read.
@@ -171,6 +190,12 @@ impl Route {
                 entrance.address.text()
             ));
         }
+        if matches!(verification, Verification::SignedUrl) && config.starts.is_some() {
+            return Err(
+                "`starts` has no meaning where each wait has a URL of its own (signed-url): a URL is of a wait that is there; leave it out"
+                    .into(),
+            );
+        }
         let answers = config.answers.iter().map(|(named, answer)| {
             let disposition = disposition("answers", named)?;
             Ok((disposition, Answer::checked(named, answer)?))
@@ -189,10 +214,12 @@ impl Route {
             body_bytes_max,
             rate: config.rate.as_ref().map(Rate::checked).transpose()?,
             alerts: alerts(config, topics)?,
+            redaction: Redaction::parse(&config.redact, config.body)?,
             format: config.body,
             reference,
             output: output("output", config.output.as_deref())?,
             repeat: query("repeat", config.repeat.as_deref())?,
+            starts: config.starts.as_ref().map(Starts::checked).transpose()?,
             from_request: chosen("from_request", config, |r| r.from_request.as_deref())?,
             from_result: chosen("from_result", config, |r| r.from_result.as_deref())?,
             answers: answers.collect::<Result<_, String>>()?,
@@ -202,6 +229,11 @@ impl Route {
     /// Whether references of its tasks are registered without a worker.
     pub fn registers(&self) -> bool {
         self.from_request.is_some() || self.from_result.is_some()
+    }
+
+    /// Whether a callback that nobody waits for starts an execution.
+    pub fn starts(&self) -> bool {
+        self.starts.is_some()
     }
 
     /// Where the workflow's own reference is.
@@ -279,9 +311,15 @@ impl Route {
             Some(repeat) => repeat.text(callback.scope())?,
             None => None,
         };
+        let intent = self.intent(&self.entrances[entrance], &callback, call)?;
+        let start = match (&self.starts, &intent) {
+            (Some(starts), Intent::Success { .. }) => Some(starts.read(&callback, &reference)),
+            _ => None,
+        };
         Ok(Reading {
             reference,
-            intent: self.intent(&self.entrances[entrance], &callback, call)?,
+            intent,
+            start,
             digest: digest(entrance, &callback.body),
             repeat,
         })

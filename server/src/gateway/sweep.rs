@@ -6,7 +6,7 @@
 
 use std::sync::atomic::Ordering;
 
-use store::{DocumentChange, Expect, StoreError, Table};
+use store::{StoreError, Table};
 
 use super::disposition::Disposition;
 use super::record::{Delivery, Reference, Standing};
@@ -69,13 +69,7 @@ impl Gateway {
                 }
                 let kept = delivery.disposition() == Some(Disposition::Early);
                 if document.due.is_none() && !kept {
-                    documents.push(DocumentChange {
-                        table: Table::Delivery,
-                        key: key.clone(),
-                        expect: Expect::Version(document.version),
-                        content: None,
-                        due: None,
-                    });
+                    documents.extend(delivery.removals(document.version));
                 }
                 after = Some(key);
             }
@@ -121,8 +115,10 @@ impl Gateway {
     }
 
     async fn sweep_reference(&self, version: u64, reference: Reference) -> Result<(), NotStored> {
-        let Standing::Waiting { holder } = &reference.standing else {
-            return Ok(());
+        let holder = match &reference.standing {
+            Standing::Waiting { holder } => holder,
+            Standing::Started(_) => return self.look_at(version, reference).await,
+            _ => return Ok(()),
         };
         if holder.engine.is_some() {
             // It has a time of its own.

@@ -29,10 +29,12 @@ use crate::runner::{TokenError, WaitView};
 use crate::topics::{TopicConfig, Topics};
 
 mod disk;
+mod inbox;
 mod limited;
 mod managed;
 mod mapped;
 mod references;
+mod started;
 mod verified;
 
 const START: Timestamp = Timestamp(1_700_000_000_000);
@@ -769,6 +771,9 @@ async fn an_undeliverable_callback_is_stored_and_tried_again_until_the_engine_is
     world.engine.0.lock().down = false;
     world.pass(300).await;
     assert_eq!(world.dispositions().await, ["undeliverable > delivered"]);
+    let alerts = world.alerts().await;
+    assert_eq!((alerts.len(), &alerts[1]["resolved"]), (2, &true.into()));
+    assert_eq!(alerts[1]["dedupKey"], alerts[0]["dedupKey"]);
     assert_eq!(world.engine.0.lock().completions, 1);
     assert_eq!(
         world.call_back(body).await,
@@ -858,20 +863,17 @@ async fn crashed_after_storing(world: World) -> World {
         .read(0, &call, &[], world.clock.now())
         .unwrap_or_else(|fault| panic!("{}", fault.reason));
     let delivery = super::record::Delivery {
-        id: world.gateway.delivery_id(),
-        route: "valuation".into(),
         reference: Some("r1".into()),
-        received_at: world.clock.now(),
         peer: "127.0.0.1:4000".into(),
-        headers: Vec::new(),
         body: super::record::Body::of(body.to_string().as_bytes()),
         body_bytes: body.to_string().len(),
-        verified_by: None,
         intent: Some(reading.intent),
         target: Some(holder.clone()),
-        attempts: 0,
-        steps: Vec::new(),
-        refused: None,
+        ..super::record::Delivery::new(
+            world.gateway.delivery_id(),
+            "valuation".into(),
+            world.clock.now(),
+        )
     };
     let standing = super::record::Standing::Delivering {
         holder,
@@ -882,13 +884,9 @@ async fn crashed_after_storing(world: World) -> World {
         standing,
         ..reference
     };
-    let stored = world
-        .gateway
-        .commit(vec![
-            delivery.change(store::Expect::Absent, world.gateway.look_after()),
-            reference.change(store::Expect::Version(version), None),
-        ])
-        .await;
+    let mut changes = delivery.changes(store::Expect::Absent, world.gateway.look_after());
+    changes.push(reference.change(store::Expect::Version(version), None));
+    let stored = world.gateway.commit(changes).await;
     assert!(stored.is_ok());
     world.restarted()
 }

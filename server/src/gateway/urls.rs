@@ -165,9 +165,10 @@ const NOT_GOOD: &str = "This link is not valid, or is no longer";
 /// What a person hears instead of JSON, who pressed the button.
 pub(super) fn told_to_a_person(status: StatusCode, disposition: Disposition) -> Reply {
     let text = match disposition {
-        Disposition::Delivered | Disposition::DeliveredAsFailure | Disposition::Heartbeat => {
-            "Thank you. Your answer was taken"
-        }
+        Disposition::Delivered
+        | Disposition::DeliveredAsFailure
+        | Disposition::Started
+        | Disposition::Heartbeat => "Thank you. Your answer was taken",
         Disposition::Early => "Thank you. Your answer is kept",
         Disposition::DuplicateIdentical => "Your answer was taken before",
         Disposition::DuplicateContradicting => "Another answer was taken before, and counts",

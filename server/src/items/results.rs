@@ -39,6 +39,8 @@ pub struct Child<'a> {
     pub started_at: Option<Timestamp>,
     /// When it ended.
     pub stopped_at: Option<Timestamp>,
+    /// How often it was redriven.
+    pub redrives: u32,
 }
 
 impl Child<'_> {
@@ -84,7 +86,7 @@ impl Child<'_> {
             None | Some(Status::Running) => (false, "Execution is RUNNING and cannot be redriven"),
             Some(Status::Failed | Status::TimedOut | Status::Aborted) => (true, ""),
         };
-        add("RedriveCount", 0.into());
+        add("RedriveCount", self.redrives.into());
         match redrivable {
             true => add("RedriveStatus", "REDRIVABLE".into()),
             false => {

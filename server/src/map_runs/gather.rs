@@ -106,6 +106,7 @@ async fn write(
                 failure: None,
                 started_at: None,
                 stopped_at: None,
+                redrives: 0,
             };
             if let Err(failure) = writer.push(&pending).await {
                 return Ok(Gathered::Failed(failure));
@@ -136,5 +137,6 @@ fn shown(execution: &Execution) -> Child<'_> {
         failure: closing.and_then(|closing| closing.failure.as_ref()),
         started_at: Some(identity.started_at),
         stopped_at: closing.map(|closing| closing.at),
+        redrives: execution.redrives().0,
     }
 }

@@ -161,6 +161,13 @@ pub fn no_credentials(prefix: &str, variable: &str) -> Failure {
     )
 }
 
+/// A failure in a sentence.
+pub fn said(failure: &Failure) -> String {
+    let error = failure.error.as_deref().unwrap_or_default();
+    let cause = failure.cause.as_deref().unwrap_or_default();
+    format!("{error}: {cause}")
+}
+
 /// A failure with a name that is made here.
 pub fn named(error: String, cause: String) -> Failure {
     Failure {

@@ -114,6 +114,23 @@ impl Services {
         Err(failed_entries(entries, &malformed))
     }
 
+    /// Puts events that the server itself sends; one that the bus refuses is an error.
+    pub(crate) async fn put_event_for(&self, parameters: &Value) -> Result<(), String> {
+        let sent = async {
+            let request = members(parameters)?;
+            let result = self
+                .optimized(&EVENTS, &EVENTS_OLDER, "PutEvents", request)
+                .await?;
+            let failed = result.value().get("FailedEntryCount");
+            if failed.and_then(Value::as_u64).unwrap_or(0) == 0 {
+                return Ok(());
+            }
+            let entries = result.value().get("Entries").and_then(Value::as_array);
+            Err(failed_entries(entries.cloned().unwrap_or_default(), &[]))
+        };
+        sent.await.map_err(|failure| failure::said(&failure))
+    }
+
     /// `aws-sdk:*` of a service that speaks AWS JSON.
     pub(super) async fn sdk_json(
         &self,

@@ -41,6 +41,14 @@ impl Services {
         }
     }
 
+    /// Publishes to a topic that is not this server's.
+    pub(crate) async fn publish_to_sns(&self, parameters: &Value) -> Result<(), String> {
+        let published = self.publish_elsewhere(parameters).await;
+        published
+            .map(drop)
+            .map_err(|failure| failure::said(&failure))
+    }
+
     async fn publish_elsewhere(&self, parameters: &Value) -> Result<Data, Failure> {
         let mut message = members(parameters)?;
         as_text(&mut message, "Message");

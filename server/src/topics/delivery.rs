@@ -1,14 +1,21 @@
 //! Subscribers, and one attempt at one of them.
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use hyper::{Method, StatusCode};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::aws::{self, EventBridgeConfig};
+use super::cloud_events::{self, CloudEventsConfig};
+use super::email::Email;
 use super::message::Message;
-use super::{All, SubscriberConfig, envelope, file};
+use super::pagerduty::PagerDuty;
+use super::reading::Reading;
+use super::slack::{self, Slack};
+use super::{All, SubscriberConfig, WebhookConfig, envelope, file};
 use crate::client::address;
 use crate::clock::Busy;
 use crate::functions::{Functions, Invoked};
@@ -25,10 +32,22 @@ pub struct Subscriber {
     pub key: String,
     /// `TOPIC_ARN:UUID`, the UUID made from the key.
     pub arn: String,
-    /// What it is.
-    pub config: SubscriberConfig,
-    /// What a webhook is signed with.
-    signer: Signer,
+    sink: Sink,
+}
+
+/// What a subscriber is, checked.
+enum Sink {
+    Http(String),
+    Webhook { url: String, signer: Signer },
+    Function(String),
+    Log(String),
+    File(PathBuf),
+    Email(Box<Email>),
+    Slack(Slack),
+    PagerDuty(PagerDuty),
+    CloudEvents(CloudEventsConfig),
+    Sns(String),
+    EventBridge(EventBridgeConfig),
 }
 
 /// Why an attempt failed.
@@ -47,56 +66,107 @@ impl Subscriber {
         topic_arn: &str,
         functions: &Functions,
     ) -> Result<Subscriber, String> {
-        let mut signer = Signer::default();
-        let key = match &config {
-            SubscriberConfig::Webhook(webhook) => {
-                address(&webhook.url).map_err(|what| format!("has a wrong subscriber: {what}"))?;
-                if webhook.secrets.is_empty() {
-                    return Err(
-                        "has a webhook without `secrets`; give one to sign with, or use `http`"
-                            .into(),
-                    );
-                }
-                for (index, secret) in webhook.secrets.iter().enumerate() {
-                    let added = secret.read().and_then(|text| signer.add(&text));
-                    added
-                        .map_err(|what| format!("has a webhook whose `secrets[{index}]` {what}"))?;
-                }
-                format!("webhook:{}", webhook.url)
-            }
-            SubscriberConfig::Http(url) => {
-                address(url).map_err(|what| format!("has a wrong subscriber: {what}"))?;
-                format!("http:{url}")
-            }
-            SubscriberConfig::Function(name) if !functions.has(name) => {
-                return Err(format!(
-                    "has the function {name:?} as a subscriber, which is not in the configuration; add [functions.{name}]"
-                ));
-            }
-            SubscriberConfig::Function(name) => format!("function:{name}"),
-            SubscriberConfig::Log(level) if !LOG_LEVELS.contains(&&**level) => {
-                return Err(format!(
-                    "has the log level {level:?}; it has to be one of {}",
-                    LOG_LEVELS.join(", ")
-                ));
-            }
-            SubscriberConfig::Log(level) => format!("log:{level}"),
-            SubscriberConfig::File(path) => {
-                file::check(path)
-                    .map_err(|what| format!("can't write to its subscriber: {what}"))?;
-                format!("file:{}", path.display())
-            }
-        };
+        let (key, sink) = sink(config, functions)?;
         let digest = Sha256::digest(key.as_bytes());
         let head = digest.first_chunk::<16>().expect("a SHA-256 has 32 bytes");
         let uuid = uuid::Builder::from_custom_bytes(*head).into_uuid();
         Ok(Subscriber {
             key,
             arn: format!("{topic_arn}:{uuid}"),
-            config,
-            signer,
+            sink,
         })
     }
+}
+
+fn sink(config: SubscriberConfig, functions: &Functions) -> Result<(String, Sink), String> {
+    let wrong = |what: String| format!("has a wrong subscriber: {what}");
+    Ok(match config {
+        SubscriberConfig::Http(url) => {
+            address(&url).map_err(wrong)?;
+            (format!("http:{url}"), Sink::Http(url))
+        }
+        SubscriberConfig::Webhook(WebhookConfig { url, secrets }) => {
+            address(&url).map_err(wrong)?;
+            if secrets.is_empty() {
+                return Err(
+                    "has a webhook without `secrets`; give one to sign with, or use `http`".into(),
+                );
+            }
+            let mut signer = Signer::default();
+            for (index, secret) in secrets.iter().enumerate() {
+                let added = secret.read().and_then(|text| signer.add(&text));
+                added.map_err(|what| format!("has a webhook whose `secrets[{index}]` {what}"))?;
+            }
+            (format!("webhook:{url}"), Sink::Webhook { url, signer })
+        }
+        SubscriberConfig::Function(name) => {
+            if !functions.has(&name) {
+                return Err(format!(
+                    "has the function {name:?} as a subscriber, which is not in the configuration; add [functions.{name}]"
+                ));
+            }
+            (format!("function:{name}"), Sink::Function(name))
+        }
+        SubscriberConfig::Log(level) => {
+            if !LOG_LEVELS.contains(&&*level) {
+                return Err(format!(
+                    "has the log level {level:?}; it has to be one of {}",
+                    LOG_LEVELS.join(", ")
+                ));
+            }
+            (format!("log:{level}"), Sink::Log(level))
+        }
+        SubscriberConfig::File(path) => {
+            file::check(&path).map_err(|what| format!("can't write to its subscriber: {what}"))?;
+            (format!("file:{}", path.display()), Sink::File(path))
+        }
+        SubscriberConfig::Email(config) => {
+            let email = Email::new(*config)?;
+            (email.key(), Sink::Email(Box::new(email)))
+        }
+        SubscriberConfig::Slack(config) => {
+            let slack = Slack::new(&config)?;
+            (slack.key(), Sink::Slack(slack))
+        }
+        SubscriberConfig::Pagerduty(config) => {
+            let pagerduty = PagerDuty::new(&config)?;
+            (pagerduty.key(), Sink::PagerDuty(pagerduty))
+        }
+        SubscriberConfig::Cloudevents(config) => {
+            address(&config.url).map_err(wrong)?;
+            (
+                format!("cloudevents:{}", config.url),
+                Sink::CloudEvents(config),
+            )
+        }
+        SubscriberConfig::Sns(arn) => {
+            if !arn.starts_with("arn:") || !arn.contains(":sns:") {
+                return Err(wrong(format!(
+                    "{arn:?} is no topic of SNS; write its ARN, arn:aws:sns:REGION:ACCOUNT:NAME"
+                )));
+            }
+            (format!("sns:{arn}"), Sink::Sns(arn))
+        }
+        SubscriberConfig::Eventbridge(config) => (
+            format!("eventbridge:{}", config.bus),
+            Sink::EventBridge(config),
+        ),
+    })
+}
+
+/// Names a subscriber whose address or key is a secret: by its host, and by a few digits that tell it from others.
+pub fn address_key(kind: &str, url: &str, secret: &str) -> String {
+    let digest = Sha256::digest(secret.as_bytes());
+    let uri = address(url).ok();
+    let host = uri.as_ref().and_then(|uri| uri.authority());
+    // What stands before an @ is a password.
+    let host = host.map_or("", |host| {
+        host.as_str().rsplit('@').next().unwrap_or_default()
+    });
+    let [a, b, c, ..] = digest[..] else {
+        unreachable!("a SHA-256 has 32 bytes")
+    };
+    format!("{kind}:{host}#{a:02x}{b:02x}{c:02x}")
 }
 
 /// Makes one attempt. Keeps virtual time standing, except while a function hangs.
@@ -107,30 +177,74 @@ pub async fn deliver(
     message: &Message,
     busy: Busy,
 ) -> (Result<(), Undelivered>, Busy) {
-    match &subscriber.config {
-        SubscriberConfig::Http(url) => (post(all, url, topic_arn, subscriber, message).await, busy),
-        SubscriberConfig::Webhook(webhook) => (
-            call(all, &webhook.url, topic_arn, subscriber, message).await,
-            busy,
-        ),
-        SubscriberConfig::Function(name) => {
-            let event = envelope::event(topic_arn, &subscriber.arn, message).to_string();
-            let arn = function_arn(topic_arn, name);
-            let invocation = all.functions.invoke_busy(name, &arn, &event, busy);
-            let (invoked, busy) = invocation.await;
-            let came_to = match invoked {
-                Invoked::Answer { .. } => Ok(()),
-                Invoked::Failed { error, cause } => {
-                    Err(Undelivered::ForNow(format!("{error}: {cause}")))
-                }
-            };
-            (came_to, busy)
-        }
-        SubscriberConfig::Log(level) => (log(level, topic_arn, message), busy),
-        SubscriberConfig::File(path) => {
+    let Sink::Function(name) = &subscriber.sink else {
+        return (attempt(all, topic_arn, subscriber, message).await, busy);
+    };
+    let event = envelope::event(topic_arn, &subscriber.arn, message).to_string();
+    let arn = function_arn(topic_arn, name);
+    let (invoked, busy) = all.functions.invoke_busy(name, &arn, &event, busy).await;
+    let came_to = match invoked {
+        Invoked::Answer { .. } => Ok(()),
+        Invoked::Failed { error, cause } => Err(Undelivered::ForNow(format!("{error}: {cause}"))),
+    };
+    (came_to, busy)
+}
+
+async fn attempt(
+    all: &All,
+    topic_arn: &str,
+    subscriber: &Subscriber,
+    message: &Message,
+) -> Result<(), Undelivered> {
+    let reading = || Reading::of(topic_arn, message);
+    match &subscriber.sink {
+        Sink::Function(_) => unreachable!("a function is invoked"),
+        Sink::Http(url) => post(all, url, topic_arn, subscriber, message).await,
+        Sink::Webhook { url, signer } => call(all, url, topic_arn, signer, message).await,
+        Sink::Log(level) => log(level, topic_arn, message),
+        Sink::File(path) => {
             let line = envelope::line(topic_arn, message).to_string();
             let written = file::append(path, line).await;
-            (written.map_err(Undelivered::ForNow), busy)
+            written.map_err(Undelivered::ForNow)
+        }
+        Sink::Email(email) => email.send(&reading(), message).await,
+        Sink::Slack(slack) => {
+            let body = slack::body(&reading()).to_string();
+            let sent = send(all, &slack.url, &[JSON], body).await;
+            // The URL's path is a secret, and what went wrong is shown.
+            sent.map_err(|undelivered| undelivered.without(&slack.url))
+        }
+        Sink::PagerDuty(pagerduty) => {
+            let body = pagerduty.body(&reading(), message).to_string();
+            send(all, &pagerduty.url, &[JSON], body).await
+        }
+        Sink::CloudEvents(config) => {
+            let (headers, body) =
+                cloud_events::request(config.mode, topic_arn, &reading(), message);
+            let headers: Vec<_> = headers
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str()))
+                .collect();
+            send(all, &config.url, &headers, body).await
+        }
+        Sink::Sns(topic_arn) => aws::publish(all, topic_arn, message).await,
+        Sink::EventBridge(config) => aws::put_event(all, config, &reading(), message).await,
+    }
+}
+
+const JSON: (&str, &str) = ("content-type", "application/json");
+
+impl Undelivered {
+    /// The same, without the path of this URL.
+    fn without(self, url: &str) -> Undelivered {
+        let path = address(url).map(|uri| uri.path().to_owned());
+        let hidden = |why: String| match &path {
+            Ok(path) if path.len() > 1 => why.replace(path.as_str(), "/..."),
+            _ => why,
+        };
+        match self {
+            Undelivered::ForNow(why) => Undelivered::ForNow(hidden(why)),
+            Undelivered::ForGood(why) => Undelivered::ForGood(hidden(why)),
         }
     }
 }
@@ -159,14 +273,12 @@ async fn call(
     all: &All,
     url: &str,
     topic_arn: &str,
-    subscriber: &Subscriber,
+    signer: &Signer,
     message: &Message,
 ) -> Result<(), Undelivered> {
     let body = envelope::webhook(topic_arn, message).to_string();
     let seconds = (all.clock.now().0 / 1000).to_string();
-    let signature = subscriber
-        .signer
-        .sign(&message.id, &seconds, body.as_bytes());
+    let signature = signer.sign(&message.id, &seconds, body.as_bytes());
     let headers = [
         ("content-type", "application/json"),
         ("webhook-id", &*message.id),

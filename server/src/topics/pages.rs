@@ -2,7 +2,7 @@
 //!
 //! | request | answer |
 //! | --- | --- |
-//! | `GET /rejoin/topics` | all topics, with their subscribers |
+//! | `GET /rejoin/topics` | all topics, with their subscribers and how they are doing |
 //! | `GET /rejoin/topics/NAME/messages?limit=N&after=ID` | what was published, newest first |
 
 use hyper::{Method, StatusCode};
@@ -29,12 +29,23 @@ impl Topics {
             return Some(Reply::json(StatusCode::METHOD_NOT_ALLOWED, &what));
         }
         match name {
-            None => Some(Reply::json(
-                StatusCode::OK,
-                &json!({ "topics": self.list() }),
-            )),
+            None => Some(self.overview().await),
             Some(name) => Some(self.page(name, &call.query).await),
         }
+    }
+
+    async fn overview(&self) -> Reply {
+        let mut topics = Vec::new();
+        for topic in self.list() {
+            let states = self.states(&topic.name).await;
+            let mut shown = json!(topic);
+            match states {
+                Ok(states) => shown["states"] = json!(states),
+                Err(what) => return unreadable(&topic.name, &what),
+            }
+            topics.push(shown);
+        }
+        Reply::json(StatusCode::OK, &json!({ "topics": topics }))
     }
 
     async fn page(&self, name: &str, query: &str) -> Reply {
@@ -59,11 +70,13 @@ impl Topics {
                 });
                 Reply::json(StatusCode::NOT_FOUND, &what)
             }
-            Err(what) => {
-                eprintln!("rejoin: the messages of the topic {name} could not be read: {what}");
-                let what = json!({ "message": "the messages could not be read; the server's log says why" });
-                Reply::json(StatusCode::INTERNAL_SERVER_ERROR, &what)
-            }
+            Err(what) => unreadable(name, &what),
         }
     }
+}
+
+fn unreadable(topic: &str, what: &str) -> Reply {
+    eprintln!("rejoin: the messages of the topic {topic} could not be read: {what}");
+    let what = json!({ "message": "the messages could not be read; the server's log says why" });
+    Reply::json(StatusCode::INTERNAL_SERVER_ERROR, &what)
 }

@@ -61,6 +61,7 @@ async fn server() -> App {
         topics: BTreeMap::new(),
         routes: Vec::new(),
         alerts: Default::default(),
+        status_changes: Vec::new(),
         address: SocketAddr::from(([127, 0, 0, 1], 1)),
         environment: Default::default(),
     };

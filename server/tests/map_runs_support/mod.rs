@@ -223,6 +223,7 @@ fn begin(directory: Option<PathBuf>, environment: &Environment, now: Timestamp) 
         topics: Default::default(),
         routes: Vec::new(),
         alerts: Default::default(),
+        status_changes: Vec::new(),
         address: SocketAddr::from(([127, 0, 0, 1], 1)),
         environment: environment.clone(),
         quotas: Default::default(),

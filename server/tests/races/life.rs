@@ -120,6 +120,7 @@ impl World {
                 .into(),
             routes: vec![serde_json::from_value(route).expect("a route")],
             // Each one by itself, so that the books can name the delivery it is about.
+            status_changes: Vec::new(),
             alerts: AlertsConfig {
                 window_seconds: 0,
                 ..AlertsConfig::default()

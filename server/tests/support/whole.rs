@@ -25,23 +25,37 @@ impl Server {
     }
 
     pub async fn open_in(environment: Environment, directory: Option<PathBuf>) -> Server {
-        let settings = Settings {
+        Server::open_as(Settings {
+            environment,
+            directory,
+            ..Server::settings()
+        })
+        .await
+    }
+
+    pub async fn open_as(settings: Settings) -> Server {
+        Server(App::open(settings).await.expect("the server opens").0)
+    }
+
+    /// Those of a server in memory, with nothing configured.
+    pub fn settings() -> Settings {
+        Settings {
             place: Place {
                 region: "us-east-1".to_owned(),
                 account: "123456789012".to_owned(),
             },
             clock: Clock::standing_at(NOW),
-            directory,
+            directory: None,
             retention_days: 90,
             quotas: Default::default(),
             functions: Default::default(),
             topics: Default::default(),
             routes: Vec::new(),
             alerts: Default::default(),
+            status_changes: Vec::new(),
             address: ([127, 0, 0, 1], 1).into(),
-            environment,
-        };
-        Server(App::open(settings).await.expect("the server opens").0)
+            environment: Environment::default(),
+        }
     }
 
     /// What an operation answers.

@@ -154,47 +154,63 @@ impl Segments {
 
     /// The header and payload of the record at `position`.
     pub(crate) fn read(&self, position: Position) -> Result<(Header, Vec<u8>), ReadError> {
-        let segment = self.get(position.segment()).ok_or(ReadError::Gone)?;
-        let bad = |what: &str| {
-            ReadError::Bad(format!(
-                "the record at byte {} of {} in {} {what}",
-                position.offset(),
-                segment_name(position.segment()),
-                self.disk.place()
-            ))
-        };
-        let unreadable = |error: io::Error| bad(&format!("can't be read: {error}"));
-        let rest = segment.file.bytes().saturating_sub(position.offset());
-        let mut bytes = vec![0; FIRST_READ_BYTES.min(rest) as usize];
-        if bytes.len() < HEADER_BYTES {
-            return Err(bad("lies behind the end of the file"));
-        }
-        segment
-            .file
-            .read(&mut bytes, position.offset())
-            .map_err(unreadable)?;
-        let head = bytes[..HEADER_BYTES]
-            .try_into()
-            .expect("as many bytes as a header has");
-        let header = Header::read(self.salt, head)
-            .ok_or_else(|| bad("is damaged: its header's checksum is wrong"))?;
-        let whole = HEADER_BYTES + header.payload_bytes as usize;
-        if whole as u64 > rest {
-            return Err(bad("is damaged: it is longer than its file"));
-        }
+        let (segment, header, mut bytes) = self.begin(position, FIRST_READ_BYTES)?;
         let read = bytes.len();
+        let whole = HEADER_BYTES + header.payload_bytes as usize;
         bytes.resize(whole, 0);
         if whole > read {
             segment
                 .file
                 .read(&mut bytes[read..], position.offset() + read as u64)
-                .map_err(unreadable)?;
+                .map_err(|error| self.bad(position, &format!("can't be read: {error}")))?;
         }
         bytes.drain(..HEADER_BYTES);
         let payload = bytes;
         if checksum(self.salt, &payload) != header.payload_checksum {
-            return Err(bad("is damaged: its checksum is wrong"));
+            return Err(self.bad(position, "is damaged: its checksum is wrong"));
         }
         Ok((header, payload))
+    }
+
+    /// A record's header alone.
+    pub(crate) fn header(&self, position: Position) -> Result<Header, ReadError> {
+        let (_, header, _) = self.begin(position, HEADER_BYTES as u64)?;
+        Ok(header)
+    }
+
+    /// A record's header, and the first bytes of it: so many, or fewer at the end of the file.
+    fn begin(
+        &self,
+        position: Position,
+        first: u64,
+    ) -> Result<(Arc<Segment>, Header, Vec<u8>), ReadError> {
+        let segment = self.get(position.segment()).ok_or(ReadError::Gone)?;
+        let rest = segment.file.bytes().saturating_sub(position.offset());
+        let mut bytes = vec![0; first.min(rest) as usize];
+        if bytes.len() < HEADER_BYTES {
+            return Err(self.bad(position, "lies behind the end of the file"));
+        }
+        segment
+            .file
+            .read(&mut bytes, position.offset())
+            .map_err(|error| self.bad(position, &format!("can't be read: {error}")))?;
+        let head = bytes[..HEADER_BYTES]
+            .try_into()
+            .expect("as many bytes as a header has");
+        let header = Header::read(self.salt, head)
+            .ok_or_else(|| self.bad(position, "is damaged: its header's checksum is wrong"))?;
+        if HEADER_BYTES as u64 + u64::from(header.payload_bytes) > rest {
+            return Err(self.bad(position, "is damaged: it is longer than its file"));
+        }
+        Ok((segment, header, bytes))
+    }
+
+    fn bad(&self, position: Position, what: &str) -> ReadError {
+        ReadError::Bad(format!(
+            "the record at byte {} of {} in {} {what}",
+            position.offset(),
+            segment_name(position.segment()),
+            self.disk.place()
+        ))
     }
 }

@@ -528,7 +528,8 @@ impl Gateway {
                 Next::Again(turn, due) => turn.change(lane.key(&delivery.id), *due),
             };
             // The lane's flight keeps everybody else away from the delivery and its place.
-            let mut documents = vec![delivery.change(Expect::Any, None), place];
+            let mut documents = delivery.changes(Expect::Any, None);
+            documents.push(place);
             if let Some((version, mut reference)) = self.reference(&delivery.route, &name).await?
                 && let Some((standing, due)) =
                     self.standing_after(&reference.standing, delivery, holder, &step)

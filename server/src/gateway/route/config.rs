@@ -53,6 +53,9 @@ pub struct RouteConfig {
     /// route `expects`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub registers: Option<RegistersConfig>,
+    /// What a callback starts whose reference nobody has registered; without it nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starts: Option<StartsConfig>,
     /// What makes a callback a failure; without it none is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureConfig>,
@@ -89,6 +92,17 @@ pub struct RouteConfig {
     /// The largest body taken; default [`BODY_BYTES_MAX`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body_bytes_max: Option<usize>,
+    /// What of a callback is not stored, as `$headers.NAME`, `$query.NAME`, or values in the body:
+    /// `$.card.number`, `$.items[*].iban`, `$..iban`, `/card/number`. What becomes the task's output is not
+    /// touched.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub redact: Vec<String>,
+    /// For how many days its callbacks are kept in the inbox; by default as long as those of all routes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inbox_keep_days: Option<u32>,
+    /// How many bytes its callbacks may take there before the oldest go; by default none do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inbox_bytes_max: Option<u64>,
     /// How many callbacks are taken from one source; without it as many as come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<RateConfig>,
@@ -102,6 +116,20 @@ pub struct RouteConfig {
     /// and `early`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alerts: Option<Vec<String>>,
+}
+
+/// The execution that a callback starts whose reference nobody has registered.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct StartsConfig {
+    /// Its state machine: a name, or an ARN (of a version or an alias, too).
+    pub state_machine: String,
+    /// What becomes its input; the whole body by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<String>,
+    /// Its name, by which it is started once; by default the reference, or a hash of it if it can't be a name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
 }
 
 /// How many callbacks a route takes from one source, which is the address that they come from.
