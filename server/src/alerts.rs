@@ -159,7 +159,11 @@ impl Alerts {
             execution: alert.execution_arn.as_ref().map(|arn| {
                 format!("aws stepfunctions get-execution-history --endpoint-url {base} --execution-arn {arn}")
             }),
-            reference: None,
+            reference: alert
+                .route
+                .as_ref()
+                .zip(alert.reference.as_ref())
+                .map(|(route, name)| format!("curl {base}/rejoin/references/{route}/{}", escaped(name))),
             topic: alert
                 .topic
                 .as_ref()
@@ -400,6 +404,18 @@ impl Alerts {
             }
         }
     }
+}
+
+/// A third party's text as a part of a URL's path, which no shell takes for anything else.
+fn escaped(text: &str) -> String {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
+    text.bytes().fold(String::new(), |mut escaped, byte| {
+        match plain(&byte) {
+            true => escaped.push(byte.into()),
+            false => escaped.push_str(&format!("%{byte:02X}")),
+        }
+        escaped
+    })
 }
 
 /// An alert as a message.
