@@ -12,6 +12,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::service::Service;
 use crate::gateway::EngineConfig;
@@ -30,7 +31,7 @@ pub struct Environment {
     /// By the part of the variable's name that names the service, for example `SQS`.
     endpoints: BTreeMap<String, String>,
     buckets: Option<PathBuf>,
-    engines: BTreeMap<String, EngineConfig>,
+    engines: Arc<BTreeMap<String, EngineConfig>>,
 }
 
 /// Who signs.
@@ -88,7 +89,7 @@ impl Environment {
             logs: None,
             endpoints,
             buckets: None,
-            engines: BTreeMap::new(),
+            engines: Arc::default(),
         }
     }
 
@@ -116,7 +117,7 @@ impl Environment {
 
     /// Names the engines elsewhere that callbacks are delivered to.
     pub fn with_engines(mut self, engines: BTreeMap<String, EngineConfig>) -> Environment {
-        self.engines = engines;
+        self.engines = Arc::new(engines);
         self
     }
 
