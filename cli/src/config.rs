@@ -13,6 +13,7 @@ use server::quotas::Quotas;
 use server::services::Environment;
 use server::status_changes::StatusChangeConfig;
 use server::topics::TopicConfig;
+use server::waits::policy::StuckWaits;
 
 /// The whole file.
 #[derive(Debug, Default, Deserialize)]
@@ -34,6 +35,8 @@ pub struct Config {
     pub routes: Vec<RouteConfig>,
     /// `[engines.NAME]`.
     pub engines: BTreeMap<String, EngineConfig>,
+    /// `[stuck_waits]`.
+    pub stuck_waits: StuckWaits,
     /// `[services]`.
     pub services: ServicesConfig,
     /// `[s3]`.

@@ -11,6 +11,7 @@
 //! - [`run`]: one execution of a definition in a file.
 //! - [`source`]: a definition's file, JSON or YAML, and where in it everything stands.
 //! - [`validate`]: whether definitions are right.
+//! - [`waits`]: who waits on a running server, and what is stuck.
 //! - [`colour`]: colours where a terminal shows them.
 
 mod alerts;
@@ -31,6 +32,7 @@ mod source;
 mod table;
 mod topics;
 mod validate;
+mod waits;
 
 use std::process::ExitCode;
 
@@ -72,6 +74,8 @@ enum Command {
     Alerts(alerts::Alerts),
     /// Topics: what was published, and how those who hear it are doing
     Topics(topics::Topics),
+    /// Show which waits are open on a running server, and which are stuck
+    Waits(waits::Waits),
     /// Measure callback round trips, parked executions and restarts on this machine
     Bench(bench::Bench),
 }
@@ -87,6 +91,7 @@ fn main() -> ExitCode {
         Command::Validate(validate) => validate.run(),
         Command::Alerts(alerts) => alerts.run(),
         Command::Topics(topics) => topics.run(),
+        Command::Waits(waits) => waits.run(),
         Command::Bench(bench) => bench.run(),
     };
     match outcome {

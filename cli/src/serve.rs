@@ -124,6 +124,7 @@ impl Serve {
             alerts: config.alerts,
             status_changes: config.status_changes,
             address,
+            stuck_waits: config.stuck_waits,
             environment: config
                 .services
                 .environment(variables())

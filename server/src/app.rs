@@ -20,12 +20,15 @@ use crate::gateway::{Elsewhere, Gateway, RouteConfig};
 use crate::logs::Logs;
 use crate::machines::Machines;
 use crate::map_runs::MapRuns;
+use crate::metrics::Metrics;
 use crate::quotas::Quotas;
 use crate::runner::Runner;
 use crate::scheduler::{self, Retention};
 use crate::services::{CloudWatchLogs, Environment, Services};
 use crate::status_changes::{StatusChangeConfig, StatusChanges};
 use crate::topics::{TopicConfig, Topics};
+use crate::waits::Waits;
+use crate::waits::policy::StuckWaits;
 
 /// One server. Cloning is a reference count.
 #[derive(Clone)]
@@ -73,6 +76,10 @@ pub struct Parts {
     pub services: Services,
     /// What is too old.
     pub retention: Retention,
+    /// Open waits.
+    pub waits: Waits,
+    /// What Prometheus is told.
+    pub metrics: Metrics,
 }
 
 /// The region and account of the server's ARNs.
@@ -82,6 +89,14 @@ pub struct Place {
     pub region: String,
     /// Twelve digits, for example `123456789012`.
     pub account: String,
+}
+
+impl Place {
+    /// The ARN of an execution of a state machine.
+    pub fn execution_arn(&self, machine: &str, name: &str) -> String {
+        let Place { region, account } = self;
+        format!("arn:aws:states:{region}:{account}:execution:{machine}:{name}")
+    }
 }
 
 /// How a server is to be.
@@ -106,6 +121,8 @@ pub struct Settings {
     pub status_changes: Vec<StatusChangeConfig>,
     /// `[[routes]]`.
     pub routes: Vec<RouteConfig>,
+    /// `[stuck_waits]`.
+    pub stuck_waits: StuckWaits,
     /// Where it listens, for the functions that call it.
     pub address: SocketAddr,
     /// Where other services are.
@@ -141,6 +158,7 @@ impl App {
             alerts,
             status_changes,
             routes,
+            stuck_waits,
             address,
             environment,
         } = settings;
@@ -218,6 +236,10 @@ impl App {
             machines.clone(),
         )?;
         runner.log_to(logs.clone());
+        let metrics = Metrics::default();
+        gateway.count_in(metrics.clone());
+        let waits = Waits::new(stuck_waits, clock.clone(), store.clone(), metrics.clone())?;
+        runner.watched_by(waits.clone());
         let services = Services::new(
             environment,
             clock.clone(),
@@ -263,12 +285,15 @@ impl App {
             gateway,
             services: services.clone(),
             retention: retention.clone(),
+            waits,
+            metrics,
         };
         let app = App(Arc::new(parts));
         services.connect(app.downgrade());
         app.topics.connect(app.downgrade());
         app.map_runs.connect(app.downgrade());
         app.gateway.connect(&app);
+        app.waits.begin(app.downgrade()).await?;
         // Before anybody else has a say: what is dispatched from now on must not be taken for
         // something that a former run left.
         app.runner.resume().await;

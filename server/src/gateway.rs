@@ -54,6 +54,7 @@
 //! - `start`: a callback that nobody waits for starts an execution.
 //! - `attend`: time passes. `sweep`: much time has passed.
 //! - `alert`: what is told. `inbox`: who asks. `manage`: routes over the API.
+//! - `held`: references by their waits.
 //! - `urls`: a URL for each wait. `chosen`: references that the workflow chooses itself.
 //! - `remote`: engines elsewhere, AWS's too. `expected`, `recall`, `flights`, `engine`: what the above needs.
 
@@ -69,6 +70,7 @@ mod expected;
 mod expression;
 mod flights;
 mod found;
+mod held;
 mod inbox;
 mod keep;
 mod manage;
@@ -112,7 +114,7 @@ use self::expected::Expected;
 use self::flights::Flights;
 use self::found::Found;
 use self::rate::Floods;
-use self::record::{Delivery, Reference, reference_key};
+use self::record::{Delivery, Reference, Step, reference_key};
 use self::remote::Engines;
 use self::route::Route;
 use self::routes::{Found as FoundRoute, Routes};
@@ -122,6 +124,7 @@ use crate::alerts::Alerts;
 use crate::client::Client;
 use crate::clock::Clock;
 use crate::http::{Call, Reply, Unreadable, percent_decode};
+use crate::metrics::Metrics;
 use crate::runner::Runner;
 use crate::services::Environment;
 use crate::topics::Topics;
@@ -156,6 +159,7 @@ struct Inner {
     sequence: AtomicU32,
     base_url: OnceLock<String>,
     swept_at: AtomicI64,
+    metrics: OnceLock<Metrics>,
 }
 
 /// What engines elsewhere are reached with.
@@ -246,12 +250,28 @@ impl Gateway {
             sequence: AtomicU32::new(0),
             base_url: OnceLock::new(),
             swept_at,
+            metrics: OnceLock::new(),
         })))
     }
 
     /// Says where the server listens, for the commands in alerts. The first call counts.
     pub fn announce(&self, address: SocketAddr) {
         let _ = self.0.base_url.set(format!("http://{address}"));
+    }
+
+    /// Says where callbacks are counted. The first call counts.
+    pub fn count_in(&self, metrics: Metrics) {
+        let _ = self.0.metrics.set(metrics);
+    }
+
+    /// A delivery got a disposition, and that is durable.
+    fn counted(&self, delivery: &Delivery, step: &Step) {
+        if let Some(metrics) = self.0.metrics.get() {
+            let late = step
+                .wait_ended_at
+                .map(|ended| delivery.received_at.0 - ended.0);
+            metrics.callback(&delivery.route, step.disposition, late);
+        }
     }
 
     /// Answers a call on a route's path, or on the gateway's own API under `/rejoin/`; `None` if it is neither.

@@ -6,6 +6,8 @@
 //! | `GET /health` | here: 503 once the store takes nothing any more |
 //! | `/rejoin/clock` | [`crate::time_control`] |
 //! | `/rejoin/executions/...` | [`crate::executions`] |
+//! | `/rejoin/waits/...` | [`crate::waits`] |
+//! | `GET /metrics` | [`crate::metrics`] |
 //! | `/rejoin/topics/...` | [`crate::topics`] |
 //! | `/rejoin/alerts/...`, `/rejoin/schemas/alert` | [`crate::alerts`] |
 //! | `/rejoin/references/...`, `/rejoin/deliveries/...`, `/rejoin/routes/...`, `/rejoin/engines`, each route's own path | [`crate::gateway`] |
@@ -15,7 +17,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::http::{Call, Reply, Unreadable};
-use crate::{api, executions, time_control};
+use crate::{api, executions, metrics, time_control, waits};
 
 /// Answers a request.
 pub async fn answer(app: App, call: Call) -> Reply {
@@ -33,6 +35,12 @@ pub async fn answer(app: App, call: Call) -> Reply {
     }
     if call.path.starts_with("/rejoin/executions/") {
         return executions::handle(&app, call).await;
+    }
+    if call.path == "/metrics" {
+        return metrics::handle(&app, &call);
+    }
+    if call.path == "/rejoin/waits" || call.path.starts_with("/rejoin/waits/") {
+        return waits::handle(&app, &call).await;
     }
     if let Some(reply) = app.topics.handle(&call).await {
         return reply;

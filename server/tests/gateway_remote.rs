@@ -65,6 +65,7 @@ fn settings(url: &str, more: Value, clock: Clock, directory: Option<PathBuf>) ->
         routes: vec![route],
         alerts: Default::default(),
         status_changes: Default::default(),
+        stuck_waits: Default::default(),
         address: ([127, 0, 0, 1], 1).into(),
         environment: Environment::of(variables)
             .with_engines(BTreeMap::from([("aws".to_owned(), config)])),

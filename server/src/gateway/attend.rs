@@ -98,6 +98,7 @@ impl Gateway {
         let now = self.0.clock.now();
         let keep = used_keep_seconds(route);
         let again = |due| vec![reference.change(Expect::Version(version), due)];
+        let mut expired = None;
         let documents = match &reference.standing {
             Standing::Kept {
                 delivery, unknown, ..
@@ -120,10 +121,11 @@ impl Gateway {
                     delivery.steps.push(step.clone());
                     documents.extend(delivery.changes(Expect::Version(read), None));
                     documents.extend(self.alert(route, &delivery, &step));
+                    expired = Some((delivery, step));
                 }
                 documents
             }
-            Standing::Answered { .. } => vec![reference.removal(version)],
+            Standing::Answered { .. } => self.forgotten(&reference, version),
             Standing::Started(started) => {
                 return self.look_at_started(version, &reference, started).await;
             }
@@ -142,13 +144,13 @@ impl Gateway {
             }
             Standing::Waiting { holder } => {
                 let Ok(token) = self.0.engine.check(&holder.token) else {
-                    return self.commit(vec![reference.removal(version)]).await;
+                    return self.commit(self.forgotten(&reference, version)).await;
                 };
                 match self.0.engine.wait(token).await? {
-                    None => vec![reference.removal(version)],
+                    None => self.forgotten(&reference, version),
                     Some(view) => match view.wait {
                         Err(ended) => match ended.ended_at.plus_seconds(keep) {
-                            due if due <= now => vec![reference.removal(version)],
+                            due if due <= now => self.forgotten(&reference, version),
                             due => again(Some(due)),
                         },
                         // A wait that outlives its deadline: it had none, or it was moved.
@@ -161,6 +163,10 @@ impl Gateway {
                 }
             }
         };
-        self.commit(documents).await
+        self.commit(documents).await?;
+        if let Some((delivery, step)) = expired {
+            self.counted(&delivery, &step);
+        }
+        Ok(())
     }
 }

@@ -73,7 +73,12 @@ impl Gateway {
                 .record(delivery, &holder, &step, !still_undeliverable)
                 .await
             {
-                Ok(()) => return Ok(step),
+                Ok(()) => {
+                    if !still_undeliverable {
+                        self.counted(delivery, &step);
+                    }
+                    return Ok(step);
+                }
                 Err(NotStored::Conflict) => {}
                 Err(NotStored::Server(what)) => return Err(what),
             }

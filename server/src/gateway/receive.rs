@@ -602,6 +602,7 @@ impl Gateway {
         documents.extend(receipts);
         documents.extend(self.alert(Some(route), delivery, &step));
         self.commit(documents).await?;
+        self.counted(&arrival.delivery, &step);
         Ok(step)
     }
 }

@@ -210,7 +210,7 @@ impl Gateway {
                     "send {\"taskToken\": \"...\"} with the token of that wait, or wait for its end",
                 ));
             }
-            match self.commit(vec![reference.removal(version)]).await {
+            match self.commit(self.forgotten(&reference, version)).await {
                 Ok(()) => {
                     return Ok(Reply::json(
                         StatusCode::OK,
@@ -272,7 +272,7 @@ impl Gateway {
     ) -> Result<Registered, String> {
         loop {
             let held = match self.reference(&route.name, name).await? {
-                None => self.take(route, name, &holder, Expect::Absent).await,
+                None => self.take(route, name, &holder, Expect::Absent, None).await,
                 Some((version, reference)) => {
                     let expect = Expect::Version(version);
                     match reference.standing {
@@ -298,7 +298,7 @@ impl Gateway {
                                     self.take_with(route, name, &holder, expect, &id, digest)
                                         .await
                                 }
-                                None => self.take(route, name, &holder, expect).await,
+                                None => self.take(route, name, &holder, expect, None).await,
                             }
                         }
                         Standing::Waiting { holder: other }
@@ -319,7 +319,7 @@ impl Gateway {
                                     open: false,
                                 })
                             } else {
-                                self.take(route, name, &holder, expect).await
+                                self.take(route, name, &holder, expect, Some(&other)).await
                             }
                         }
                     }
@@ -349,6 +349,7 @@ impl Gateway {
         name: &str,
         holder: &Holder,
         expect: Expect,
+        before: Option<&Holder>,
     ) -> Result<Registered, NotStored> {
         let reference = Reference {
             route: route.name.clone(),
@@ -358,7 +359,10 @@ impl Gateway {
             },
         };
         let due = self.forget_at(route, holder);
-        self.commit(vec![reference.change(expect, due)]).await?;
+        let mut documents = vec![reference.change(expect, due)];
+        documents.extend(before.and_then(|before| self.let_go(before, &route.name, name)));
+        documents.extend(self.holds(holder, &route.name, name));
+        self.commit(documents).await?;
         Ok(Registered::Held)
     }
 
@@ -374,7 +378,7 @@ impl Gateway {
     ) -> Result<Registered, NotStored> {
         let Some((read, mut delivery)) = self.delivery(delivery).await? else {
             // Its record was removed; the reference alone is of no use to anybody.
-            return self.take(route, name, holder, expect).await;
+            return self.take(route, name, holder, expect, None).await;
         };
         let Some(flight) = self.0.flights.begin(&delivery.id) else {
             self.0.flights.landed(&delivery.id).await;
@@ -396,6 +400,7 @@ impl Gateway {
         };
         let mut documents = delivery.changes(Expect::Version(read), due);
         documents.push(reference.change(expect, self.forget_at(route, holder)));
+        documents.extend(self.holds(holder, &route.name, name));
         if let Some(engine) = &holder.engine {
             documents.push(self.enqueue(engine, &delivery));
             self.commit(documents).await?;
