@@ -213,6 +213,7 @@ impl App {
         runner.log_to(logs.clone());
         let metrics = Metrics::default();
         gateway.count_in(metrics.clone());
+        alerts.count_in(metrics.clone());
         let waits = Waits::new(stuck_waits, clock.clone(), store.clone(), metrics.clone())?;
         runner.watched_by(waits.clone());
         let services = Services::new(

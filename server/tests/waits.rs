@@ -616,6 +616,8 @@ async fn prometheus_is_told_in_its_own_format() {
     ] {
         assert_eq!(samples.get(&series), Some(&wanted), "{series}\n{page}");
     }
+    let alerts = r#"rejoin_alerts_total{kind="wait-without-deadline",result="raised"}"#;
+    assert_eq!(samples.get(alerts), Some(&1.0));
     assert!(samples["rejoin_callbacks_kept"] >= 1.0);
     assert!(samples["rejoin_commits_total"] >= 6.0);
     assert!(samples["rejoin_sync_seconds_count"] >= 6.0);
