@@ -7,7 +7,7 @@ use serde::Deserialize;
 use server::alerts::AlertsConfig;
 use server::clock::Clock;
 use server::functions::FunctionConfig;
-use server::gateway::RouteConfig;
+use server::gateway::{EngineConfig, RouteConfig};
 use server::logs::LogsTo;
 use server::quotas::Quotas;
 use server::services::Environment;
@@ -33,6 +33,8 @@ pub struct Config {
     pub status_changes: Vec<StatusChangeConfig>,
     /// `[[routes]]`.
     pub routes: Vec<RouteConfig>,
+    /// `[engines.NAME]`.
+    pub engines: BTreeMap<String, EngineConfig>,
     /// `[stuck_waits]`.
     pub stuck_waits: StuckWaits,
     /// `[services]`.
@@ -157,6 +159,13 @@ impl Config {
             {
                 *program = folder.join(&*program).to_string_lossy().into_owned();
             }
+        }
+        for file in self
+            .engines
+            .values_mut()
+            .filter_map(|engine| engine.credentials_file.as_mut())
+        {
+            *file = folder.join(&*file);
         }
         let verifies = self
             .routes

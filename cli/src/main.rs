@@ -6,6 +6,7 @@
 //! - [`config`]: the configuration file.
 //! - [`connection`], [`table`]: a bare HTTP client and a plain table, for `bench` and `demo`.
 //! - [`demo`]: the loan processor and all that can go wrong with its callback.
+//! - [`gateway`]: the callback gateway alone, in front of engines elsewhere.
 //! - [`serve`]: a server until it is told to stop.
 //! - [`run`]: one execution of a definition in a file.
 //! - [`source`]: a definition's file, JSON or YAML, and where in it everything stands.
@@ -25,6 +26,7 @@ mod colour;
 mod config;
 mod connection;
 mod demo;
+mod gateway;
 mod run;
 mod serve;
 mod source;
@@ -60,6 +62,8 @@ struct Arguments {
 enum Command {
     /// Run a server for the AWS CLI, the SDKs, functions and callbacks
     Serve(serve::Serve),
+    /// Run the callback gateway alone, in front of AWS Step Functions or another Rejoin
+    Gateway(gateway::Gateway),
     /// Run the loan processor through everything that can go wrong with its callback
     Demo(demo::Demo),
     /// The demo's request function: what the demo starts this program as
@@ -85,6 +89,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.command {
         Command::Serve(serve) => serve.run(),
+        Command::Gateway(gateway) => gateway.run(),
         Command::Demo(demo) => demo.run(),
         Command::Function => demo::run_function(),
         Command::Run(run) => run.run(),

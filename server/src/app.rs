@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::dispatch::{Dispatcher, Resources};
 use crate::express::Express;
 use crate::functions::{FunctionConfig, Functions};
-use crate::gateway::{Gateway, RouteConfig};
+use crate::gateway::{Elsewhere, Gateway, RouteConfig};
 use crate::logs::Logs;
 use crate::machines::Machines;
 use crate::map_runs::MapRuns;
@@ -36,6 +36,8 @@ pub struct App(Arc<Parts>);
 
 /// What a server is made of.
 pub struct Parts {
+    /// It is a gateway alone, in front of engines elsewhere.
+    pub alone: bool,
     /// Which region and account the server's ARNs name.
     pub place: Place,
     /// How much of everything there may be.
@@ -133,6 +135,18 @@ impl App {
     /// # Errors
     /// One sentence: what is wrong and what to do.
     pub async fn open(settings: Settings) -> Result<(App, Opening), String> {
+        App::start(settings, false).await
+    }
+
+    /// The same without an engine: callbacks for engines elsewhere, and nothing else.
+    ///
+    /// # Errors
+    /// As [`App::open`]; also if a route names no engine, or if the data has executions.
+    pub async fn open_gateway(settings: Settings) -> Result<(App, Opening), String> {
+        App::start(settings, true).await
+    }
+
+    async fn start(settings: Settings, alone: bool) -> Result<(App, Opening), String> {
         let Settings {
             place,
             clock,
@@ -150,6 +164,12 @@ impl App {
         } = settings;
         quotas.check()?;
         let (store, opening) = Store::open(Options { directory }).map_err(|e| e.to_string())?;
+        if alone && opening.executions > 0 {
+            return Err(format!(
+                "the data has {} executions, which `rejoin gateway` does not run; use `rejoin serve`, or another --data-dir",
+                opening.executions
+            ));
+        }
         clock.attach(Arc::new(store.clone()));
         let client = Client::new();
         let machines = Machines::new(store.clone());
@@ -183,6 +203,7 @@ impl App {
         }
         let alerts = Alerts::new(alerts, clock.clone(), store.clone(), topics.clone())?;
         alerts.announce(address);
+        let environment = environment.in_region(&place.region);
         let gateway = Gateway::new(
             routes,
             clock.clone(),
@@ -190,6 +211,11 @@ impl App {
             runner.clone(),
             topics.clone(),
             alerts.clone(),
+            &Elsewhere {
+                environment: &environment,
+                client: &client,
+                alone,
+            },
         )?;
         gateway.load_routes().await?;
         gateway.announce(address);
@@ -202,7 +228,6 @@ impl App {
             i64::from(retention_days).saturating_mul(86_400),
             quotas.execution_seconds,
         );
-        let environment = environment.in_region(&place.region);
         let logs = Logs::new(
             environment.logs().cloned(),
             CloudWatchLogs::of(client.clone(), environment.clone()),
@@ -241,6 +266,7 @@ impl App {
             runner.clone(),
         );
         let parts = Parts {
+            alone,
             place,
             quotas,
             clock,

@@ -57,7 +57,7 @@
 //! - `trail`: what a story is made of.
 //! - `held`: references by their waits.
 //! - `urls`: a URL for each wait. `chosen`: references that the workflow chooses itself.
-//! - `expected`, `recall`, `flights`, `engine`: what the above needs.
+//! - `remote`: engines elsewhere, AWS's too. `expected`, `recall`, `flights`, `engine`: what the above needs.
 
 mod address;
 mod alert;
@@ -83,6 +83,7 @@ mod record;
 mod redact;
 mod refuse;
 mod register;
+mod remote;
 pub mod route;
 mod routes;
 mod start;
@@ -107,6 +108,7 @@ use uuid::Uuid;
 pub use self::chosen::{Choosing, Phase};
 pub use self::disposition::Disposition;
 pub(crate) use self::record::Place;
+pub use self::remote::EngineConfig;
 pub use self::route::config::RouteConfig;
 pub use self::verify::config::VerifyConfig;
 
@@ -116,15 +118,18 @@ use self::flights::Flights;
 use self::found::Found;
 use self::rate::Floods;
 use self::record::{Delivery, Reference, Step, reference_key};
+use self::remote::Engines;
 use self::route::Route;
 use self::routes::{Found as FoundRoute, Routes};
 use self::start::Starter;
 use self::verify::{UrlKey, Verification};
 use crate::alerts::Alerts;
+use crate::client::Client;
 use crate::clock::Clock;
 use crate::http::{Call, Reply, Unreadable, percent_decode};
 use crate::metrics::Metrics;
 use crate::runner::Runner;
+use crate::services::Environment;
 use crate::topics::Topics;
 
 /// The gateway of a server. Cloning is a reference count.
@@ -144,6 +149,10 @@ struct Inner {
     url_key: OnceLock<UrlKey>,
     expected: Expected,
     flights: Flights,
+    /// Those elsewhere.
+    engines: Engines,
+    /// Drawn at the start: tells what this process has written from what an earlier one has.
+    run: u64,
     /// Who starts executions, once the server is there.
     starter: OnceLock<Starter>,
     floods: Floods,
@@ -154,6 +163,16 @@ struct Inner {
     base_url: OnceLock<String>,
     swept_at: AtomicI64,
     metrics: OnceLock<Metrics>,
+}
+
+/// What engines elsewhere are reached with.
+pub struct Elsewhere<'a> {
+    /// Where they are, and who signs.
+    pub environment: &'a Environment,
+    /// Requests out.
+    pub client: &'a Client,
+    /// There is no engine in this process: every route has to name one.
+    pub alone: bool,
 }
 
 /// What alerts name before [`Gateway::announce`] was called: the default address of a server.
@@ -179,6 +198,7 @@ impl Gateway {
         runner: Runner,
         topics: Topics,
         alerts: Alerts,
+        elsewhere: &Elsewhere<'_>,
     ) -> Result<Gateway, String> {
         for route in routes.iter().filter(|route| route.verify.is_none()) {
             eprintln!(
@@ -186,7 +206,14 @@ impl Gateway {
                 route.name
             );
         }
-        Gateway::with_engine(routes, clock, store, Arc::new(runner), topics, alerts)
+        let Elsewhere {
+            environment,
+            client,
+            alone,
+        } = *elsewhere;
+        let engines = Engines::new(environment.engines(), environment, client, alone)?;
+        let runner = Arc::new(runner);
+        Gateway::with_engine(routes, clock, store, runner, topics, alerts, engines)
     }
 
     fn with_engine(
@@ -196,10 +223,12 @@ impl Gateway {
         engine: Arc<dyn Engine>,
         topics: Topics,
         alerts: Alerts,
+        engines: Engines,
     ) -> Result<Gateway, String> {
         let expected = Expected::default();
         let mut routes = Routes::default();
         for config in configs {
+            engines.check(&config)?;
             let route = Route::checked(&config, &topics)?;
             expected.add(&route);
             routes = routes.with(route)?;
@@ -216,6 +245,8 @@ impl Gateway {
             url_key: OnceLock::new(),
             expected,
             flights: Flights::default(),
+            engines,
+            run: getrandom::u64().unwrap_or_default(),
             starter: OnceLock::new(),
             floods: Floods::default(),
             floods_turn: tokio::sync::Mutex::default(),
@@ -279,6 +310,12 @@ impl Gateway {
         {
             return Some(self.manage_routes(rest, call).await);
         }
+        if call.path == "/rejoin/engines" {
+            return Some(match call.method {
+                Method::GET => self.show_engines(),
+                _ => not_allowed("GET"),
+            });
+        }
         let rest = call.path.strip_prefix("/rejoin/deliveries")?;
         if !rest.is_empty() && !rest.starts_with('/') {
             return None;
@@ -306,6 +343,10 @@ impl Gateway {
             Table::Reference => self.attend_reference(key).await,
             Table::Delivery => self.attend_delivery(key).await,
             Table::Receipt => self.attend_receipt(key).await,
+            Table::Remote => {
+                self.attend_lane(key).await;
+                Ok(())
+            }
             _ => Ok(()),
         };
         if let Err(what) = attended {

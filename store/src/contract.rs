@@ -184,6 +184,8 @@ pub enum Table {
     DeliveryIndex = 16,
     /// Callbacks that did not go the plain way, by their id. No content.
     OddDelivery = 17,
+    /// Deliveries on their way to an engine elsewhere, by engine, route, reference and id.
+    Remote = 21,
     /// References by the wait that holds them. No content.
     HeldReference = 22,
 }

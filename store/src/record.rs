@@ -591,7 +591,7 @@ pub(crate) fn status_of(number: u8) -> Result<Status, String> {
 }
 
 /// All tables, in the order of their numbers, in which there may be gaps.
-pub(crate) const TABLES: [Table; 19] = [
+pub(crate) const TABLES: [Table; 20] = [
     Table::Meta,
     Table::StateMachine,
     Table::Definition,
@@ -610,6 +610,7 @@ pub(crate) const TABLES: [Table; 19] = [
     Table::Stuck,
     Table::DeliveryIndex,
     Table::OddDelivery,
+    Table::Remote,
     Table::HeldReference,
 ];
 

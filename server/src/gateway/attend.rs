@@ -32,6 +32,11 @@ impl Gateway {
                 Some(_) => Ok(()),
             };
         }
+        if let Some(engine) = delivery.target.as_ref().and_then(|t| t.engine.clone()) {
+            drop(flight);
+            self.hurry(&engine, &delivery).await;
+            return Ok(());
+        }
         // It may have landed between being due and now.
         if !delivery.is_open() || delivery.outcome().is_none() {
             return Ok(());
@@ -126,6 +131,17 @@ impl Gateway {
             }
             // Its outcome sets another time.
             Standing::Delivering { .. } => again(Some(now.plus_seconds(keep.max(1)))),
+            Standing::Waiting { holder } if holder.engine.is_some() => {
+                match self.forget_elsewhere_at(holder, keep) {
+                    due if self.is_open_elsewhere(holder).await => again(Some(due)),
+                    _ => match holder.over_at.or(holder.place.wait_deadline) {
+                        Some(over) if over.plus_seconds(keep) > now => {
+                            again(Some(over.plus_seconds(keep)))
+                        }
+                        _ => vec![reference.removal(version)],
+                    },
+                }
+            }
             Standing::Waiting { holder } => {
                 let Ok(token) = self.0.engine.check(&holder.token) else {
                     return self.commit(self.forgotten(&reference, version)).await;

@@ -47,11 +47,35 @@ impl Call<'_> {
         environment: &Environment,
         trace: Option<&Sent>,
     ) -> Result<Answer, asl::Failure> {
+        self.exchange(client, environment, trace, ANSWER_LIMIT)
+            .await
+    }
+
+    /// Sends it, signed, and waits for the answer for as long as `limit` of real time.
+    ///
+    /// # Errors
+    /// As [`Call::send`].
+    pub async fn send_within(
+        self,
+        client: &Client,
+        environment: &Environment,
+        limit: Duration,
+    ) -> Result<Answer, asl::Failure> {
+        self.exchange(client, environment, None, limit).await
+    }
+
+    async fn exchange(
+        self,
+        client: &Client,
+        environment: &Environment,
+        trace: Option<&Sent>,
+        limit: Duration,
+    ) -> Result<Answer, asl::Failure> {
         let signed = self.signed(environment)?;
         let cannot = |what: String| failure::unreachable(self.prefix, &what);
         let mut headers = signed.headers();
         headers.extend(trace.into_iter().flat_map(|sent| sent.headers()));
-        let sent = client.send(self.method, &signed.url, &headers, self.body, ANSWER_LIMIT);
+        let sent = client.send(self.method, &signed.url, &headers, self.body, limit);
         sent.await.map_err(cannot)
     }
 
