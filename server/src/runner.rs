@@ -1360,13 +1360,9 @@ mod tests {
             {
                 let body = body.to_string();
                 let busy = app.clock.busy();
-                let done = crate::api::perform_holding(
-                    &app,
-                    operation,
-                    body.as_bytes(),
-                    &crate::trace::Given::inside(None),
-                    busy,
-                );
+                let given = crate::trace::Given::inside(None);
+                let done =
+                    crate::api::perform_holding(&app, operation, body.as_bytes(), &given, busy);
                 let (done, _) = done.await;
                 assert!(done.is_ok(), "{operation}");
             }
