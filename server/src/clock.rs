@@ -7,8 +7,12 @@
 //! far ([`Clock::advance`]). Whoever is woken gets a `Busy`, so time stands still again until its
 //! work is done; and work handed to another task takes a `Busy` with it.
 //!
+//! Work that computes for long is [`Slow`]: time then goes on as far as it has taken real time.
+//!
 //! Long polls of clients wait in real time on either clock: they are a matter of sockets, and a
 //! worker that polls must not make the years go by.
+
+mod slow;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -20,6 +24,9 @@ use asl::Timestamp;
 use parking_lot::Mutex;
 use serde::Serialize;
 use tokio::sync::oneshot;
+
+use slow::Ceilings;
+pub use slow::Slow;
 
 /// Where the next due moment of stored things is looked up; the store is one.
 pub trait TimerSource: Send + Sync {
@@ -55,6 +62,8 @@ pub struct Busy(Option<Arc<Mutex<Virtual>>>);
 struct Virtual {
     now: Timestamp,
     busy: usize,
+    /// Work that takes real time, and how far time may go meanwhile.
+    slow: Ceilings,
     automatic: bool,
     grace: Duration,
     /// How far `advance` may go, and who is told when it got there.
@@ -118,6 +127,7 @@ impl Clock {
         Clock(Some(Arc::new(Mutex::new(Virtual {
             now,
             busy: 0,
+            slow: Ceilings::default(),
             automatic: false,
             grace: GRACE,
             goal: None,
@@ -285,7 +295,7 @@ impl Clock {
             None => (false, 0),
             Some(state) => {
                 let inner = state.lock();
-                (inner.automatic, inner.busy)
+                (inner.automatic, inner.busy + inner.slow.len())
             }
         };
         ClockStatus {
@@ -372,6 +382,15 @@ fn settle(state: &Arc<Mutex<Virtual>>) {
         let next = inner.next();
         let goal = inner.goal.as_ref().map(|(goal, _)| *goal);
         let goal_first = goal.is_some_and(|goal| next.is_none_or(|next| goal < next));
+        // Whoever wants to get to the goal wants to find nothing in flight there.
+        if let Some(least) = inner.slow.least()
+            && (goal_first || next.is_none_or(|next| least < next))
+        {
+            if inner.automatic || goal.is_some() {
+                inner.now = goal.map_or(least, |goal| goal.min(least)).max(inner.now);
+            }
+            return;
+        }
         match next {
             _ if goal_first => {
                 let (goal, reached) = inner
