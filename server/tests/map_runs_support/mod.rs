@@ -231,6 +231,7 @@ fn begin(directory: Option<PathBuf>, environment: &Environment, now: Timestamp) 
         alerts: Default::default(),
         status_changes: Vec::new(),
         address: SocketAddr::from(([127, 0, 0, 1], 1)),
+        stuck_waits: Default::default(),
         environment: environment.clone(),
         quotas: Default::default(),
     };
