@@ -407,7 +407,7 @@ fn settle(state: &Arc<Mutex<Virtual>>) {
             Some(goal) => goal,
             None => next.filter(may_go).unwrap_or(inner.now),
         };
-        // Slow work says how far time may go, which is never as far as a goal: nothing is to be in flight there.
+        // Slow work says how far time may go. No goal is reached meanwhile: nothing is to be in flight there.
         let slow = inner.slow.least();
         let slow = slow.filter(|least| goal_first || next.is_none_or(|next| *least < next));
         let there = match slow {
