@@ -7,12 +7,13 @@ use serde::Deserialize;
 use server::alerts::AlertsConfig;
 use server::clock::Clock;
 use server::functions::FunctionConfig;
-use server::gateway::RouteConfig;
+use server::gateway::{EngineConfig, RouteConfig};
 use server::logs::LogsTo;
 use server::quotas::Quotas;
 use server::services::Environment;
 use server::status_changes::StatusChangeConfig;
 use server::topics::TopicConfig;
+use server::waits::policy::StuckWaits;
 
 /// The whole file.
 #[derive(Debug, Default, Deserialize)]
@@ -32,6 +33,10 @@ pub struct Config {
     pub status_changes: Vec<StatusChangeConfig>,
     /// `[[routes]]`.
     pub routes: Vec<RouteConfig>,
+    /// `[engines.NAME]`.
+    pub engines: BTreeMap<String, EngineConfig>,
+    /// `[stuck_waits]`.
+    pub stuck_waits: StuckWaits,
     /// `[services]`.
     pub services: ServicesConfig,
     /// `[s3]`.
@@ -154,6 +159,13 @@ impl Config {
             {
                 *program = folder.join(&*program).to_string_lossy().into_owned();
             }
+        }
+        for file in self
+            .engines
+            .values_mut()
+            .filter_map(|engine| engine.credentials_file.as_mut())
+        {
+            *file = folder.join(&*file);
         }
         let verifies = self
             .routes

@@ -6,10 +6,12 @@
 //! - [`config`]: the configuration file.
 //! - [`connection`], [`table`]: a bare HTTP client and a plain table, for `bench` and `demo`.
 //! - [`demo`]: the loan processor and all that can go wrong with its callback.
+//! - [`gateway`]: the callback gateway alone, in front of engines elsewhere.
 //! - [`serve`]: a server until it is told to stop.
 //! - [`run`]: one execution of a definition in a file.
 //! - [`source`]: a definition's file, JSON or YAML, and where in it everything stands.
 //! - [`validate`]: whether definitions are right.
+//! - [`waits`]: who waits on a running server, and what is stuck.
 //! - [`colour`]: colours where a terminal shows them.
 
 mod alerts;
@@ -23,12 +25,14 @@ mod colour;
 mod config;
 mod connection;
 mod demo;
+mod gateway;
 mod run;
 mod serve;
 mod source;
 mod table;
 mod topics;
 mod validate;
+mod waits;
 
 use std::process::ExitCode;
 
@@ -55,6 +59,8 @@ struct Arguments {
 enum Command {
     /// Run a server for the AWS CLI, the SDKs, functions and callbacks
     Serve(serve::Serve),
+    /// Run the callback gateway alone, in front of AWS Step Functions or another Rejoin
+    Gateway(gateway::Gateway),
     /// Run the loan processor through everything that can go wrong with its callback
     Demo(demo::Demo),
     /// The demo's request function: what the demo starts this program as
@@ -68,6 +74,8 @@ enum Command {
     Alerts(alerts::Alerts),
     /// Topics: what was published, and how those who hear it are doing
     Topics(topics::Topics),
+    /// Show which waits are open on a running server, and which are stuck
+    Waits(waits::Waits),
     /// Measure callback round trips, parked executions and restarts on this machine
     Bench(bench::Bench),
 }
@@ -76,12 +84,14 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.command {
         Command::Serve(serve) => serve.run(),
+        Command::Gateway(gateway) => gateway.run(),
         Command::Demo(demo) => demo.run(),
         Command::Function => demo::run_function(),
         Command::Run(run) => run.run(),
         Command::Validate(validate) => validate.run(),
         Command::Alerts(alerts) => alerts.run(),
         Command::Topics(topics) => topics.run(),
+        Command::Waits(waits) => waits.run(),
         Command::Bench(bench) => bench.run(),
     };
     match outcome {

@@ -172,6 +172,8 @@ fn the_sample_configuration_shows_every_key() {
         "[server]\n".to_owned(),
         "[functions.f]\n".to_owned(),
         "[topics.t]\n".to_owned(),
+        "[alerts]\n".to_owned(),
+        "[[status_changes]]\ntopic = \"t\"\n".to_owned(),
         route.to_owned(),
         format!("{route}[routes.verify]\nscheme = \"none\"\n"),
         format!("{route}[[routes.outcomes]]\npath = \"/o\"\noutcome = \"heartbeat\"\n"),

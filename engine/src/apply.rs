@@ -8,6 +8,7 @@ use crate::event::{Event, EventKind, FrameId, Output, is_activity};
 use crate::execution::{Closing, Execution, Status};
 use crate::frame::{Children, Frame, OpenMapRun, OpenTask, Phase, Place};
 use crate::wait::after_seconds;
+use crate::waiting::Beats;
 
 impl Execution {
     /// Brings the value to where it is after `event`, deciding nothing.
@@ -76,6 +77,7 @@ impl Execution {
                     heartbeat_seconds: *heartbeat_seconds,
                     heartbeat_at: heartbeat.map(after),
                     delivered: false,
+                    beats: None,
                 };
                 self.now.next_wait = wait.0 + 1;
                 self.now.waits.insert(*wait, id);
@@ -87,7 +89,10 @@ impl Execution {
                 task.delivered = true;
                 beat(task, event.at);
             }),
-            EventKind::TaskHeartbeat { .. } => self.update_task(id, |task| beat(task, event.at)),
+            EventKind::TaskHeartbeat { .. } => self.update_task(id, |task| {
+                beat(task, event.at);
+                task.beats = Some(Beats::and(task.beats, event.at));
+            }),
             EventKind::TaskSucceeded { output, .. } => {
                 self.close_wait(id);
                 self.frame_mut(id).result = Some(output.clone());

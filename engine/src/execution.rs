@@ -26,6 +26,7 @@ use crate::slice::Slice;
 use crate::token::TokenKey;
 use crate::wait::after_seconds;
 pub use crate::wait::{EndedWait, OpenWait, wait_end};
+use crate::waiting::ClosedWait;
 
 /// An execution's status, in the API's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -87,6 +88,8 @@ pub struct Execution {
     /// The frames whose state is to run, if the last slice left any ([`crate::slice`]). No part of a
     /// snapshot: they are those that wait for nothing.
     pub(crate) ready: VecDeque<FrameId>,
+    /// The waits that the last command has ended. No part of a snapshot: it is for whoever gave the command.
+    pub(crate) ended: Vec<ClosedWait>,
     /// What `$$` means instead of what the execution knows ([`crate::trial`]).
     pub(crate) given_context: Option<Value>,
 }
@@ -216,6 +219,7 @@ impl Execution {
             timers: BTreeSet::new(),
             surroundings: Surroundings::default(),
             ready: VecDeque::new(),
+            ended: Vec::new(),
             given_context: None,
         };
         execution.resolve();
@@ -451,6 +455,7 @@ impl Execution {
             timers: BTreeSet::new(),
             surroundings: Surroundings::default(),
             ready: VecDeque::new(),
+            ended: Vec::new(),
             given_context: None,
         }
     }

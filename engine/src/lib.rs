@@ -11,6 +11,7 @@
 //! - [`slice`]: how far one command goes.
 //! - [`effect`]: what has to leave the process once events are durable.
 //! - [`token`]: task tokens.
+//! - [`waiting`]: what can be told of an open wait.
 //! - [`history`]: the AWS history, a projection of the events.
 //! - [`trial`]: one state on its own.
 //! - [`map_run`]: what a distributed Map state asks for.
@@ -42,6 +43,7 @@ mod timers;
 pub mod token;
 pub mod trial;
 mod wait;
+pub mod waiting;
 
 pub use command::{Command, CommandKind, Outcome, Refusal, WaitEnd};
 pub use effect::{Dispatch, Effect};
@@ -56,3 +58,4 @@ pub use map_run::{Item, MapRun};
 pub use redrive::NotRedrivable;
 pub use slice::Slice;
 pub use token::{Token, TokenKey};
+pub use waiting::{Beats, ClosedWait, EndKind, WaitKind, Waiting};

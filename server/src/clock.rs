@@ -7,8 +7,15 @@
 //! far ([`Clock::advance`]). Whoever is woken gets a `Busy`, so time stands still again until its
 //! work is done; and work handed to another task takes a `Busy` with it.
 //!
+//! Work that computes for long is [`Slow`]: time then goes on as far as it has taken real time.
+//!
+//! What only wants to know that a moment has passed ([`Clock::alarm_in_passing`]: that somebody has waited for too
+//! long, say) is no reason for time to go there. On its way elsewhere time stops at such a moment, as at any other.
+//!
 //! Long polls of clients wait in real time on either clock: they are a matter of sockets, and a
 //! worker that polls must not make the years go by.
+
+mod slow;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -20,6 +27,9 @@ use asl::Timestamp;
 use parking_lot::Mutex;
 use serde::Serialize;
 use tokio::sync::oneshot;
+
+use slow::Ceilings;
+pub use slow::Slow;
 
 /// Where the next due moment of stored things is looked up; the store is one.
 pub trait TimerSource: Send + Sync {
@@ -55,11 +65,15 @@ pub struct Busy(Option<Arc<Mutex<Virtual>>>);
 struct Virtual {
     now: Timestamp,
     busy: usize,
+    /// Work that takes real time, and how far time may go meanwhile.
+    slow: Ceilings,
     automatic: bool,
     grace: Duration,
     /// How far `advance` may go, and who is told when it got there.
     goal: Option<(Timestamp, oneshot::Sender<Busy>)>,
     sleepers: BinaryHeap<Reverse<Sleeper>>,
+    /// Those who are woken as time comes by.
+    passed: BinaryHeap<Reverse<Sleeper>>,
     sequence: u64,
     source: Option<Arc<dyn TimerSource>>,
     scheduler: Option<oneshot::Sender<Busy>>,
@@ -118,10 +132,12 @@ impl Clock {
         Clock(Some(Arc::new(Mutex::new(Virtual {
             now,
             busy: 0,
+            slow: Ceilings::default(),
             automatic: false,
             grace: GRACE,
             goal: None,
             sleepers: BinaryHeap::new(),
+            passed: BinaryHeap::new(),
             sequence: 0,
             source: None,
             scheduler: None,
@@ -172,12 +188,26 @@ impl Clock {
     /// What [`Clock::sleep_until`] waits for. It counts from this call on and not from when it is first
     /// waited for, so that whoever hands it to another task may give up a `Busy` meanwhile.
     pub fn alarm(&self, until: Timestamp) -> impl Future<Output = Busy> + Send + use<> {
+        self.alarm_among(until, |inner| &mut inner.sleepers)
+    }
+
+    /// [`Clock::alarm`] for a moment that virtual time is not to go to by itself: it rings when time gets
+    /// there on its way to something else, or because somebody moves it.
+    pub fn alarm_in_passing(&self, until: Timestamp) -> impl Future<Output = Busy> + Send + use<> {
+        self.alarm_among(until, |inner| &mut inner.passed)
+    }
+
+    fn alarm_among(
+        &self,
+        until: Timestamp,
+        among: fn(&mut Virtual) -> &mut BinaryHeap<Reverse<Sleeper>>,
+    ) -> impl Future<Output = Busy> + Send + use<> {
         let woken = self.0.as_ref().map(|state| {
             let mut inner = state.lock();
             let (wake, woken) = oneshot::channel();
             inner.sequence += 1;
             let sequence = inner.sequence;
-            inner.sleepers.push(Reverse(Sleeper {
+            among(&mut inner).push(Reverse(Sleeper {
                 until,
                 sequence,
                 wake,
@@ -285,7 +315,7 @@ impl Clock {
             None => (false, 0),
             Some(state) => {
                 let inner = state.lock();
-                (inner.automatic, inner.busy)
+                (inner.automatic, inner.busy + inner.slow.len())
             }
         };
         ClockStatus {
@@ -372,8 +402,37 @@ fn settle(state: &Arc<Mutex<Virtual>>) {
         let next = inner.next();
         let goal = inner.goal.as_ref().map(|(goal, _)| *goal);
         let goal_first = goal.is_some_and(|goal| next.is_none_or(|next| goal < next));
-        match next {
-            _ if goal_first => {
+        let may_go = |next: &Timestamp| *next <= inner.now || inner.automatic || goal.is_some();
+        let there = match goal.filter(|_| goal_first) {
+            Some(goal) => goal,
+            None => next.filter(may_go).unwrap_or(inner.now),
+        };
+        // Slow work says how far time may go. No goal is reached meanwhile: nothing is to be in flight there.
+        let slow = inner.slow.least();
+        let slow = slow.filter(|least| goal_first || next.is_none_or(|next| *least < next));
+        let there = match slow {
+            Some(least) if inner.automatic || goal.is_some() => {
+                goal.map_or(least, |goal| goal.min(least))
+            }
+            Some(_) => inner.now,
+            None => there,
+        };
+        // What is due at the same moment comes first: it may be over then.
+        let passed = inner.passed.peek().map(|Reverse(sleeper)| sleeper.until);
+        let passed = passed.filter(|at| *at <= there && next.is_none_or(|next| *at < next));
+        match (next, passed) {
+            (_, Some(passed)) => {
+                inner.now = inner.now.max(passed);
+                while inner
+                    .passed
+                    .peek()
+                    .is_some_and(|Reverse(sleeper)| sleeper.until <= inner.now)
+                {
+                    woken.extend(inner.passed.pop().map(|Reverse(sleeper)| sleeper.wake));
+                }
+            }
+            (_, None) if slow.is_some() => inner.now = inner.now.max(there),
+            (_, None) if goal_first => {
                 let (goal, reached) = inner
                     .goal
                     .take()
@@ -381,7 +440,7 @@ fn settle(state: &Arc<Mutex<Virtual>>) {
                 inner.now = inner.now.max(goal);
                 woken.push(reached);
             }
-            Some(next) if next <= inner.now || inner.automatic || goal.is_some() => {
+            (Some(next), None) if next <= there => {
                 inner.now = inner.now.max(next);
                 while inner
                     .sleepers

@@ -24,6 +24,7 @@
 //! - [`services`]: calls to other services, and to this server itself.
 //! - [`alerts`]: what somebody should know. [`status_changes`]: what executions come to.
 //! - [`gateway`]: references, callbacks, dispositions.
+//! - [`waits`]: which waits are open, and which are stuck. [`metrics`]: what Prometheus is told.
 
 pub mod activities;
 pub mod activity;
@@ -43,6 +44,7 @@ pub mod items;
 pub mod logs;
 pub mod machines;
 pub mod map_runs;
+pub mod metrics;
 pub mod quotas;
 pub mod redrives;
 pub mod registry;
@@ -56,3 +58,4 @@ pub mod time_control;
 pub mod topics;
 pub mod unstored;
 pub mod versions;
+pub mod waits;

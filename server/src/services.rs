@@ -13,6 +13,7 @@
 //! - `failure`: what Step Functions calls their errors.
 //! - `lambda`, `json` (SQS, DynamoDB, EventBridge and others), `sns`, `s3`, `states`: one file a protocol;
 //!   `endpoint`: `http:invoke`, of no service. `keys`: whether KMS lets a key be used.
+//! - `step_functions`: Step Functions elsewhere, for the gateway; `logs`: CloudWatch Logs.
 //! - `objects`: what distributed Maps read and write, in S3 or in a `directory` that stands in for it.
 
 mod constraints;
@@ -32,6 +33,7 @@ mod service;
 mod sign;
 mod sns;
 mod states;
+mod step_functions;
 mod xml;
 
 use std::sync::{Arc, OnceLock};
@@ -51,6 +53,7 @@ pub use keys::KeyRefusal;
 pub use logs::{CloudWatchLogs, NotTaken};
 pub(crate) use objects::Content;
 pub use service::Service;
+pub(crate) use step_functions::{Refused, StepFunctions};
 
 /// Calls services. Cloning is a reference count.
 #[derive(Clone)]

@@ -1,7 +1,16 @@
 //! Callbacks as they should not come, through a socket, to a whole server: each is in the inbox with what is
 //! wrong with it, is told to the topic, and changes nothing for those that come as they should.
 //!
-//! Those that are bad in what they say, and not in how they come, are in the gateway's own tests.
+//! Those that are bad in what they say, or come at a bad moment, are in the gateway's own tests:
+//!
+//! | what | `server/src/gateway/...` |
+//! | --- | --- |
+//! | forged, expired, replayed, in every disposition | `tests/verified.rs` |
+//! | another content type, not JSON, too large for its route | `tests/mapped.rs`, `tests.rs` |
+//! | early for a reference that never comes, registered after it expired | `tests.rs` |
+//! | while the engine is down, and a crash at each step | `tests.rs` |
+//! | on a full disk | `tests/disk.rs` |
+//! | more than its source may send | `tests/limited.rs` |
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -57,6 +66,7 @@ impl Server {
                 ..AlertsConfig::default()
             },
             address,
+            stuck_waits: Default::default(),
             environment: Default::default(),
         };
         let (app, _) = App::open(settings).await.expect("the server opens");

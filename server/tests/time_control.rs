@@ -23,6 +23,7 @@ async fn server(clock: Clock) -> App {
         directory: None,
         retention_days: 90,
         quotas: Default::default(),
+        stuck_waits: Default::default(),
         environment: Default::default(),
         functions: Default::default(),
         topics: Default::default(),

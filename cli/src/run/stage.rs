@@ -60,6 +60,7 @@ impl Stage {
             alerts: Default::default(),
             status_changes: Vec::new(),
             address,
+            stuck_waits: Default::default(),
             environment: config.services.environment(variables()),
             quotas: config.quotas,
         })

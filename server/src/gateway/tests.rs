@@ -272,6 +272,7 @@ impl World {
             engine.clone(),
             topics.clone(),
             alerts.clone(),
+            super::Engines::default(),
         )?;
         Ok(World {
             gateway,

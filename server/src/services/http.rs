@@ -45,10 +45,23 @@ impl Call<'_> {
         client: &Client,
         environment: &Environment,
     ) -> Result<Answer, asl::Failure> {
+        self.send_within(client, environment, ANSWER_LIMIT).await
+    }
+
+    /// Sends it, signed, and waits for the answer for as long as `limit` of real time.
+    ///
+    /// # Errors
+    /// As [`Call::send`].
+    pub async fn send_within(
+        self,
+        client: &Client,
+        environment: &Environment,
+        limit: Duration,
+    ) -> Result<Answer, asl::Failure> {
         let signed = self.signed(environment)?;
         let cannot = |what: String| failure::unreachable(self.prefix, &what);
         let headers = signed.headers();
-        let sent = client.send(self.method, &signed.url, &headers, self.body, ANSWER_LIMIT);
+        let sent = client.send(self.method, &signed.url, &headers, self.body, limit);
         sent.await.map_err(cannot)
     }
 
