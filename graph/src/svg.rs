@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use asl::StateMachine;
+use asl::{StateId, StateMachine};
 
 use crate::Options;
 use crate::card::{Card, DETAIL_LINE, ICON, Look, NAME_LINE, severity_colour};
@@ -55,7 +55,7 @@ pub fn written(machine: &StateMachine, scene: &Scene, options: &Options) -> Stri
     // What was gone lies on top.
     let untaken = scene.lines.iter().filter(|line| !line.taken);
     for line in untaken.chain(scene.lines.iter().filter(|line| line.taken)) {
-        svg.link(line, options.overlay.is_execution());
+        svg.link(machine, line, options.overlay.is_execution());
     }
     scene.marks.iter().for_each(|mark| svg.mark(mark));
     scene.labels.iter().for_each(|label| svg.label(label));
@@ -339,7 +339,12 @@ impl Svg {
         ));
     }
 
-    fn link(&mut self, line: &Line, execution: bool) {
+    fn link(&mut self, machine: &StateMachine, line: &Line, execution: bool) {
+        // For scripts of the page that the picture stands in, as `data-state` is.
+        let end = |side: &str, id: Option<StateId>| {
+            let name = id.map(|id| escaped(&machine.state(id).name));
+            name.map_or(String::new(), |name| format!(r#" data-{side}="{name}""#))
+        };
         let mut class = match line.kind {
             Kind::Next => "next".to_owned(),
             Kind::Catch => "catch".to_owned(),
@@ -350,7 +355,9 @@ impl Svg {
             class.push_str(" away");
         }
         self.line(format_args!(
-            r#"<g class="{class}"><title>{}</title>"#,
+            r#"<g class="{class}"{}{}><title>{}</title>"#,
+            end("from", line.from),
+            end("to", line.to),
             escaped(&line.title)
         ));
         let mut points = line.points.clone();

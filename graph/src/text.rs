@@ -145,7 +145,7 @@ mod tests {
             (
                 "OneTwoThreeFourFiveSixSevenEight",
                 80,
-                &["OneTwoThree", "FourFiveSi…"],
+                &["OneTwo", "ThreeFour…"],
             ),
             (
                 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
