@@ -592,3 +592,32 @@ fn a_folder_stands_in_for_a_bucket() {
     assert_eq!(ended["error"], "States.ItemReaderFailed");
     assert_eq!(ended["cause"], "The specified key does not exist.");
 }
+
+#[test]
+fn a_test_of_a_map_shows_its_batches() {
+    let server = Server::start();
+    let batched = |fields: Value, inspected: Value| {
+        let mut map: Value = serde_json::from_str(&distributed(pass(), fields)).expect("JSON");
+        let state = map["States"]["Each"].take().to_string();
+        let tested = server.ask(
+            "TestState",
+            json!({"definition": state, "input": json!({"items": [1, 2, 3], "of": "x"}).to_string(),
+                "inspectionLevel": "DEBUG", "mock": {"result": "[]"}}),
+        );
+        let shown = tested["inspectionData"]["afterItemBatcher"].as_str();
+        let shown = shown.map(|text| serde_json::from_str(text).expect("JSON"));
+        assert_eq!(shown.unwrap_or(Value::Null), inspected, "{tested}");
+    };
+    let batcher = json!({"MaxItemsPerBatch": 2, "BatchInput": {"of.$": "$.of"}});
+    let of = json!({"of": "x"});
+    batched(
+        json!({"ItemsPath": "$.items", "ItemBatcher": batcher,
+            "ItemSelector": {"n.$": "$$.Map.Item.Value"}}),
+        json!([{"BatchInput": of, "Items": [{"n": 1}, {"n": 2}]}, {"BatchInput": of, "Items": [{"n": 3}]}]),
+    );
+    batched(
+        json!({"ItemsPath": "$.items", "ItemBatcher": {"MaxItemsPerBatch": 3}}),
+        json!([{"Items": [1, 2, 3]}]),
+    );
+    batched(json!({"ItemsPath": "$.items"}), Value::Null);
+}

@@ -42,6 +42,10 @@ impl Decider<'_> {
             }
             _ => return Ok(()),
         };
+        let batches = match &self.frame(frame).phase {
+            Phase::MapRun(open) => open.run.batches.clone(),
+            _ => None,
+        };
         let given = map.max_concurrency.given().copied();
         seen.max_concurrency = Some(given.unwrap_or(concurrency.into()));
         let tolerance = &map.tolerance;
@@ -69,6 +73,9 @@ impl Decider<'_> {
             }
             seen.after_item_selector = Some(Data::from(Value::Array(selected)));
         }
+        let batched = seen.after_item_selector.as_ref().or(items.as_ref());
+        let batched = batched.and_then(|items| items.value().as_array());
+        seen.batches = batches.zip(batched.cloned());
         seen.after_items_path = items;
         Ok(())
     }
