@@ -146,7 +146,7 @@ pub fn card(state: &State, mark: Option<&Mark>, execution: bool) -> Card {
         lines.push(plain("not reached".into()));
     }
     title.extend(lines.iter().map(|(text, ..)| text.clone()));
-    title.extend(retriers.iter().map(|retrier| retried(retrier)));
+    title.extend(retriers.iter().map(retried));
     let name = NAME.broken(&state.name, TEXT_MAX);
     let details: Vec<Detail> = lines
         .into_iter()

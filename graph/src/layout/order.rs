@@ -75,9 +75,9 @@ fn sort(layered: &Layered, layer: &mut [usize], position: &[usize], above: bool)
             sum += position[neighbour];
             count += 1;
         }
-        if count > 0 {
-            // A whole number that orders as the average does, finely enough.
-            moved.push((sum * 4_096 / count, vertex));
+        // A whole number that orders as the average does, finely enough.
+        if let Some(average) = (sum * 4_096_usize).checked_div(count) {
+            moved.push((average, vertex));
             places.push(place);
         }
     }
