@@ -88,7 +88,7 @@ const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
 const TARGET_PREFIX: &str = "AWSStepFunctions.";
 
 /// Answers a call at `/`.
-pub async fn handle(app: &App, call: Call) -> Reply {
+pub async fn handle(app: &App, mut call: Call) -> Reply {
     let target = call.header("x-amz-target").unwrap_or_default().to_owned();
     let answer = match target.strip_prefix(TARGET_PREFIX) {
         _ if !is_json(&call) => Err(ApiError::unknown_operation(format!(
@@ -97,8 +97,8 @@ pub async fn handle(app: &App, call: Call) -> Reply {
         // A long poll: virtual time goes on meanwhile.
         Some("GetActivityTask") => get_activity_task::answer(app, &call.body, call.busy).await,
         Some(operation) => {
+            let busy = call.busy.take();
             let given = Given::by(&call);
-            let busy = call.busy.clone();
             let (answer, _busy) = perform_holding(app, operation, &call.body, &given, busy).await;
             answer
         }
