@@ -26,6 +26,7 @@ mod config;
 mod connection;
 mod demo;
 mod gateway;
+mod mocks;
 mod run;
 mod serve;
 mod source;
