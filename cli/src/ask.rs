@@ -9,8 +9,10 @@
 //! Errors are sentences that say what was wrong and what to do.
 //!
 //! - [`list`]: lists, in pages, as a table or as JSON lines, once or for ever.
+//! - [`operation`]: operations of the Step Functions API.
 
 pub mod list;
+mod operation;
 
 use std::cell::OnceCell;
 use std::io::Write;

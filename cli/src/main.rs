@@ -7,6 +7,7 @@
 //! - [`connection`], [`table`]: a bare HTTP client and a plain table, for `bench` and `demo`.
 //! - [`demo`]: the loan processor and all that can go wrong with its callback.
 //! - [`gateway`]: the callback gateway alone, in front of engines elsewhere.
+//! - [`graph`]: the picture of a state machine.
 //! - [`serve`]: a server until it is told to stop.
 //! - [`run`]: one execution of a definition in a file.
 //! - [`source`]: a definition's file, JSON or YAML, and where in it everything stands.
@@ -26,6 +27,7 @@ mod config;
 mod connection;
 mod demo;
 mod gateway;
+mod graph;
 mod mocks;
 mod run;
 mod serve;
@@ -71,6 +73,8 @@ enum Command {
     Run(run::Run),
     /// Check definitions, in JSON or YAML, before anything runs them
     Validate(validate::Validate),
+    /// Draw a state machine as SVG, and what an execution of it did
+    Graph(graph::Graph),
     /// What somebody should know: what went wrong with callbacks, waits and subscribers
     Alerts(alerts::Alerts),
     /// Topics: what was published, and how those who hear it are doing
@@ -90,6 +94,7 @@ fn main() -> ExitCode {
         Command::Function => demo::run_function(),
         Command::Run(run) => run.run(),
         Command::Validate(validate) => validate.run(),
+        Command::Graph(graph) => graph.run(),
         Command::Alerts(alerts) => alerts.run(),
         Command::Topics(topics) => topics.run(),
         Command::Waits(waits) => waits.run(),

@@ -7,11 +7,15 @@
 //! far ([`Clock::advance`]). Whoever is woken gets a `Busy`, so time stands still again until its
 //! work is done; and work handed to another task takes a `Busy` with it.
 //!
+//! Work that computes for long is [`Slow`]: time then goes on as far as it has taken real time.
+//!
 //! What only wants to know that a moment has passed ([`Clock::alarm_in_passing`]: that somebody has waited for too
 //! long, say) is no reason for time to go there. On its way elsewhere time stops at such a moment, as at any other.
 //!
 //! Long polls of clients wait in real time on either clock: they are a matter of sockets, and a
 //! worker that polls must not make the years go by.
+
+mod slow;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -23,6 +27,9 @@ use asl::Timestamp;
 use parking_lot::Mutex;
 use serde::Serialize;
 use tokio::sync::oneshot;
+
+use slow::Ceilings;
+pub use slow::Slow;
 
 /// Where the next due moment of stored things is looked up; the store is one.
 pub trait TimerSource: Send + Sync {
@@ -58,6 +65,8 @@ pub struct Busy(Option<Arc<Mutex<Virtual>>>);
 struct Virtual {
     now: Timestamp,
     busy: usize,
+    /// Work that takes real time, and how far time may go meanwhile.
+    slow: Ceilings,
     automatic: bool,
     grace: Duration,
     /// How far `advance` may go, and who is told when it got there.
@@ -123,6 +132,7 @@ impl Clock {
         Clock(Some(Arc::new(Mutex::new(Virtual {
             now,
             busy: 0,
+            slow: Ceilings::default(),
             automatic: false,
             grace: GRACE,
             goal: None,
@@ -305,7 +315,7 @@ impl Clock {
             None => (false, 0),
             Some(state) => {
                 let inner = state.lock();
-                (inner.automatic, inner.busy)
+                (inner.automatic, inner.busy + inner.slow.len())
             }
         };
         ClockStatus {
@@ -397,6 +407,16 @@ fn settle(state: &Arc<Mutex<Virtual>>) {
             Some(goal) => goal,
             None => next.filter(may_go).unwrap_or(inner.now),
         };
+        // Slow work says how far time may go. No goal is reached meanwhile: nothing is to be in flight there.
+        let slow = inner.slow.least();
+        let slow = slow.filter(|least| goal_first || next.is_none_or(|next| *least < next));
+        let there = match slow {
+            Some(least) if inner.automatic || goal.is_some() => {
+                goal.map_or(least, |goal| goal.min(least))
+            }
+            Some(_) => inner.now,
+            None => there,
+        };
         // What is due at the same moment comes first: it may be over then.
         let passed = inner.passed.peek().map(|Reverse(sleeper)| sleeper.until);
         let passed = passed.filter(|at| *at <= there && next.is_none_or(|next| *at < next));
@@ -411,6 +431,7 @@ fn settle(state: &Arc<Mutex<Virtual>>) {
                     woken.extend(inner.passed.pop().map(|Reverse(sleeper)| sleeper.wake));
                 }
             }
+            (_, None) if slow.is_some() => inner.now = inner.now.max(there),
             (_, None) if goal_first => {
                 let (goal, reached) = inner
                     .goal

@@ -32,7 +32,7 @@ use tokio::sync::oneshot;
 
 use crate::activity::Activities;
 use crate::aside::{self, Aside};
-use crate::clock::{Busy, Clock};
+use crate::clock::{Busy, Clock, Slow};
 use crate::dispatch::{Dispatcher, WeakDispatcher};
 use crate::logs::{Logging, Logs};
 use crate::machines::Machines;
@@ -612,8 +612,8 @@ impl Runner {
     }
 
     /// Works a cell's queue until it is empty.
-    async fn drive(&self, key: ExecutionKey, cell: Arc<Cell>, mut busy: Busy) {
-        let began = Instant::now();
+    async fn drive(&self, key: ExecutionKey, cell: Arc<Cell>, busy: Busy) {
+        let mut work = Slow::new(busy);
         let _driving = Driving {
             inner: &self.0,
             key,
@@ -636,12 +636,10 @@ impl Runner {
             }
             self.work(key, &mut resident, batch, aside).await;
             aside |= resident.as_ref().is_some_and(Resident::is_unfinished);
-            // No history that fills ends a loop of which nothing is stored, but only its time, which must not
-            // stand for it for ever: as with a function that hangs, it may go on after a while.
+            // No history that fills ends a loop of which nothing is stored, but only its time.
             let endless = |resident: &Resident| resident.is_volatile() && resident.is_unfinished();
-            if resident.as_ref().is_some_and(endless) && began.elapsed() >= self.0.clock.grace() {
-                drop(busy);
-                busy = self.0.clock.busy();
+            if resident.as_ref().is_some_and(endless) {
+                work.goes_on();
             }
         }
     }
