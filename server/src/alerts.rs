@@ -400,7 +400,7 @@ impl Alerts {
             let mut old = Vec::new();
             for (key, document) in &page {
                 let record: Record = read(key, &document.content)?;
-                if record.alert.raised_at.0 >= before || record.group.is_some() {
+                if record.alert.raised_at.0 >= before {
                     break;
                 }
                 old.push(DocumentChange {
