@@ -495,6 +495,7 @@ mod tests {
                 version: None,
                 alias: None,
                 map_run: None,
+                test_case: None,
                 trace_context: None,
             },
             context: json!({"Given": "context"}),

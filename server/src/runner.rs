@@ -1397,6 +1397,7 @@ mod tests {
             version: None,
             alias: None,
             map_run: None,
+            test_case: None,
             trace_context: None,
         };
         let started = runner.start(Arc::new(machine), identity).await;

@@ -12,9 +12,10 @@
 
 use std::sync::Arc;
 
-use asl::{Data, Failure, Resource, Seconds, State, StateKind, Task};
+use asl::{Data, Failure, Pattern, Resource, Seconds, State, StateKind, Task};
 use serde_json::Value;
 
+use crate::command::Outcome;
 use crate::decide::{Decider, Over, Stop};
 use crate::event::{EventKind, FrameId};
 use crate::flow::{Flaw, Made, Seen, data_limit_exceeded};
@@ -90,6 +91,33 @@ fn role(
             let cause = format!("'RoleArn' of Credentials must be a string but was: {shown}");
             Err(decider.at_state(frame, Failure::runtime(cause)).into())
         }
+    }
+}
+
+/// What happens between the scheduling and the end of a task whose outcome a mock gives at once. Of a task that
+/// failed nobody can say whether its request was taken first, so that is not claimed.
+pub(crate) fn taken(
+    decider: &Decider<'_>,
+    frame: FrameId,
+    wait: WaitId,
+    outcome: &Outcome,
+) -> Option<EventKind> {
+    let StateKind::Task(task) = &decider.machine.state(decider.place(frame).id).kind else {
+        unreachable!("only a Task state has a wait");
+    };
+    match (&task.resource, outcome) {
+        (Resource::Activity { .. }, _) => Some(EventKind::TaskPickedUp { wait, worker: None }),
+        (
+            Resource::Service {
+                pattern: Pattern::WaitForTaskToken | Pattern::Sync,
+                ..
+            },
+            Outcome::Success(output),
+        ) => Some(EventKind::TaskSubmitted {
+            wait,
+            output: output.clone(),
+        }),
+        _ => None,
     }
 }
 

@@ -193,6 +193,7 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         version: None,
         alias: None,
         map_run: None,
+        test_case: None,
         trace_context: None,
     };
     let retries = configuration.and_then(|c| c.retrier_retry_count);

@@ -175,6 +175,7 @@ impl Work {
                             index: place,
                             items,
                         }),
+                        test_case: self.parent.test_case.clone(),
                         trace_context: Some(self.trace.clone()),
                     },
                     place,
