@@ -6,7 +6,7 @@ mod support;
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 use serde_json::{Value, json};
 use support::Client;
@@ -18,6 +18,8 @@ const COLUMNS_MAX: usize = 120;
 struct Stage {
     child: Child,
     address: SocketAddr,
+    /// Kept: it has more to say, and whom nobody hears stops.
+    _output: BufReader<ChildStdout>,
 }
 
 impl Stage {
@@ -37,7 +39,8 @@ impl Stage {
             .expect("the demo starts");
         let output = child.stdout.take().expect("its output was asked for");
         let mut line = String::new();
-        BufReader::new(output)
+        let mut output = BufReader::new(output);
+        output
             .read_line(&mut line)
             .expect("it says where it listens");
         let url = line.split("http://").nth(1).unwrap_or_default();
@@ -45,7 +48,11 @@ impl Stage {
         let address = address
             .parse()
             .unwrap_or_else(|_| panic!("no address: {line}"));
-        Stage { child, address }
+        Stage {
+            child,
+            address,
+            _output: output,
+        }
     }
 
     fn client(&self) -> Client {
