@@ -350,16 +350,48 @@ async fn every_kind_of_task_is_answered_for_at_once() {
         assert_eq!(ended["stopDate"], ended["startDate"]);
     }
 
-    let throw = json!({ "0": { "Throw": { "Error": "Mine", "Cause": "why" } } });
-    for resource in [
-        "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
-        function,
+    let callback = "arn:aws:states:::sqs:sendMessage.waitForTaskToken";
+    for (resource, error, expected) in [
+        // Somebody who has the token says so, or the service does not take the request.
+        (
+            callback,
+            "Mine",
+            &[
+                "TaskStateEntered",
+                "TaskScheduled",
+                "TaskStarted",
+                "TaskSubmitted",
+                "TaskFailed",
+            ][..],
+        ),
+        (
+            callback,
+            "SQS.QueueDoesNotExist",
+            &[
+                "TaskStateEntered",
+                "TaskScheduled",
+                "TaskStarted",
+                "TaskFailed",
+            ],
+        ),
+        (
+            function,
+            "Mine",
+            &[
+                "TaskStateEntered",
+                "LambdaFunctionScheduled",
+                "LambdaFunctionStarted",
+                "LambdaFunctionFailed",
+            ],
+        ),
     ] {
-        let (ended, _) = run_task(resource, throw.clone()).await;
+        let throw = json!({ "0": { "Throw": { "Error": error, "Cause": "why" } } });
+        let (ended, events) = run_task(resource, throw).await;
         assert_eq!(
             (&ended["error"], &ended["cause"]),
-            (&json!("Mine"), &json!("why"))
+            (&json!(error), &json!("why"))
         );
+        assert_eq!(types(&events), expected);
     }
 }
 
