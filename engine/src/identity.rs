@@ -64,7 +64,7 @@ pub struct Identity {
     pub test_case: Option<Arc<str>>,
     /// Which trace whoever started it said that it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub trace_context: Option<TraceContext>,
+    pub trace_context: Option<Arc<TraceContext>>,
 }
 
 /// Which part of a Map Run an execution is.

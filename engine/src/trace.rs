@@ -200,7 +200,7 @@ impl Identity {
     /// The trace that the execution is part of: the one that it was started in, or one of its own.
     pub fn trace(&self) -> TraceContext {
         match &self.trace_context {
-            Some(context) => context.clone(),
+            Some(context) => TraceContext::clone(context),
             None => TraceContext {
                 trace: self.own_trace(),
                 parent: None,

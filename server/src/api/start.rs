@@ -124,7 +124,7 @@ impl Start<'_> {
             alias: self.chosen.alias,
             map_run: None,
             test_case: self.test_case,
-            trace_context: given.context(self.trace_header),
+            trace_context: given.context(self.trace_header).map(Arc::new),
         }
     }
 }

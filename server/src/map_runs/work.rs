@@ -176,7 +176,7 @@ impl Work {
                             items,
                         }),
                         test_case: self.parent.test_case.clone(),
-                        trace_context: Some(self.trace.clone()),
+                        trace_context: Some(self.trace.clone().into()),
                     },
                     place,
                 }))
