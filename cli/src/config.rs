@@ -15,6 +15,8 @@ use server::status_changes::StatusChangeConfig;
 use server::topics::TopicConfig;
 use server::waits::policy::StuckWaits;
 
+use crate::mocks::MocksConfig;
+
 /// The whole file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -43,6 +45,8 @@ pub struct Config {
     pub s3: S3Config,
     /// `[logs]`.
     pub logs: LogsConfig,
+    /// `[mocks]`.
+    pub mocks: MocksConfig,
 }
 
 /// `[s3]`: files instead of S3.
@@ -173,6 +177,9 @@ impl Config {
             .filter_map(|route| route.verify.as_mut());
         for secret in verifies.flat_map(|verify| &mut verify.secrets) {
             secret.relative_to(folder);
+        }
+        if let Some(file) = &mut self.mocks.file {
+            *file = folder.join(&*file);
         }
         if let Some(LogsTo::File(path)) = &mut self.logs.to {
             *path = folder.join(&*path);

@@ -54,6 +54,7 @@ impl Gateway {
             in_memory: self.in_memory,
             clock: self.clock,
             config: Some(self.config),
+            mocks: Default::default(),
         };
         serve.run_gateway()
     }

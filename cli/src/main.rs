@@ -30,6 +30,7 @@ mod connection;
 mod demo;
 mod gateway;
 mod graph;
+mod mocks;
 mod run;
 mod serve;
 mod source;

@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{ClockKind, Config};
+use crate::mocks::{self, MockFlags};
 
 /// The port that Step Functions Local uses.
 const LISTEN_DEFAULT: &str = "127.0.0.1:8083";
@@ -55,6 +56,8 @@ pub struct Serve {
     /// Functions, topics, callback routes, and all of the above; rejoin.sample.toml shows every key
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) mocks: MockFlags,
 }
 
 impl Serve {
@@ -81,6 +84,11 @@ impl Serve {
     }
 
     async fn serve(self, config: Config, data_dir: &str, alone: bool) -> Result<ExitCode, String> {
+        let mocks = match alone {
+            true => None,
+            false => self.mocks.read(config.mocks)?,
+        };
+        let about_mocks = mocks.as_ref().map(mocks::told);
         let listen = self
             .listen
             .or(config.server.listen)
@@ -130,7 +138,8 @@ impl Serve {
                 .environment(variables())
                 .logging_to(config.logs.to)
                 .with_buckets(config.s3.directory)
-                .with_engines(config.engines),
+                .with_engines(config.engines)
+                .mocked_by(mocks),
         };
         let (app, opening) = match alone {
             true => App::open_gateway(settings).await?,
@@ -160,6 +169,9 @@ impl Serve {
                 say(&format!("data in {} ({executions})", directory.display()));
             }
             None => say("data in memory: gone at the end"),
+        }
+        if let Some(about) = &about_mocks {
+            say(about);
         }
         if kind == ClockKind::Virtual {
             let now = app.clock.now();

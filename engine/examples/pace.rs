@@ -76,6 +76,7 @@ fn identity(input: &str) -> Identity {
         version: None,
         alias: None,
         map_run: None,
+        test_case: None,
     }
 }
 

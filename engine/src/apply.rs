@@ -79,6 +79,10 @@ impl Execution {
                     delivered: false,
                     beats: None,
                 };
+                if self.now.identity.test_case.is_some() {
+                    let state = self.frame_mut(id).place().name.clone();
+                    self.now.invocations.begin(state, *wait);
+                }
                 self.now.next_wait = wait.0 + 1;
                 self.now.waits.insert(*wait, id);
                 self.now.undelivered += 1;
@@ -325,6 +329,7 @@ impl Execution {
         let task = self.take_task(id);
         self.now.undelivered -= u32::from(self.is_ours(id, &task));
         self.now.waits.remove(&task.wait);
+        self.now.invocations.end(task.wait);
     }
 
     /// Whether a task has to go out again after a restart: it is with nobody yet, or what it waits for

@@ -20,6 +20,7 @@ use crate::effect::{Dispatch, Effect};
 use crate::event::{Event, EventKind, FrameId};
 use crate::frame::{Frame, OpenTask, Phase};
 use crate::identity::{Identity, WaitId};
+use crate::invocations::Invocations;
 use crate::limits::{EXPRESS_SECONDS_MAX, Quotas};
 use crate::redrive::Redrives;
 use crate::slice::Slice;
@@ -113,8 +114,11 @@ pub struct Snapshot {
     /// How many open waits nobody has taken on yet.
     pub(crate) undelivered: u32,
     /// How often somebody has redriven it.
-    #[serde(default, skip_serializing_if = "Redrives::is_none")]
+    #[serde(default)]
     pub(crate) redrives: Redrives,
+    /// What a test case counts.
+    #[serde(default, skip_serializing_if = "Invocations::is_none")]
+    pub(crate) invocations: Invocations,
 }
 
 impl Snapshot {
@@ -422,6 +426,7 @@ impl Execution {
             resource: definition.resource.clone(),
             parameters: task.parameters.clone(),
             timeout_at: task.timeout_at,
+            invocation: self.now.invocations.of(wait),
         }))
     }
 
@@ -448,6 +453,7 @@ impl Execution {
             history_events: 0,
             undelivered: 0,
             redrives: Redrives::default(),
+            invocations: Invocations::default(),
         };
         Execution {
             machine,

@@ -57,6 +57,9 @@ pub struct Identity {
     /// the machine from its start.
     #[serde(default)]
     pub map_run: Option<MapRunChild>,
+    /// The test case whose mocked responses its Task states get (`#CASE` after the machine's ARN).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_case: Option<Arc<str>>,
 }
 
 /// Which part of a Map Run an execution is.
@@ -82,6 +85,12 @@ impl Identity {
     pub fn defined_machine_arn(&self) -> &str {
         let labelled = self.state_machine_arn.split_once('/');
         labelled.map_or(&self.state_machine_arn, |(arn, _)| arn)
+    }
+
+    /// The name of the machine that is defined.
+    pub fn defined_machine_name(&self) -> &str {
+        let arn = self.defined_machine_arn();
+        arn.rsplit(':').next().unwrap_or(arn)
     }
 
     /// The ARN of the version that the execution was started on.

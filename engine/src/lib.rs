@@ -19,7 +19,8 @@
 //! - [`limits`]: AWS's limits, which hold here too.
 //!
 //! Behind the door: `decide` drives, `states` has a file for each state type, `recovery` is Retry and
-//! Catch, `timers` is what falls due, `flow` and `context` are the data, `frame` and `apply` the value.
+//! Catch, `timers` is what falls due, `flow` and `context` are the data, `frame` and `apply` the value,
+//! `invocations` what a test case counts.
 
 mod apply;
 pub mod command;
@@ -32,6 +33,7 @@ mod flow;
 mod frame;
 pub mod history;
 pub mod identity;
+mod invocations;
 pub mod limits;
 pub mod map_run;
 mod random;

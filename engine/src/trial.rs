@@ -495,6 +495,7 @@ mod tests {
                 version: None,
                 alias: None,
                 map_run: None,
+                test_case: None,
             },
             context: json!({"Given": "context"}),
             variables: BTreeMap::from([("v".to_owned(), Data::from(json!(1)))]),

@@ -201,10 +201,6 @@ impl Svg {
                     of(Colour::Ground)
                 ),
             ),
-            (
-                ".away .box".to_owned(),
-                format!("stroke:{};stroke-dasharray:3 3", of(Colour::Faint)),
-            ),
         ];
         for (class, colour) in COLOURS {
             rules.push((
@@ -213,6 +209,11 @@ impl Svg {
             ));
             rules.push((format!("text.{class}"), format!("fill:{}", of(colour))));
         }
+        // What was not reached keeps the sign of its type, and loses the rest.
+        rules.push((
+            ".away .box,.away .second".to_owned(),
+            format!("stroke:{};stroke-dasharray:3 3", of(Colour::Faint)),
+        ));
         for (class, edge, tint) in STATUSES {
             rules.push((
                 format!(".{class} .box"),

@@ -8,7 +8,7 @@
 //! - [`request`]: bodies in and out. [`error`]: errors in AWS's words.
 //! - [`validation`]: the constraints of the service model. [`arn`]: ARNs. [`page`]: `nextToken`.
 //! - [`definition`]: what is said of a definition. [`jackson`]: what is said of a text that is not JSON.
-//! - [`versions`], [`routing`]: versions and aliases. [`test_context`], [`mock_shape`], [`mock_results`]: what is given to
+//! - [`versions`], [`routing`]: versions and aliases. [`test_case`]: `#CASE` of a start. [`test_context`], [`mock_shape`], [`mock_results`]: what is given to
 //!   `TestState`. [`start`], [`configuration`], [`keys`], [`tagged`], [`task`], [`ids`].
 //!
 //! Credentials are not looked at.
@@ -37,6 +37,7 @@ mod routing;
 mod start;
 mod tagged;
 mod task;
+mod test_case;
 mod test_context;
 mod validation;
 mod versions;

@@ -16,6 +16,7 @@ use crate::activities::ActivityQueues;
 use crate::clock::{Busy, Clock};
 use crate::gateway::{Choosing, Gateway, Phase};
 use crate::map_runs::MapRuns;
+use crate::mocks;
 use crate::runner::{NotDone, Runner};
 use crate::scheduler::Retention;
 use crate::services::{Caller, Services, unsupported};
@@ -76,6 +77,11 @@ impl Dispatcher {
     /// Hands a task to its resource; returns at once.
     pub fn dispatch(&self, key: ExecutionKey, identity: &Identity, dispatch: Dispatch) {
         let resources = &self.0.resources;
+        if let Some(outcome) = mocks::answer(resources.services.mocks(), identity, &dispatch) {
+            let (this, busy) = (self.clone(), resources.clock.busy());
+            tokio::spawn(async move { this.mocked(key, dispatch.wait, outcome, busy).await });
+            return;
+        }
         if let Resource::Activity { arn } = &dispatch.resource {
             let busy = resources.clock.busy();
             resources.activities.offer(arn, key, dispatch.wait, busy);
@@ -157,6 +163,15 @@ impl Dispatcher {
         let busy = resources.clock.busy();
         resources.map_runs.execution_ended(identity, status, busy);
         resources.retention.sweep_sometimes();
+    }
+
+    /// Brings what a test case says instead of the resource.
+    async fn mocked(self, key: ExecutionKey, wait: WaitId, outcome: Outcome, _busy: Busy) {
+        // Without the server the task goes out again after its next start.
+        let Some(_app) = self.0.resources.services.app() else {
+            return;
+        };
+        self.bring(key, CommandKind::Mocked { wait, outcome }).await;
     }
 
     /// Calls the resource and brings its answer back.

@@ -22,6 +22,7 @@
 //! - [`functions`]: programs that speak the Lambda Runtime API, and URLs.
 //! - [`topics`]: `sns:publish` and its subscribers.
 //! - [`services`]: calls to other services, and to this server itself.
+//! - [`mocks`]: what test cases say instead of them.
 //! - [`alerts`]: what somebody should know. [`status_changes`]: what executions come to.
 //! - [`gateway`]: references, callbacks, dispositions.
 //! - [`waits`]: which waits are open, and which are stuck. [`metrics`]: what Prometheus is told.
@@ -45,6 +46,7 @@ pub mod logs;
 pub mod machines;
 pub mod map_runs;
 pub mod metrics;
+pub mod mocks;
 pub mod quotas;
 pub mod redrives;
 pub mod registry;

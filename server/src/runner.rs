@@ -1395,6 +1395,7 @@ mod tests {
             version: None,
             alias: None,
             map_run: None,
+            test_case: None,
         };
         let started = runner.start(Arc::new(machine), identity).await;
         assert!(matches!(started, Ok(Started::New(_))));

@@ -47,6 +47,7 @@ use crate::app::{App, WeakApp};
 use crate::client::{Answer, Client};
 use crate::clock::{Busy, Clock};
 use crate::functions::{Functions, with_grace};
+use crate::mocks::Mocks;
 use crate::topics::Topics;
 pub use environment::{Credentials, Environment};
 pub use keys::KeyRefusal;
@@ -103,6 +104,11 @@ impl Services {
     /// Names the server whose API `states:*` calls.
     pub fn connect(&self, app: WeakApp) {
         assert!(self.0.app.set(app).is_ok(), "services are connected once");
+    }
+
+    /// What test cases say instead of services.
+    pub(crate) fn mocks(&self) -> Option<&Mocks> {
+        self.0.environment.mocks()
     }
 
     /// This server, unless it is being stopped.

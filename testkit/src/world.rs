@@ -37,6 +37,7 @@ pub fn identity(input: Data) -> Identity {
         version: None,
         alias: None,
         map_run: None,
+        test_case: None,
     }
 }
 

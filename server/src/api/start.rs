@@ -19,7 +19,7 @@ use super::error::ApiError;
 use super::keys::{self, Of};
 use super::request::Text;
 use super::validation::{self, Check, INCLUDED_DATA};
-use super::{ids, jackson, versions};
+use super::{ids, jackson, test_case, versions};
 
 /// The members of both requests; only the synchronous one has `includedData`.
 #[derive(Deserialize)]
@@ -38,6 +38,7 @@ pub(super) struct Start<'a> {
     pub(super) machine: Arc<Machine>,
     chosen: Chosen,
     name: Cow<'a, str>,
+    test_case: Option<Arc<str>>,
     input: Data,
     pub(super) trace_header: Option<&'a str>,
     /// Not `METADATA_ONLY`.
@@ -56,6 +57,7 @@ impl Request<'_> {
             check.optional("traceHeader", &self.trace_header, validation::TRACE_HEADER);
         let included = check.one_of("includedData", &self.included_data, INCLUDED_DATA);
         check.done()?;
+        let (machine_arn, case) = test_case::split(machine_arn);
         arn::check(machine_arn, &[Resource::StateMachine])?;
         name.map_or(Ok(()), validation::name)?;
         let input = accept_input(input.unwrap_or("{}"))?;
@@ -67,6 +69,12 @@ impl Request<'_> {
         versions::check_usable(&machine)?;
         let encryption = keys::encryption(&machine, chosen.version);
         keys::check(app, encryption, Of::StateMachine(&machine.arn)).await?;
+        let test_case = match case {
+            Some(case) => {
+                Some(test_case::check(app, &machine.name, &chosen.definition, case).await?)
+            }
+            None => None,
+        };
         let most = app.quotas.open_executions;
         if machine.kind == MachineType::Standard && app.store.open_executions() >= most {
             return Err(ApiError::too_many_executions(most));
@@ -79,6 +87,7 @@ impl Request<'_> {
             machine,
             chosen,
             name,
+            test_case,
             input,
             trace_header,
             with_data: included != Some("METADATA_ONLY"),
@@ -113,6 +122,7 @@ impl Start<'_> {
             version: self.chosen.version,
             alias: self.chosen.alias,
             map_run: None,
+            test_case: self.test_case,
         }
     }
 }

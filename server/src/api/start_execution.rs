@@ -34,11 +34,11 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     } else {
         let compiled = app.machines.definition(&identity.definition).await;
         let compiled = compiled.map_err(ApiError::server)?;
-        let input = identity.input.clone();
+        let (input, case) = (identity.input.clone(), identity.test_case.clone());
         let started = app.runner.start(compiled, identity).await;
         match started.map_err(ApiError::server)? {
             Started::New(at) => at,
-            Started::Existing(execution) if repeats(&execution, &input) => {
+            Started::Existing(execution) if repeats(&execution, &input, case.as_deref()) => {
                 execution.identity().started_at
             }
             Started::Existing(_) => return Err(ApiError::execution_already_exists(&arn)),
@@ -50,7 +50,10 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     })
 }
 
-/// Whether a start with `input` asks for nothing but what is running already.
-fn repeats(execution: &Execution, input: &Data) -> bool {
-    execution.status() == Status::Running && execution.identity().input.text() == input.text()
+/// Whether a start with `input`, and in a test case, asks for nothing but what is running already.
+fn repeats(execution: &Execution, input: &Data, test_case: Option<&str>) -> bool {
+    let identity = execution.identity();
+    execution.status() == Status::Running
+        && identity.input.text() == input.text()
+        && identity.test_case.as_deref() == test_case
 }

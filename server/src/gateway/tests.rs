@@ -77,6 +77,7 @@ fn identity(execution: u128) -> Identity {
         version: None,
         alias: None,
         map_run: None,
+        test_case: None,
     }
 }
 

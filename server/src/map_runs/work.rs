@@ -172,6 +172,7 @@ impl Work {
                             index: place,
                             items,
                         }),
+                        test_case: self.parent.test_case.clone(),
                     },
                     place,
                 }))

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use super::service::Service;
 use crate::gateway::EngineConfig;
 use crate::logs::LogsTo;
+use crate::mocks::Mocks;
 
 const ENDPOINT: &str = "AWS_ENDPOINT_URL";
 
@@ -32,6 +33,7 @@ pub struct Environment {
     endpoints: BTreeMap<String, String>,
     buckets: Option<PathBuf>,
     engines: Arc<BTreeMap<String, EngineConfig>>,
+    mocks: Option<Arc<Mocks>>,
 }
 
 /// Who signs.
@@ -90,6 +92,7 @@ impl Environment {
             endpoints,
             buckets: None,
             engines: Arc::default(),
+            mocks: None,
         }
     }
 
@@ -124,6 +127,17 @@ impl Environment {
     /// The engines elsewhere that callbacks are delivered to.
     pub fn engines(&self) -> &BTreeMap<String, EngineConfig> {
         &self.engines
+    }
+
+    /// Names what test cases say instead of services.
+    pub fn mocked_by(mut self, mocks: Option<Mocks>) -> Environment {
+        self.mocks = mocks.map(Arc::new);
+        self
+    }
+
+    /// What test cases say instead of services.
+    pub fn mocks(&self) -> Option<&Mocks> {
+        self.mocks.as_deref()
     }
 
     /// The same environment, seen from another region and with a service at another place.

@@ -56,7 +56,9 @@ impl Services {
             request.insert("Name".to_owned(), name.into());
         }
         let name = request.get("Name").and_then(Value::as_str);
-        let arn = execution_arn(&machine, name.unwrap_or_default());
+        // A test case is no part of what is started.
+        let machine = machine.split('#').next().unwrap_or(&machine);
+        let arn = execution_arn(machine, name.unwrap_or_default());
         match self.perform("StartExecution", camel(request.into())).await {
             Ok(answer) => {
                 let result = json!({
@@ -82,6 +84,7 @@ impl Services {
         let Some(app) = self.app() else {
             return false;
         };
+        let machine_arn = machine_arn.split('#').next().unwrap_or(machine_arn);
         let (arn, _) = api::qualified(machine_arn);
         let found = app.machines.find(arn).await.ok().flatten();
         found.is_some_and(|machine| machine.kind == MachineType::Express)

@@ -44,6 +44,7 @@ pub fn snapshot() -> Snapshot {
         version: None,
         alias: None,
         map_run: None,
+        test_case: None,
     };
     serde_json::from_value(serde_json::json!({
         "identity": identity,
