@@ -40,7 +40,7 @@ const SHOWN_BYTES_MAX: usize = 300;
 #[derive(clap::Args, Debug, Clone, Default)]
 pub struct At {
     /// The server that is asked [default: $REJOIN_URL, or http://127.0.0.1:8083]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", global = true)]
     pub url: Option<String>,
 }
 

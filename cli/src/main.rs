@@ -3,6 +3,7 @@
 //! - [`ask`]: asking a running server, and showing lists of what it has.
 //! - [`alerts`], [`topics`]: what somebody should know, and who has taken what was published.
 //! - [`bench`]: the callback round trip, measured.
+//! - [`clock`]: a running server's virtual clock.
 //! - [`config`]: the configuration file.
 //! - [`connection`], [`table`]: a bare HTTP client and a plain table, for `bench` and `demo`.
 //! - [`demo`]: the loan processor and all that can go wrong with its callback.
@@ -23,6 +24,7 @@ mod alerts;
 )]
 mod ask;
 mod bench;
+mod clock;
 mod colour;
 mod config;
 mod connection;
@@ -86,6 +88,8 @@ enum Command {
     Topics(topics::Topics),
     /// Show which waits are open on a running server, and which are stuck
     Waits(waits::Waits),
+    /// Show and move the virtual clock of a running server
+    Clock(clock::Clock),
     /// Measure callback round trips, parked executions and restarts on this machine
     Bench(bench::Bench),
 }
@@ -104,6 +108,7 @@ fn main() -> ExitCode {
         Command::Alerts(alerts) => alerts.run(),
         Command::Topics(topics) => topics.run(),
         Command::Waits(waits) => waits.run(),
+        Command::Clock(clock) => clock.run(),
         Command::Bench(bench) => bench.run(),
     };
     match outcome {

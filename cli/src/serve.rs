@@ -33,7 +33,7 @@ In another terminal (any credentials do):
 
 For a test: no data, any free port, and time that you move:
   rejoin serve --in-memory --listen 127.0.0.1:0 --clock virtual
-  curl -X POST http://127.0.0.1:PORT/rejoin/clock/advance -d '{\"seconds\": 3600}'
+  rejoin clock advance 1h --url http://127.0.0.1:PORT
 
 It stops cleanly on Ctrl-C or SIGTERM. What it acknowledged survives kill -9.";
 

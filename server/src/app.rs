@@ -26,6 +26,7 @@ use crate::runner::Runner;
 use crate::scheduler::{self, Retention};
 use crate::services::{CloudWatchLogs, Environment, Services};
 use crate::status_changes::{StatusChangeConfig, StatusChanges};
+use crate::time_control::TimeControl;
 use crate::topics::{TopicConfig, Topics};
 use crate::waits::Waits;
 use crate::waits::policy::StuckWaits;
@@ -44,6 +45,8 @@ pub struct Parts {
     pub quotas: Quotas,
     /// What time it is.
     pub clock: Clock,
+    /// Who moves it.
+    pub time_control: TimeControl,
     /// What is durable.
     pub store: Store,
     /// Requests out.
@@ -270,6 +273,7 @@ impl App {
             place,
             quotas,
             clock,
+            time_control: TimeControl::default(),
             store,
             client,
             machines,

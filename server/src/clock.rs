@@ -7,6 +7,9 @@
 //! far ([`Clock::advance`]). Whoever is woken gets a `Busy`, so time stands still again until its
 //! work is done; and work handed to another task takes a `Busy` with it.
 //!
+//! Several may move time at once: each is told when time has come as far as it asked for, the nearest first. One that
+//! has gone away (a client that hung up) moves it no further, and a freeze ([`Clock::freeze`]) sends all of them home.
+//!
 //! Work that computes for long is [`Slow`]: time then goes on as far as it has taken real time.
 //!
 //! What only wants to know that a moment has passed ([`Clock::alarm_in_passing`]: that somebody has waited for too
@@ -69,8 +72,10 @@ struct Virtual {
     slow: Ceilings,
     automatic: bool,
     grace: Duration,
-    /// How far `advance` may go, and who is told when it got there.
-    goal: Option<(Timestamp, oneshot::Sender<Busy>)>,
+    /// How far time may be moved, and who is told when it got there.
+    goals: BinaryHeap<Reverse<Sleeper>>,
+    /// How many times it was frozen.
+    freezes: u64,
     sleepers: BinaryHeap<Reverse<Sleeper>>,
     /// Those who are woken as time comes by.
     passed: BinaryHeap<Reverse<Sleeper>>,
@@ -106,6 +111,14 @@ impl Ord for Sleeper {
     }
 }
 
+/// Leave to move time, until the clock is frozen.
+#[derive(Debug, Clone, Copy)]
+pub struct Leave(u64);
+
+/// Time was not moved so far: somebody has frozen the clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Frozen;
+
 /// What the clock says of itself.
 #[derive(Debug, Serialize)]
 pub struct ClockStatus {
@@ -135,7 +148,8 @@ impl Clock {
             slow: Ceilings::default(),
             automatic: false,
             grace: GRACE,
-            goal: None,
+            goals: BinaryHeap::new(),
+            freezes: 0,
             sleepers: BinaryHeap::new(),
             passed: BinaryHeap::new(),
             sequence: 0,
@@ -276,20 +290,57 @@ impl Clock {
         }
     }
 
-    /// Moves virtual time on to `until`, through everything that is due on the way; returns when it is
-    /// there and nothing is in flight. On the real clock it waits.
-    pub async fn advance(&self, until: Timestamp) -> Busy {
-        let Some(state) = &self.0 else {
-            return self.sleep_until(until).await;
-        };
-        let (reached, at_goal) = oneshot::channel();
-        state.lock().goal = Some((until, reached));
-        settle(state);
-        // A later `advance` takes the place of this one; its caller waits on.
-        match at_goal.await {
-            Ok(busy) => busy,
-            Err(_) => self.busy(),
+    /// Stops time where it is: it no longer runs by itself, and whoever moves it is told that it is [`Frozen`].
+    pub fn freeze(&self) {
+        if let Some(state) = &self.0 {
+            let goals = {
+                let mut inner = state.lock();
+                inner.automatic = false;
+                inner.freezes += 1;
+                std::mem::take(&mut inner.goals)
+            };
+            drop(goals);
         }
+    }
+
+    /// Leave to move time from now on until it is frozen.
+    pub fn leave(&self) -> Leave {
+        Leave(self.0.as_ref().map_or(0, |state| state.lock().freezes))
+    }
+
+    /// Moves virtual time on to `until`, through everything that is due on the way; returns when it is
+    /// there and nothing is in flight, or when it is frozen. On the real clock it waits.
+    pub async fn advance(&self, until: Timestamp) -> Busy {
+        match self.advance_with(self.leave(), until).await {
+            Ok(busy) => busy,
+            Err(Frozen) => self.busy(),
+        }
+    }
+
+    /// [`Clock::advance`] as long as there is leave to.
+    ///
+    /// # Errors
+    /// [`Frozen`]: somebody froze the clock after the leave was taken.
+    pub async fn advance_with(&self, leave: Leave, until: Timestamp) -> Result<Busy, Frozen> {
+        let Some(state) = &self.0 else {
+            return Ok(self.sleep_until(until).await);
+        };
+        let (wake, at_goal) = oneshot::channel();
+        {
+            let mut inner = state.lock();
+            if inner.freezes != leave.0 {
+                return Err(Frozen);
+            }
+            inner.sequence += 1;
+            let sequence = inner.sequence;
+            inner.goals.push(Reverse(Sleeper {
+                until,
+                sequence,
+                wake,
+            }));
+        }
+        settle(state);
+        at_goal.await.map_err(|_| Frozen)
     }
 
     /// For how long, in real time, a function that does not answer keeps virtual time standing.
@@ -366,6 +417,18 @@ impl Drop for Busy {
 }
 
 impl Virtual {
+    /// The nearest moment that somebody moves time to. Those that went away don't count.
+    fn goal(&mut self) -> Option<Timestamp> {
+        while self
+            .goals
+            .peek()
+            .is_some_and(|Reverse(goal)| goal.wake.is_closed())
+        {
+            self.goals.pop();
+        }
+        self.goals.peek().map(|Reverse(goal)| goal.until)
+    }
+
     /// The next moment that a sleeper or a stored timer waits for. Sleepers that gave up don't count.
     fn next(&mut self) -> Option<Timestamp> {
         while self
@@ -407,7 +470,7 @@ fn settle(state: &Arc<Mutex<Virtual>>) {
             return;
         }
         let next = inner.next();
-        let goal = inner.goal.as_ref().map(|(goal, _)| *goal);
+        let goal = inner.goal();
         let goal_first = goal.is_some_and(|goal| next.is_none_or(|next| goal < next));
         let may_go = |next: &Timestamp| *next <= inner.now || inner.automatic || goal.is_some();
         let there = match goal.filter(|_| goal_first) {
@@ -440,12 +503,12 @@ fn settle(state: &Arc<Mutex<Virtual>>) {
             }
             (_, None) if slow.is_some() => inner.now = inner.now.max(there),
             (_, None) if goal_first => {
-                let (goal, reached) = inner
-                    .goal
-                    .take()
+                let Reverse(goal) = inner
+                    .goals
+                    .pop()
                     .expect("there is a goal if it comes first");
-                inner.now = inner.now.max(goal);
-                woken.push(reached);
+                inner.now = inner.now.max(goal.until);
+                woken.push(goal.wake);
             }
             (Some(next), None) if next <= there => {
                 inner.now = inner.now.max(next);

@@ -93,6 +93,11 @@ fn health(app: &App) -> Reply {
     match app.store.write_problem() {
         None => {
             let mut told = json!({ "status": "ok", "version": version });
+            // Who takes this for a server that runs in real time would wait for ever.
+            let clock = app.clock.status();
+            told["clock"] = clock.clock.into();
+            told["now"] = clock.now.into();
+            told["automatic"] = clock.automatic.into();
             // It serves as well as ever, and somebody has to look before the disk is full.
             if let Some(what) = app.store.cleaning_problem() {
                 told["message"] = format!("disk space is no longer given back: {what}").into();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use asl::Timestamp;
 use parking_lot::Mutex;
-use server::clock::{Clock, TimerSource};
+use server::clock::{Clock, Frozen, TimerSource};
 use tokio::sync::Notify;
 
 fn clock() -> Clock {
@@ -170,4 +170,64 @@ async fn what_is_due_at_a_moment_comes_before_what_it_passes() {
     drop(clock.advance(Timestamp(10)).await);
     assert_eq!(log.lock().len(), 2);
     assert_eq!(clock.now(), Timestamp(10));
+}
+
+#[tokio::test]
+async fn each_of_those_that_move_time_is_told_when_it_got_there() {
+    let clock = clock();
+    let log = Arc::default();
+    drop(sleeper(&clock, 40, &log));
+    tokio::task::yield_now().await;
+    let busy = clock.busy();
+    let movers: Vec<_> = [50, 20, 20]
+        .map(|until| {
+            let clock = clock.clone();
+            tokio::spawn(async move {
+                let _busy = clock.advance(Timestamp(until)).await;
+                clock.now()
+            })
+        })
+        .into();
+    let gone = tokio::spawn({
+        let clock = clock.clone();
+        async move { drop(clock.advance(Timestamp(99)).await) }
+    });
+    tokio::task::yield_now().await;
+    // One that went away moves time no further.
+    gone.abort();
+    let _ = gone.await;
+    drop(busy);
+    let mut reached = Vec::new();
+    for mover in movers {
+        reached.push(mover.await.expect("it is told").0);
+    }
+    assert_eq!(reached, [50, 20, 20]);
+    assert_eq!((clock.now(), log.lock().len()), (Timestamp(50), 1));
+}
+
+#[tokio::test]
+async fn who_moves_time_is_told_that_it_was_frozen() {
+    let clock = clock();
+    clock.set_automatic(true);
+    let busy = clock.busy();
+    let leave = clock.leave();
+    let moving = tokio::spawn({
+        let clock = clock.clone();
+        async move { clock.advance_with(leave, Timestamp(50)).await.err() }
+    });
+    tokio::task::yield_now().await;
+    clock.freeze();
+    assert_eq!(moving.await.expect("it is told"), Some(Frozen));
+    drop(busy);
+    // What had leave before has none any more, and time does not run by itself.
+    assert_eq!(
+        clock.advance_with(leave, Timestamp(60)).await.err(),
+        Some(Frozen)
+    );
+    let log = Arc::default();
+    let asleep = sleeper(&clock, 10, &log);
+    tokio::task::yield_now().await;
+    assert_eq!((clock.now(), asleep.is_finished()), (Timestamp(0), false));
+    drop(clock.advance(Timestamp(70)).await);
+    assert_eq!(clock.now(), Timestamp(70));
 }
