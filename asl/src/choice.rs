@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 mod tests;
+mod words;
 
 use std::borrow::Cow;
 use std::cmp::Ordering;

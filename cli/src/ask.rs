@@ -9,8 +9,10 @@
 //! Errors are sentences that say what was wrong and what to do.
 //!
 //! - [`list`]: lists, in pages, as a table or as JSON lines, once or for ever.
+//! - [`operation`]: operations of the Step Functions API.
 
 pub mod list;
+mod operation;
 
 use std::cell::OnceCell;
 use std::io::Write;
@@ -38,7 +40,7 @@ const SHOWN_BYTES_MAX: usize = 300;
 #[derive(clap::Args, Debug, Clone, Default)]
 pub struct At {
     /// The server that is asked [default: $REJOIN_URL, or http://127.0.0.1:8083]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", global = true)]
     pub url: Option<String>,
 }
 

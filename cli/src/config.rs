@@ -7,12 +7,15 @@ use serde::Deserialize;
 use server::alerts::AlertsConfig;
 use server::clock::Clock;
 use server::functions::FunctionConfig;
-use server::gateway::RouteConfig;
+use server::gateway::{EngineConfig, RouteConfig};
 use server::logs::LogsTo;
 use server::quotas::Quotas;
 use server::services::Environment;
 use server::status_changes::StatusChangeConfig;
 use server::topics::TopicConfig;
+use server::waits::policy::StuckWaits;
+
+use crate::mocks::MocksConfig;
 
 /// The whole file.
 #[derive(Debug, Default, Deserialize)]
@@ -32,12 +35,18 @@ pub struct Config {
     pub status_changes: Vec<StatusChangeConfig>,
     /// `[[routes]]`.
     pub routes: Vec<RouteConfig>,
+    /// `[engines.NAME]`.
+    pub engines: BTreeMap<String, EngineConfig>,
+    /// `[stuck_waits]`.
+    pub stuck_waits: StuckWaits,
     /// `[services]`.
     pub services: ServicesConfig,
     /// `[s3]`.
     pub s3: S3Config,
     /// `[logs]`.
     pub logs: LogsConfig,
+    /// `[mocks]`.
+    pub mocks: MocksConfig,
 }
 
 /// `[s3]`: files instead of S3.
@@ -155,12 +164,22 @@ impl Config {
                 *program = folder.join(&*program).to_string_lossy().into_owned();
             }
         }
+        for file in self
+            .engines
+            .values_mut()
+            .filter_map(|engine| engine.credentials_file.as_mut())
+        {
+            *file = folder.join(&*file);
+        }
         let verifies = self
             .routes
             .iter_mut()
             .filter_map(|route| route.verify.as_mut());
         for secret in verifies.flat_map(|verify| &mut verify.secrets) {
             secret.relative_to(folder);
+        }
+        if let Some(file) = &mut self.mocks.file {
+            *file = folder.join(&*file);
         }
         if let Some(LogsTo::File(path)) = &mut self.logs.to {
             *path = folder.join(&*path);

@@ -3,14 +3,19 @@
 //! - [`ask`]: asking a running server, and showing lists of what it has.
 //! - [`alerts`], [`topics`]: what somebody should know, and who has taken what was published.
 //! - [`bench`]: the callback round trip, measured.
+//! - [`clock`]: a running server's virtual clock.
 //! - [`config`]: the configuration file.
 //! - [`connection`], [`table`]: a bare HTTP client and a plain table, for `bench` and `demo`.
 //! - [`demo`]: the loan processor and all that can go wrong with its callback.
+//! - [`gateway`]: the callback gateway alone, in front of engines elsewhere.
+//! - [`graph`]: the picture of a state machine.
 //! - [`inbox`]: the callbacks that came.
 //! - [`serve`]: a server until it is told to stop.
 //! - [`run`]: one execution of a definition in a file.
 //! - [`source`]: a definition's file, JSON or YAML, and where in it everything stands.
+//! - [`trace`]: what happened to an execution, a reference or a callback.
 //! - [`validate`]: whether definitions are right.
+//! - [`waits`]: who waits on a running server, and what is stuck.
 //! - [`colour`]: colours where a terminal shows them.
 
 mod alerts;
@@ -20,17 +25,23 @@ mod alerts;
 )]
 mod ask;
 mod bench;
+mod clock;
 mod colour;
 mod config;
 mod connection;
 mod demo;
+mod gateway;
+mod graph;
 mod inbox;
+mod mocks;
 mod run;
 mod serve;
 mod source;
 mod table;
 mod topics;
+mod trace;
 mod validate;
+mod waits;
 
 use std::process::ExitCode;
 
@@ -43,6 +54,7 @@ Begin with:
   rejoin validate FILE         whether a definition is right, and where it is not
   rejoin run FILE INPUT        one execution of it, here and now
   rejoin serve                 http://127.0.0.1:8083, data in ./rejoin-data
+  rejoin trace NAME            what became of an execution, a reference or a callback
   rejoin help serve            how to point the AWS CLI at it";
 
 /// AWS Step Functions state machines, durable, anywhere.
@@ -57,6 +69,8 @@ struct Arguments {
 enum Command {
     /// Run a server for the AWS CLI, the SDKs, functions and callbacks
     Serve(serve::Serve),
+    /// Run the callback gateway alone, in front of AWS Step Functions or another Rejoin
+    Gateway(gateway::Gateway),
     /// Run the loan processor through everything that can go wrong with its callback
     Demo(demo::Demo),
     /// The demo's request function: what the demo starts this program as
@@ -68,10 +82,18 @@ enum Command {
     Validate(validate::Validate),
     /// Show the callbacks that came, newest first, and replay, re-match or dismiss them
     Inbox(Box<inbox::Inbox>),
+    /// Tell the whole story of an execution, a reference or a callback
+    Trace(trace::Trace),
+    /// Draw a state machine as SVG, and what an execution of it did
+    Graph(graph::Graph),
     /// What somebody should know: what went wrong with callbacks, waits and subscribers
     Alerts(alerts::Alerts),
     /// Topics: what was published, and how those who hear it are doing
     Topics(topics::Topics),
+    /// Show which waits are open on a running server, and which are stuck
+    Waits(waits::Waits),
+    /// Show and move the virtual clock of a running server
+    Clock(clock::Clock),
     /// Measure callback round trips, parked executions and restarts on this machine
     Bench(bench::Bench),
 }
@@ -80,13 +102,18 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.command {
         Command::Serve(serve) => serve.run(),
+        Command::Gateway(gateway) => gateway.run(),
         Command::Demo(demo) => demo.run(),
         Command::Function => demo::run_function(),
         Command::Run(run) => run.run(),
         Command::Validate(validate) => validate.run(),
         Command::Inbox(inbox) => inbox.run(),
+        Command::Trace(trace) => trace.run(),
+        Command::Graph(graph) => graph.run(),
         Command::Alerts(alerts) => alerts.run(),
         Command::Topics(topics) => topics.run(),
+        Command::Waits(waits) => waits.run(),
+        Command::Clock(clock) => clock.run(),
         Command::Bench(bench) => bench.run(),
     };
     match outcome {

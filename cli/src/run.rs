@@ -20,6 +20,7 @@ use self::narrator::Narrator;
 use self::stage::{Ended, Stage};
 use crate::colour::{BOLD, GREEN, RED, paint_error};
 use crate::config::{ClockKind, Config};
+use crate::mocks::MockFlags;
 use crate::serve::{runtime, until_told_to_stop};
 use crate::source::Source;
 use crate::validate;
@@ -53,6 +54,11 @@ pub struct Run {
     /// Functions, topics and callback routes, as for `rejoin serve`
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    #[command(flatten)]
+    mocks: MockFlags,
+    /// Which test case of the mock configuration to run; the state machine's name has to be the one there
+    #[arg(long, value_name = "CASE")]
+    test_case: Option<String>,
     /// Let time jump to the next timer whenever nothing is in flight: a wait of a year takes a moment
     #[arg(long)]
     virtual_time: bool,
@@ -90,8 +96,9 @@ impl Run {
         }))
     }
 
-    fn attempt(&self) -> Result<ExitCode, String> {
-        let (source, input, config) = self.read()?;
+    fn attempt(mut self) -> Result<ExitCode, String> {
+        let (source, input, mut config) = self.read()?;
+        let mocks = std::mem::take(&mut self.mocks).read(std::mem::take(&mut config.mocks))?;
         let (Some(machine), _) = source.examine(false) else {
             eprint!("{}", validate::report_on(&source, paint_error));
             return Ok(ExitCode::from(UNUSABLE));
@@ -101,7 +108,8 @@ impl Run {
             false => ClockKind::Real,
         };
         runtime()?.block_on(async {
-            let stage = Stage::open(config, clock, self.listen.as_deref(), &machine).await?;
+            let listen = self.listen.as_deref();
+            let stage = Stage::open(config, mocks, clock, listen, &machine).await?;
             let ended = self.play(&stage, &source, &input).await;
             stage.close().await;
             Ok(self.report(ended?))
@@ -128,7 +136,13 @@ impl Run {
             None => machine_name(&source.name),
         };
         let execution = stage
-            .start(&name, source.json(), self.name.as_deref(), input)
+            .start(
+                &name,
+                source.json(),
+                self.test_case.as_deref(),
+                self.name.as_deref(),
+                input,
+            )
             .await?;
         let mut narrator = Narrator::new(self.verbose);
         let mut told = 0;

@@ -11,10 +11,12 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{ClockKind, Config};
+use crate::mocks::{self, MockFlags};
 
 /// The port that Step Functions Local uses.
 const LISTEN_DEFAULT: &str = "127.0.0.1:8083";
 const DATA_DIR_DEFAULT: &str = "rejoin-data";
+const GATEWAY_DATA_DIR_DEFAULT: &str = "rejoin-gateway-data";
 /// The account that Step Functions Local uses.
 pub const ACCOUNT_DEFAULT: &str = "123456789012";
 /// The region in ARNs, where nothing else is said.
@@ -31,7 +33,7 @@ In another terminal (any credentials do):
 
 For a test: no data, any free port, and time that you move:
   rejoin serve --in-memory --listen 127.0.0.1:0 --clock virtual
-  curl -X POST http://127.0.0.1:PORT/rejoin/clock/advance -d '{\"seconds\": 3600}'
+  rejoin clock advance 1h --url http://127.0.0.1:PORT
 
 It stops cleanly on Ctrl-C or SIGTERM. What it acknowledged survives kill -9.";
 
@@ -41,19 +43,21 @@ It stops cleanly on Ctrl-C or SIGTERM. What it acknowledged survives kill -9.";
 pub struct Serve {
     /// Address and port; port 0 picks a free one and says which [default: 127.0.0.1:8083]
     #[arg(long, value_name = "HOST:PORT")]
-    listen: Option<String>,
+    pub(crate) listen: Option<String>,
     /// Where everything durable is kept; made if it is not there [default: rejoin-data]
     #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
+    pub(crate) data_dir: Option<PathBuf>,
     /// Keep everything in memory and forget it at the end
     #[arg(long, conflicts_with = "data_dir")]
-    in_memory: bool,
+    pub(crate) in_memory: bool,
     /// Which time it goes by: real, or virtual, which stands until it is moved [default: real]
     #[arg(long, value_enum, hide_possible_values = true)]
-    clock: Option<ClockKind>,
+    pub(crate) clock: Option<ClockKind>,
     /// Functions, topics, callback routes, and all of the above; rejoin.sample.toml shows every key
     #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) mocks: MockFlags,
 }
 
 impl Serve {
@@ -63,10 +67,28 @@ impl Serve {
             Some(path) => Config::read(path)?,
             None => Config::default(),
         };
-        runtime()?.block_on(self.serve(config))
+        runtime()?.block_on(self.serve(config, DATA_DIR_DEFAULT, false))
     }
 
-    async fn serve(self, config: Config) -> Result<ExitCode, String> {
+    /// Runs the gateway alone: `rejoin gateway`.
+    pub fn run_gateway(self) -> Result<ExitCode, String> {
+        let path = self.config.as_ref().ok_or("--config is missing")?;
+        let config = Config::read(path)?;
+        if config.engines.is_empty() {
+            return Err(format!(
+                "{} has no engines, and `rejoin gateway` has none in its process; add [engines.NAME], or run `rejoin serve`",
+                path.display()
+            ));
+        }
+        runtime()?.block_on(self.serve(config, GATEWAY_DATA_DIR_DEFAULT, true))
+    }
+
+    async fn serve(self, config: Config, data_dir: &str, alone: bool) -> Result<ExitCode, String> {
+        let mocks = match alone {
+            true => None,
+            false => self.mocks.read(config.mocks)?,
+        };
+        let about_mocks = mocks.as_ref().map(mocks::told);
         let listen = self
             .listen
             .or(config.server.listen)
@@ -78,7 +100,7 @@ impl Serve {
         let directory = (!self.in_memory).then(|| {
             self.data_dir
                 .or(config.server.data_dir)
-                .unwrap_or_else(|| DATA_DIR_DEFAULT.into())
+                .unwrap_or_else(|| data_dir.into())
         });
         let place = Place {
             region: config
@@ -94,7 +116,8 @@ impl Serve {
             .clock
             .or(config.server.clock)
             .unwrap_or(ClockKind::Real);
-        let (app, opening) = App::open(Settings {
+        let engines: Vec<String> = config.engines.keys().cloned().collect();
+        let settings = Settings {
             place,
             clock: kind.start(),
             directory: directory.clone(),
@@ -109,21 +132,35 @@ impl Serve {
             alerts: config.alerts,
             status_changes: config.status_changes,
             address,
+            stuck_waits: config.stuck_waits,
             environment: config
                 .services
                 .environment(variables())
                 .logging_to(config.logs.to)
-                .with_buckets(config.s3.directory),
-        })
-        .await?;
+                .with_buckets(config.s3.directory)
+                .with_engines(config.engines)
+                .mocked_by(mocks),
+        };
+        let (app, opening) = match alone {
+            true => App::open_gateway(settings).await?,
+            false => App::open(settings).await?,
+        };
         for note in &opening.notes {
             eprintln!("rejoin: {note}");
         }
+        let what = if alone { "rejoin gateway" } else { "rejoin" };
         say(&format!(
-            "rejoin {} listens on http://{address}",
+            "{what} {} listens on http://{address}",
             env!("CARGO_PKG_VERSION")
         ));
+        if !engines.is_empty() {
+            say(&format!(
+                "callbacks go to {}: GET http://{address}/rejoin/engines",
+                engines.join(", ")
+            ));
+        }
         match &directory {
+            Some(directory) if alone => say(&format!("data in {}", directory.display())),
             Some(directory) => {
                 let executions = match opening.executions {
                     1 => "1 execution".to_owned(),
@@ -132,6 +169,9 @@ impl Serve {
                 say(&format!("data in {} ({executions})", directory.display()));
             }
             None => say("data in memory: gone at the end"),
+        }
+        if let Some(about) = &about_mocks {
+            say(about);
         }
         if kind == ClockKind::Virtual {
             let now = app.clock.now();

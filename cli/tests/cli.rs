@@ -146,6 +146,9 @@ fn the_sample_configuration_is_read_with_every_line_uncommented() {
         );
     let path = folder.0.join("rejoin.toml");
     std::fs::write(&path, text).expect("a file can be written");
+    let mocks = folder.0.join("MockConfigFile.json");
+    std::fs::write(mocks, r#"{"StateMachines": {}, "MockedResponses": {}}"#)
+        .expect("a file can be written");
     let server = Server::start(
         &folder.0.join("data"),
         &["--config", path.to_str().expect("the path is text")],
@@ -172,6 +175,9 @@ fn the_sample_configuration_shows_every_key() {
         "[server]\n".to_owned(),
         "[functions.f]\n".to_owned(),
         "[topics.t]\n".to_owned(),
+        "[alerts]\n".to_owned(),
+        "[mocks]\n".to_owned(),
+        "[[status_changes]]\ntopic = \"t\"\n".to_owned(),
         route.to_owned(),
         format!("{route}[routes.verify]\nscheme = \"none\"\n"),
         format!("{route}[[routes.outcomes]]\npath = \"/o\"\noutcome = \"heartbeat\"\n"),

@@ -327,3 +327,76 @@ fn end(mut child: Child, mut said: BufReader<std::process::ChildStderr>) -> (Opt
     let status = child.wait().expect("the program ends");
     (status.code(), printed)
 }
+
+/// The flag, either variable, and the file that lies there.
+#[test]
+fn a_test_case_answers_for_services_wherever_its_file_is_named() {
+    let folder = Folder::new("run-mocks");
+    let write = |name: &str, content: Value| {
+        std::fs::write(folder.0.join(name), content.to_string()).expect("it can be written");
+    };
+    write(
+        "Publish.asl.json",
+        json!({ "StartAt": "S", "States": { "S": {
+            "Type": "Task", "Resource": "arn:aws:states:::sns:publish", "Parameters": {},
+            "Retry": [{ "ErrorEquals": ["E"], "IntervalSeconds": 3600 }], "End": true,
+        } } }),
+    );
+    let mocks = |id: &str| {
+        json!({
+            "StateMachines": { "Publish": { "TestCases": { "Late": { "S": "R" } } } },
+            "MockedResponses": { "R": {
+                "0": { "Throw": { "Error": "E", "Cause": "c" } },
+                "1": { "Return": { "MessageId": id } },
+            } },
+        })
+    };
+    for name in ["flag", "sfn", "localstack", "MockConfigFile"] {
+        write(&format!("{name}.json"), mocks(name));
+    }
+    write("wrong.json", json!({ "StateMachines": {} }));
+    let arguments = ["Publish.asl.json", "--test-case", "Late", "--virtual-time"];
+    let play = |more: &[&str], variables: &[(&str, &str)]| {
+        let mut command = command(&folder, &[&arguments[..], more].concat());
+        command
+            .env_remove("SFN_MOCK_CONFIG")
+            .env_remove("LOCALSTACK_SFN_MOCK_CONFIG")
+            .envs(variables.iter().copied())
+            .stdin(Stdio::null());
+        command.output().expect("the program ends")
+    };
+    let sfn = ("SFN_MOCK_CONFIG", "sfn.json");
+    let localstack = ("LOCALSTACK_SFN_MOCK_CONFIG", "localstack.json");
+    for (more, variables, id) in [
+        (&["--mock-config", "flag.json"][..], &[sfn][..], "flag"),
+        (&[], &[sfn, localstack], "sfn"),
+        (&[], &[localstack], "localstack"),
+        (&[], &[], "MockConfigFile"),
+    ] {
+        let output = play(more, variables);
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{id}: {told}");
+        let said: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert_eq!(said, json!({ "MessageId": id }));
+    }
+
+    for (more, told) in [
+        (
+            ["--mock-config", "wrong.json"],
+            "the mock configuration wrong.json is not right: at /, 'MockedResponses' is missing; there are StateMachines",
+        ),
+        (
+            ["--mock-config", "none.json"],
+            "the mock configuration none.json can't be read: ",
+        ),
+        (
+            ["--state-machine", "Other"],
+            "the state machine Other has no test case 'Late': MockConfigFile.json does not name it; it names Publish",
+        ),
+    ] {
+        let output = play(&more, &[]);
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{message}");
+        assert!(message.contains(told), "{message}");
+    }
+}

@@ -55,6 +55,8 @@ fn identity(input: &Value) -> Identity {
         version: None,
         alias: None,
         map_run: None,
+        test_case: None,
+        trace_context: None,
     }
 }
 

@@ -76,6 +76,8 @@ fn identity(input: &str) -> Identity {
         version: None,
         alias: None,
         map_run: None,
+        test_case: None,
+        trace_context: None,
     }
 }
 

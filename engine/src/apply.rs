@@ -8,6 +8,7 @@ use crate::event::{Event, EventKind, FrameId, Output, is_activity};
 use crate::execution::{Closing, Execution, Status};
 use crate::frame::{Children, Frame, OpenMapRun, OpenTask, Phase, Place};
 use crate::wait::after_seconds;
+use crate::waiting::Beats;
 
 impl Execution {
     /// Brings the value to where it is after `event`, deciding nothing.
@@ -76,7 +77,12 @@ impl Execution {
                     heartbeat_seconds: *heartbeat_seconds,
                     heartbeat_at: heartbeat.map(after),
                     delivered: false,
+                    beats: None,
                 };
+                if self.now.identity.test_case.is_some() {
+                    let state = self.frame_mut(id).place().name.clone();
+                    self.now.invocations.begin(state, *wait);
+                }
                 self.now.next_wait = wait.0 + 1;
                 self.now.waits.insert(*wait, id);
                 self.now.undelivered += 1;
@@ -87,7 +93,10 @@ impl Execution {
                 task.delivered = true;
                 beat(task, event.at);
             }),
-            EventKind::TaskHeartbeat { .. } => self.update_task(id, |task| beat(task, event.at)),
+            EventKind::TaskHeartbeat { .. } => self.update_task(id, |task| {
+                beat(task, event.at);
+                task.beats = Some(Beats::and(task.beats, event.at));
+            }),
             EventKind::TaskSucceeded { output, .. } => {
                 self.close_wait(id);
                 self.frame_mut(id).result = Some(output.clone());
@@ -320,6 +329,7 @@ impl Execution {
         let task = self.take_task(id);
         self.now.undelivered -= u32::from(self.is_ours(id, &task));
         self.now.waits.remove(&task.wait);
+        self.now.invocations.end(task.wait);
     }
 
     /// Whether a task has to go out again after a restart: it is with nobody yet, or what it waits for

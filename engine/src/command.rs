@@ -39,6 +39,14 @@ pub enum CommandKind {
         /// What the resource answered.
         output: Data,
     },
+    /// A mock's word for all that a resource would say. What came before the result is made up, so that the
+    /// history is that of a real task: the request was taken, or a worker fetched the task.
+    Mocked {
+        /// Which wait.
+        wait: WaitId,
+        /// How the work ended.
+        outcome: Outcome,
+    },
     /// An activity worker fetched the task.
     PickedUp {
         /// Which wait.

@@ -42,7 +42,7 @@ impl asl::Context for ContextObject<'_> {
         }
         match names {
             ["Execution", "Input", ..] => Some((self.execution.now.identity.input.value(), 2)),
-            ["Map", "Item", "Value", ..] => self.item().map(|(_, value)| (value, 3)),
+            ["Map", "Item", "Value", ..] => self.item().map(|item| (item.value, 3)),
             // With these the whole is meant.
             [] | ["Execution"] | ["Map"] | ["Map", "Item"] => None,
             ["Map", "Item", name, ..] => {
@@ -71,16 +71,17 @@ impl ContextObject<'_> {
                 known
             }
         };
-        if let Some((index, value)) = self.item() {
-            object["Map"] = json!({ "Item": { "Index": index, "Value": value } });
+        if let Some(item) = self.item() {
+            object["Map"] = json!({ "Item": known_of(&item) });
+            object["Map"]["Item"]["Value"] = item.value.clone();
         }
         object
     }
 
     fn small(&self) -> Value {
         let mut object = self.known();
-        if let Some((index, _)) = self.item() {
-            object["Map"] = json!({ "Item": { "Index": index } });
+        if let Some(item) = self.item() {
+            object["Map"] = json!({ "Item": known_of(&item) });
         }
         object
     }
@@ -155,9 +156,9 @@ impl ContextObject<'_> {
     }
 
     /// The item of the innermost iteration around the frame.
-    fn item(&self) -> Option<(u32, &Value)> {
+    fn item(&self) -> Option<Item<'_>> {
         if let Some(given) = self.given_item {
-            return Some((given.index, given.value));
+            return Some(*given);
         }
         let frames = &self.execution.now.frames;
         let mut child = self.item;
@@ -167,11 +168,21 @@ impl ContextObject<'_> {
             if let (Some(index), Phase::Children(children)) = (child, &frame.phase)
                 && children.items.is_some()
             {
-                return Some((index, item(children, index)));
+                return Some(Item::given(index, item(children, index)));
             }
             child = Some(frame.index);
             at = frame.parent;
         }
         None
     }
+}
+
+/// What there is to know of an item beside itself.
+fn known_of(item: &Item<'_>) -> Value {
+    let mut known = json!({ "Index": item.index });
+    if let Some(key) = item.key {
+        known["Key"] = key.into();
+    }
+    known["Source"] = item.source.into();
+    known
 }

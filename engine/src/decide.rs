@@ -36,6 +36,9 @@ use crate::states;
 use crate::token::TokenKey;
 use crate::wait::after_seconds;
 
+/// How often a heartbeat that nobody asked for is remembered.
+const UNASKED_BEAT_SECONDS: i64 = 1;
+
 /// The execution has ended: whatever is going on stops here.
 #[derive(Debug)]
 pub(crate) struct Over;
@@ -97,6 +100,7 @@ impl<'a> Decider<'a> {
         let machine = execution.machine.clone();
         let random = SplitMix::new(seed);
         let ready = std::mem::take(&mut execution.ready);
+        execution.ended.clear();
         Decider {
             execution,
             machine,
@@ -164,6 +168,11 @@ impl<'a> Decider<'a> {
                     self.run_after(told);
                 }
             }
+            CommandKind::Mocked { wait, outcome } => {
+                let frame = self.open_task(wait)?;
+                let answered = self.mocked(frame, wait, outcome);
+                self.run_after(answered);
+            }
             CommandKind::PickedUp { wait, worker } => {
                 let frame = self.open_task(wait)?;
                 if self.is_delivered(frame) {
@@ -174,7 +183,6 @@ impl<'a> Decider<'a> {
             }
             CommandKind::Heartbeat { wait } => {
                 let frame = self.open_task(wait)?;
-                // Without HeartbeatSeconds there is nothing to remember.
                 if self.heartbeat_matters(frame) {
                     let told = self.emit(frame, EventKind::TaskHeartbeat { wait });
                     self.run_after(told);
@@ -225,8 +233,16 @@ impl<'a> Decider<'a> {
         matches!(&self.frame(frame).phase, Phase::Task(task) if task.delivered)
     }
 
+    /// With `HeartbeatSeconds` each does. Without, it is remembered only so that somebody may wonder when
+    /// they stop, and a worker that sends a thousand a second is not to fill the disk.
     fn heartbeat_matters(&self, frame: FrameId) -> bool {
-        matches!(&self.frame(frame).phase, Phase::Task(task) if task.heartbeat_seconds.is_some())
+        let Phase::Task(task) = &self.frame(frame).phase else {
+            return false;
+        };
+        task.heartbeat_seconds.is_some()
+            || task
+                .beats
+                .is_none_or(|beats| beats.last.plus_seconds(UNASKED_BEAT_SECONDS) <= self.at)
     }
 
     fn complete(&mut self, frame: FrameId, wait: WaitId, outcome: Outcome) -> Result<(), Over> {
@@ -257,6 +273,16 @@ impl<'a> Decider<'a> {
         }
     }
 
+    /// In one command, so that no crash comes between: a request that was taken does not go out again.
+    fn mocked(&mut self, frame: FrameId, wait: WaitId, outcome: Outcome) -> Result<(), Over> {
+        if !self.is_delivered(frame)
+            && let Some(taken) = states::task::taken(self, frame, wait, &outcome)
+        {
+            self.emit(frame, taken)?;
+        }
+        self.complete(frame, wait, outcome)
+    }
+
     /// Makes an event, and applies it.
     ///
     /// # Errors
@@ -285,6 +311,7 @@ impl<'a> Decider<'a> {
             kind,
         };
         self.bytes += event.kind.payload_bytes();
+        self.execution.note_end(&event.kind);
         self.execution.apply(&event);
         self.events.push(event);
     }

@@ -33,4 +33,6 @@ pub struct Dispatch {
     pub parameters: Data,
     /// When nobody waits any longer.
     pub timeout_at: Option<Timestamp>,
+    /// Which invocation of its state it is, from 0; counted in executions of a test case only.
+    pub invocation: u32,
 }

@@ -20,12 +20,14 @@ use crate::effect::{Dispatch, Effect};
 use crate::event::{Event, EventKind, FrameId};
 use crate::frame::{Frame, OpenTask, Phase};
 use crate::identity::{Identity, WaitId};
+use crate::invocations::Invocations;
 use crate::limits::{EXPRESS_SECONDS_MAX, Quotas};
 use crate::redrive::Redrives;
 use crate::slice::Slice;
 use crate::token::TokenKey;
 use crate::wait::after_seconds;
 pub use crate::wait::{EndedWait, OpenWait, wait_end};
+use crate::waiting::ClosedWait;
 
 /// An execution's status, in the API's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -87,6 +89,8 @@ pub struct Execution {
     /// The frames whose state is to run, if the last slice left any ([`crate::slice`]). No part of a
     /// snapshot: they are those that wait for nothing.
     pub(crate) ready: VecDeque<FrameId>,
+    /// The waits that the last command has ended. No part of a snapshot: it is for whoever gave the command.
+    pub(crate) ended: Vec<ClosedWait>,
     /// What `$$` means instead of what the execution knows ([`crate::trial`]).
     pub(crate) given_context: Option<Value>,
 }
@@ -110,8 +114,11 @@ pub struct Snapshot {
     /// How many open waits nobody has taken on yet.
     pub(crate) undelivered: u32,
     /// How often somebody has redriven it.
-    #[serde(default, skip_serializing_if = "Redrives::is_none")]
+    #[serde(default)]
     pub(crate) redrives: Redrives,
+    /// What a test case counts.
+    #[serde(default, skip_serializing_if = "Invocations::is_none")]
+    pub(crate) invocations: Invocations,
 }
 
 impl Snapshot {
@@ -216,6 +223,7 @@ impl Execution {
             timers: BTreeSet::new(),
             surroundings: Surroundings::default(),
             ready: VecDeque::new(),
+            ended: Vec::new(),
             given_context: None,
         };
         execution.resolve();
@@ -418,6 +426,7 @@ impl Execution {
             resource: definition.resource.clone(),
             parameters: task.parameters.clone(),
             timeout_at: task.timeout_at,
+            invocation: self.now.invocations.of(wait),
         }))
     }
 
@@ -444,6 +453,7 @@ impl Execution {
             history_events: 0,
             undelivered: 0,
             redrives: Redrives::default(),
+            invocations: Invocations::default(),
         };
         Execution {
             machine,
@@ -451,6 +461,7 @@ impl Execution {
             timers: BTreeSet::new(),
             surroundings: Surroundings::default(),
             ready: VecDeque::new(),
+            ended: Vec::new(),
             given_context: None,
         }
     }

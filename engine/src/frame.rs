@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::{FrameId, StateType};
 use crate::identity::WaitId;
 use crate::map_run::MapRun;
+use crate::waiting::Beats;
 
 /// One thread of states.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -108,6 +109,9 @@ pub(crate) struct OpenTask {
     pub(crate) heartbeat_at: Option<Timestamp>,
     /// Whether the work is with somebody: the request was taken, or a worker has the task.
     pub(crate) delivered: bool,
+    /// Its heartbeats.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) beats: Option<Beats>,
 }
 
 impl OpenTask {

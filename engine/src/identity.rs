@@ -6,6 +6,8 @@ use asl::{Data, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::trace::TraceContext;
+
 /// Names an execution in stores, timers and tokens: the first 16 bytes of the SHA-256 of its ARN.
 ///
 /// Sixteen bytes instead of an ARN of up to 300 characters keep a parked execution small, and the
@@ -57,6 +59,12 @@ pub struct Identity {
     /// the machine from its start.
     #[serde(default)]
     pub map_run: Option<MapRunChild>,
+    /// The test case whose mocked responses its Task states get (`#CASE` after the machine's ARN).
+    #[serde(default)]
+    pub test_case: Option<Arc<str>>,
+    /// Which trace whoever started it said that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_context: Option<Arc<TraceContext>>,
 }
 
 /// Which part of a Map Run an execution is.
@@ -82,6 +90,12 @@ impl Identity {
     pub fn defined_machine_arn(&self) -> &str {
         let labelled = self.state_machine_arn.split_once('/');
         labelled.map_or(&self.state_machine_arn, |(arn, _)| arn)
+    }
+
+    /// The name of the machine that is defined.
+    pub fn defined_machine_name(&self) -> &str {
+        let arn = self.defined_machine_arn();
+        arn.rsplit(':').next().unwrap_or(arn)
     }
 
     /// The ARN of the version that the execution was started on.

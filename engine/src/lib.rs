@@ -11,6 +11,8 @@
 //! - [`slice`]: how far one command goes.
 //! - [`effect`]: what has to leave the process once events are durable.
 //! - [`token`]: task tokens.
+//! - [`trace`]: which distributed trace it is part of.
+//! - [`waiting`]: what can be told of an open wait.
 //! - [`history`]: the AWS history, a projection of the events.
 //! - [`trial`]: one state on its own.
 //! - [`map_run`]: what a distributed Map state asks for.
@@ -18,7 +20,8 @@
 //! - [`limits`]: AWS's limits, which hold here too.
 //!
 //! Behind the door: `decide` drives, `states` has a file for each state type, `recovery` is Retry and
-//! Catch, `timers` is what falls due, `flow` and `context` are the data, `frame` and `apply` the value.
+//! Catch, `timers` is what falls due, `flow` and `context` are the data, `frame` and `apply` the value,
+//! `invocations` what a test case counts.
 
 mod apply;
 pub mod command;
@@ -31,6 +34,7 @@ mod flow;
 mod frame;
 pub mod history;
 pub mod identity;
+mod invocations;
 pub mod limits;
 pub mod map_run;
 mod random;
@@ -40,8 +44,10 @@ pub mod slice;
 mod states;
 mod timers;
 pub mod token;
+pub mod trace;
 pub mod trial;
 mod wait;
+pub mod waiting;
 
 pub use command::{Command, CommandKind, Outcome, Refusal, WaitEnd};
 pub use effect::{Dispatch, Effect};
@@ -56,3 +62,5 @@ pub use map_run::{Item, MapRun};
 pub use redrive::NotRedrivable;
 pub use slice::Slice;
 pub use token::{Token, TokenKey};
+pub use trace::{SpanId, TraceContext, TraceId};
+pub use waiting::{Beats, ClosedWait, EndKind, WaitKind, Waiting};

@@ -7,9 +7,9 @@
 
 use std::sync::Arc;
 
-use asl::{Data, Failure, Map, StateId, StateKind, Timestamp};
+use asl::{Data, Failure, ItemSource, Map, StateId, StateKind, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::decide::Decider;
@@ -39,6 +39,38 @@ pub struct MapRun {
     pub batches: Option<Batches>,
     /// Where results are to be written, if they are to be exported: the arguments of `ResultWriter`.
     pub destination: Option<Data>,
+}
+
+impl MapRun {
+    /// Where its items are from, as far as its own arguments say it: what they name may be a list of others.
+    pub fn source(&self, map: &Map) -> String {
+        let reader = map.distributed.as_ref().and_then(|d| d.reader.as_ref());
+        match reader.zip(self.reading.as_ref()) {
+            Some((reader, reading)) => reading.source(reader.source),
+            None => STATE_DATA.to_owned(),
+        }
+    }
+}
+
+impl Reading {
+    /// The URI of the object, or of the bucket whose objects are listed.
+    pub fn source(&self, of: ItemSource) -> String {
+        let text = |name: &str| self.arguments.value()[name].as_str().unwrap_or_default();
+        match of {
+            ItemSource::ListObjects => bucket_uri(text("Bucket")),
+            ItemSource::GetObject => object_uri(text("Bucket"), text("Key")),
+        }
+    }
+}
+
+/// As `$$.Map.Item.Source` shows a bucket.
+pub fn bucket_uri(bucket: &str) -> String {
+    format!("S3://{bucket}")
+}
+
+/// As `$$.Map.Item.Source` shows an object.
+pub fn object_uri(bucket: &str, key: &str) -> String {
+    format!("S3://{bucket}/{key}")
 }
 
 /// `ItemReader`, evaluated.
@@ -123,7 +155,7 @@ impl Execution {
             unreachable!("only a Map state has a Map Run");
         };
         let Some(template) = &map.item_selector else {
-            return Ok(Data::from(item.value.clone()));
+            return Ok(Data::from(item.input()));
         };
         let seen = Seen {
             given_item: Some(item),
@@ -149,13 +181,40 @@ impl Execution {
     }
 }
 
-/// An item of a Map Run, as `$$.Map.Item` shows it.
+/// The source of items that are not read but given.
+pub const STATE_DATA: &str = "STATE_DATA";
+
+/// An item of a Map, as `$$.Map.Item` shows it.
 #[derive(Debug, Clone, Copy)]
 pub struct Item<'a> {
     /// Which one, from 0.
     pub index: u32,
+    /// Its name, if it is a member of an object.
+    pub key: Option<&'a str>,
     /// The item.
     pub value: &'a Value,
+    /// Where it is from: [`STATE_DATA`], or the URI of an object or a bucket.
+    pub source: &'a str,
+}
+
+impl<'a> Item<'a> {
+    /// An item of the state's input.
+    pub fn given(index: u32, value: &'a Value) -> Item<'a> {
+        Item {
+            index,
+            key: None,
+            value,
+            source: STATE_DATA,
+        }
+    }
+
+    /// What an iteration is given if nothing is selected.
+    fn input(&self) -> Value {
+        match self.key {
+            Some(key) => json!({"Key": key, "Value": self.value}),
+            None => self.value.clone(),
+        }
+    }
 }
 
 /// The ARN of the Map Run that a wait of this execution is for. It is drawn from the execution and the

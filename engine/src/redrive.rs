@@ -70,13 +70,6 @@ pub(crate) struct Redrives {
     tokens: Vec<(String, Timestamp)>,
 }
 
-impl Redrives {
-    /// Whether there are none: most executions have none to store.
-    pub(crate) fn is_none(&self) -> bool {
-        self.count == 0
-    }
-}
-
 /// The frames that an execution goes on with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Resumed(pub(crate) BTreeMap<FrameId, Frame>);

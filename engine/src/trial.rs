@@ -27,6 +27,7 @@ use crate::execution::Execution;
 use crate::flow::{Leaving, Made};
 use crate::frame::Phase;
 use crate::identity::Identity;
+use crate::map_run::Batches;
 use crate::recovery::{Raised, recovery_of};
 use crate::states;
 use crate::token::TokenKey;
@@ -108,6 +109,8 @@ pub struct Seen {
     pub after_items_path: Option<Data>,
     /// `ItemSelector`, for all items.
     pub after_item_selector: Option<Data>,
+    /// `ItemBatcher`, and the items that it puts into batches.
+    pub batches: Option<(Batches, Vec<Value>)>,
     /// `MaxConcurrency`.
     pub max_concurrency: Option<u64>,
     /// `ToleratedFailureCount`.
@@ -492,6 +495,8 @@ mod tests {
                 version: None,
                 alias: None,
                 map_run: None,
+                test_case: None,
+                trace_context: None,
             },
             context: json!({"Given": "context"}),
             variables: BTreeMap::from([("v".to_owned(), Data::from(json!(1)))]),

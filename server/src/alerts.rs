@@ -17,8 +17,9 @@
 //! In reading order:
 //! - [`alert`]: the value. [`kind`]: what it may be about. `record`: what is stored.
 //! - [`windows`]: what is told and what is counted. [`config`]: how much.
-//! - `pages`: who asks.
+//! - `pages`: who asks; `about`: what a story needs.
 
+pub(crate) mod about;
 pub mod alert;
 pub mod config;
 pub mod kind;
@@ -45,6 +46,7 @@ use record::{Raised, Record, group_key, group_of, raised_key, read};
 use windows::{Group, Taken, Window};
 
 use crate::clock::Clock;
+use crate::metrics::Metrics;
 use crate::topics::{Publish, Topics};
 
 /// The schema of [`Alert`], as it is published.
@@ -80,6 +82,7 @@ struct Inner {
     base_url: OnceLock<String>,
     turns: [Mutex<()>; TURNS],
     swept_at: AtomicI64,
+    metrics: OnceLock<Metrics>,
 }
 
 impl Alerts {
@@ -109,7 +112,13 @@ impl Alerts {
             base_url: OnceLock::new(),
             turns: Default::default(),
             swept_at,
+            metrics: OnceLock::new(),
         })))
+    }
+
+    /// Says where alerts are counted. The first call counts.
+    pub fn count_in(&self, metrics: Metrics) {
+        let _ = self.0.metrics.set(metrics);
     }
 
     /// Says where the server listens, for the commands in alerts. The first call counts.
@@ -159,7 +168,11 @@ impl Alerts {
             execution: alert.execution_arn.as_ref().map(|arn| {
                 format!("aws stepfunctions get-execution-history --endpoint-url {base} --execution-arn {arn}")
             }),
-            reference: None,
+            reference: alert
+                .route
+                .as_ref()
+                .zip(alert.reference.as_ref())
+                .map(|(route, name)| format!("curl {base}/rejoin/references/{route}/{}", escaped(name))),
             topic: alert
                 .topic
                 .as_ref()
@@ -239,6 +252,7 @@ impl Alerts {
         let limits = self.0.config.limits();
         let mut documents = Vec::new();
         let mut records: HashMap<String, Record> = HashMap::new();
+        let mut taken_as: Vec<(Kind, bool)> = Vec::new();
         for closed in windows.close(now) {
             if let Some(mut record) = self.record(&mut records, &closed.alert_id).await? {
                 self.close(&mut record, &closed, &mut documents);
@@ -252,6 +266,7 @@ impl Alerts {
             } = read(&key, &document.content)?;
             documents.push(Raised::removal(key, document.version));
             let (taken, ended) = windows.take(&alert, now, limits);
+            taken_as.push((alert.kind, matches!(taken, Taken::Counted)));
             if let Some(ended) = ended
                 && let Some(mut record) = self.record(&mut records, &ended.alert_id).await?
             {
@@ -279,7 +294,13 @@ impl Alerts {
         if version.is_some() || !windows.windows.is_empty() {
             documents.push(windows.change(group, version));
         }
-        Ok(self.commit(documents).await)
+        let committed = self.commit(documents).await;
+        if let (Ok(()), Some(metrics)) = (&committed, self.0.metrics.get()) {
+            for (kind, suppressed) in taken_as {
+                metrics.alert(kind.name(), suppressed);
+            }
+        }
+        Ok(committed)
     }
 
     /// A record that is read once and changed as often as needed.
@@ -380,7 +401,7 @@ impl Alerts {
             let mut old = Vec::new();
             for (key, document) in &page {
                 let record: Record = read(key, &document.content)?;
-                if record.alert.raised_at.0 >= before || record.group.is_some() {
+                if record.alert.raised_at.0 >= before {
                     break;
                 }
                 old.push(DocumentChange {
@@ -400,6 +421,18 @@ impl Alerts {
             }
         }
     }
+}
+
+/// A third party's text as a part of a URL's path, which no shell takes for anything else.
+fn escaped(text: &str) -> String {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
+    text.bytes().fold(String::new(), |mut escaped, byte| {
+        match plain(&byte) {
+            true => escaped.push(byte.into()),
+            false => escaped.push_str(&format!("%{byte:02X}")),
+        }
+        escaped
+    })
 }
 
 /// An alert as a message.

@@ -16,16 +16,20 @@ use crate::clock::Clock;
 use crate::dispatch::{Dispatcher, Resources};
 use crate::express::Express;
 use crate::functions::{FunctionConfig, Functions};
-use crate::gateway::{Gateway, InboxLimits, RouteConfig};
+use crate::gateway::{Elsewhere, Gateway, InboxLimits, RouteConfig};
 use crate::logs::Logs;
 use crate::machines::Machines;
 use crate::map_runs::MapRuns;
+use crate::metrics::Metrics;
 use crate::quotas::Quotas;
 use crate::runner::Runner;
 use crate::scheduler::{self, Retention};
 use crate::services::{CloudWatchLogs, Environment, Services};
 use crate::status_changes::{StatusChangeConfig, StatusChanges};
+use crate::time_control::TimeControl;
 use crate::topics::{TopicConfig, Topics};
+use crate::waits::Waits;
+use crate::waits::policy::StuckWaits;
 
 /// One server. Cloning is a reference count.
 #[derive(Clone)]
@@ -33,12 +37,16 @@ pub struct App(Arc<Parts>);
 
 /// What a server is made of.
 pub struct Parts {
+    /// It is a gateway alone, in front of engines elsewhere.
+    pub alone: bool,
     /// Which region and account the server's ARNs name.
     pub place: Place,
     /// How much of everything there may be.
     pub quotas: Quotas,
     /// What time it is.
     pub clock: Clock,
+    /// Who moves it.
+    pub time_control: TimeControl,
     /// What is durable.
     pub store: Store,
     /// Requests out.
@@ -71,6 +79,10 @@ pub struct Parts {
     pub services: Services,
     /// What is too old.
     pub retention: Retention,
+    /// Open waits.
+    pub waits: Waits,
+    /// What Prometheus is told.
+    pub metrics: Metrics,
 }
 
 /// The region and account of the server's ARNs.
@@ -80,6 +92,14 @@ pub struct Place {
     pub region: String,
     /// Twelve digits, for example `123456789012`.
     pub account: String,
+}
+
+impl Place {
+    /// The ARN of an execution of a state machine.
+    pub fn execution_arn(&self, machine: &str, name: &str) -> String {
+        let Place { region, account } = self;
+        format!("arn:aws:states:{region}:{account}:execution:{machine}:{name}")
+    }
 }
 
 /// How a server is to be.
@@ -104,6 +124,8 @@ pub struct Settings {
     pub status_changes: Vec<StatusChangeConfig>,
     /// `[[routes]]`.
     pub routes: Vec<RouteConfig>,
+    /// `[stuck_waits]`.
+    pub stuck_waits: StuckWaits,
     /// Where it listens, for the functions that call it.
     pub address: SocketAddr,
     /// Where other services are.
@@ -116,6 +138,18 @@ impl App {
     /// # Errors
     /// One sentence: what is wrong and what to do.
     pub async fn open(settings: Settings) -> Result<(App, Opening), String> {
+        App::start(settings, false).await
+    }
+
+    /// The same without an engine: callbacks for engines elsewhere, and nothing else.
+    ///
+    /// # Errors
+    /// As [`App::open`]; also if a route names no engine, or if the data has executions.
+    pub async fn open_gateway(settings: Settings) -> Result<(App, Opening), String> {
+        App::start(settings, true).await
+    }
+
+    async fn start(settings: Settings, alone: bool) -> Result<(App, Opening), String> {
         let Settings {
             place,
             clock,
@@ -127,11 +161,18 @@ impl App {
             alerts,
             status_changes,
             routes,
+            stuck_waits,
             address,
             environment,
         } = settings;
         quotas.check()?;
         let (store, opening) = Store::open(Options { directory }).map_err(|e| e.to_string())?;
+        if alone && opening.executions > 0 {
+            return Err(format!(
+                "the data has {} executions, which `rejoin gateway` does not run; use `rejoin serve`, or another --data-dir",
+                opening.executions
+            ));
+        }
         clock.attach(Arc::new(store.clone()));
         let client = Client::new();
         let machines = Machines::new(store.clone());
@@ -165,6 +206,7 @@ impl App {
         }
         let alerts = Alerts::new(alerts, clock.clone(), store.clone(), topics.clone())?;
         alerts.announce(address);
+        let environment = environment.in_region(&place.region);
         let gateway = Gateway::new(
             routes,
             clock.clone(),
@@ -172,6 +214,11 @@ impl App {
             runner.clone(),
             topics.clone(),
             alerts.clone(),
+            &Elsewhere {
+                environment: &environment,
+                client: &client,
+                alone,
+            },
         )?;
         gateway.limit_inbox(InboxLimits {
             keep_days: quotas.inbox_keep_days,
@@ -188,7 +235,6 @@ impl App {
             i64::from(retention_days).saturating_mul(86_400),
             quotas.execution_seconds,
         );
-        let environment = environment.in_region(&place.region);
         let logs = Logs::new(
             environment.logs().cloned(),
             CloudWatchLogs::of(client.clone(), environment.clone()),
@@ -197,6 +243,11 @@ impl App {
             machines.clone(),
         )?;
         runner.log_to(logs.clone());
+        let metrics = Metrics::default();
+        gateway.count_in(metrics.clone());
+        alerts.count_in(metrics.clone());
+        let waits = Waits::new(stuck_waits, clock.clone(), store.clone(), metrics.clone())?;
+        runner.watched_by(waits.clone());
         let services = Services::new(
             environment,
             clock.clone(),
@@ -222,9 +273,11 @@ impl App {
             runner.clone(),
         );
         let parts = Parts {
+            alone,
             place,
             quotas,
             clock,
+            time_control: TimeControl::default(),
             store,
             client,
             machines,
@@ -241,12 +294,15 @@ impl App {
             gateway,
             services: services.clone(),
             retention: retention.clone(),
+            waits,
+            metrics,
         };
         let app = App(Arc::new(parts));
         services.connect(app.downgrade());
         app.topics.connect(app.downgrade());
         app.map_runs.connect(app.downgrade());
         app.gateway.connect(&app);
+        app.waits.begin(app.downgrade()).await?;
         // Before anybody else has a say: what is dispatched from now on must not be taken for
         // something that a former run left.
         app.runner.resume().await;

@@ -7,8 +7,18 @@
 //! far ([`Clock::advance`]). Whoever is woken gets a `Busy`, so time stands still again until its
 //! work is done; and work handed to another task takes a `Busy` with it.
 //!
+//! Several may move time at once: each is told when time has come as far as it asked for, the nearest first. One that
+//! has gone away (a client that hung up) moves it no further, and a freeze ([`Clock::freeze`]) sends all of them home.
+//!
+//! Work that computes for long is [`Slow`]: time then goes on as far as it has taken real time.
+//!
+//! What only wants to know that a moment has passed ([`Clock::alarm_in_passing`]: that somebody has waited for too
+//! long, say) is no reason for time to go there. On its way elsewhere time stops at such a moment, as at any other.
+//!
 //! Long polls of clients wait in real time on either clock: they are a matter of sockets, and a
 //! worker that polls must not make the years go by.
+
+mod slow;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -20,6 +30,9 @@ use asl::Timestamp;
 use parking_lot::Mutex;
 use serde::Serialize;
 use tokio::sync::oneshot;
+
+use slow::Ceilings;
+pub use slow::Slow;
 
 /// Where the next due moment of stored things is looked up; the store is one.
 pub trait TimerSource: Send + Sync {
@@ -55,11 +68,17 @@ pub struct Busy(Option<Arc<Mutex<Virtual>>>);
 struct Virtual {
     now: Timestamp,
     busy: usize,
+    /// Work that takes real time, and how far time may go meanwhile.
+    slow: Ceilings,
     automatic: bool,
     grace: Duration,
-    /// How far `advance` may go, and who is told when it got there.
-    goal: Option<(Timestamp, oneshot::Sender<Busy>)>,
+    /// How far time may be moved, and who is told when it got there.
+    goals: BinaryHeap<Reverse<Sleeper>>,
+    /// How many times it was frozen.
+    freezes: u64,
     sleepers: BinaryHeap<Reverse<Sleeper>>,
+    /// Those who are woken as time comes by.
+    passed: BinaryHeap<Reverse<Sleeper>>,
     sequence: u64,
     source: Option<Arc<dyn TimerSource>>,
     scheduler: Option<oneshot::Sender<Busy>>,
@@ -92,6 +111,14 @@ impl Ord for Sleeper {
     }
 }
 
+/// Leave to move time, until the clock is frozen.
+#[derive(Debug, Clone, Copy)]
+pub struct Leave(u64);
+
+/// Time was not moved so far: somebody has frozen the clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Frozen;
+
 /// What the clock says of itself.
 #[derive(Debug, Serialize)]
 pub struct ClockStatus {
@@ -118,10 +145,13 @@ impl Clock {
         Clock(Some(Arc::new(Mutex::new(Virtual {
             now,
             busy: 0,
+            slow: Ceilings::default(),
             automatic: false,
             grace: GRACE,
-            goal: None,
+            goals: BinaryHeap::new(),
+            freezes: 0,
             sleepers: BinaryHeap::new(),
+            passed: BinaryHeap::new(),
             sequence: 0,
             source: None,
             scheduler: None,
@@ -172,12 +202,26 @@ impl Clock {
     /// What [`Clock::sleep_until`] waits for. It counts from this call on and not from when it is first
     /// waited for, so that whoever hands it to another task may give up a `Busy` meanwhile.
     pub fn alarm(&self, until: Timestamp) -> impl Future<Output = Busy> + Send + use<> {
+        self.alarm_among(until, |inner| &mut inner.sleepers)
+    }
+
+    /// [`Clock::alarm`] for a moment that virtual time is not to go to by itself: it rings when time gets
+    /// there on its way to something else, or because somebody moves it.
+    pub fn alarm_in_passing(&self, until: Timestamp) -> impl Future<Output = Busy> + Send + use<> {
+        self.alarm_among(until, |inner| &mut inner.passed)
+    }
+
+    fn alarm_among(
+        &self,
+        until: Timestamp,
+        among: fn(&mut Virtual) -> &mut BinaryHeap<Reverse<Sleeper>>,
+    ) -> impl Future<Output = Busy> + Send + use<> {
         let woken = self.0.as_ref().map(|state| {
             let mut inner = state.lock();
             let (wake, woken) = oneshot::channel();
             inner.sequence += 1;
             let sequence = inner.sequence;
-            inner.sleepers.push(Reverse(Sleeper {
+            among(&mut inner).push(Reverse(Sleeper {
                 until,
                 sequence,
                 wake,
@@ -246,20 +290,57 @@ impl Clock {
         }
     }
 
-    /// Moves virtual time on to `until`, through everything that is due on the way; returns when it is
-    /// there and nothing is in flight. On the real clock it waits.
-    pub async fn advance(&self, until: Timestamp) -> Busy {
-        let Some(state) = &self.0 else {
-            return self.sleep_until(until).await;
-        };
-        let (reached, at_goal) = oneshot::channel();
-        state.lock().goal = Some((until, reached));
-        settle(state);
-        // A later `advance` takes the place of this one; its caller waits on.
-        match at_goal.await {
-            Ok(busy) => busy,
-            Err(_) => self.busy(),
+    /// Stops time where it is: it no longer runs by itself, and whoever moves it is told that it is [`Frozen`].
+    pub fn freeze(&self) {
+        if let Some(state) = &self.0 {
+            let goals = {
+                let mut inner = state.lock();
+                inner.automatic = false;
+                inner.freezes += 1;
+                std::mem::take(&mut inner.goals)
+            };
+            drop(goals);
         }
+    }
+
+    /// Leave to move time from now on until it is frozen.
+    pub fn leave(&self) -> Leave {
+        Leave(self.0.as_ref().map_or(0, |state| state.lock().freezes))
+    }
+
+    /// Moves virtual time on to `until`, through everything that is due on the way; returns when it is
+    /// there and nothing is in flight, or when it is frozen. On the real clock it waits.
+    pub async fn advance(&self, until: Timestamp) -> Busy {
+        match self.advance_with(self.leave(), until).await {
+            Ok(busy) => busy,
+            Err(Frozen) => self.busy(),
+        }
+    }
+
+    /// [`Clock::advance`] as long as there is leave to.
+    ///
+    /// # Errors
+    /// [`Frozen`]: somebody froze the clock after the leave was taken.
+    pub async fn advance_with(&self, leave: Leave, until: Timestamp) -> Result<Busy, Frozen> {
+        let Some(state) = &self.0 else {
+            return Ok(self.sleep_until(until).await);
+        };
+        let (wake, at_goal) = oneshot::channel();
+        {
+            let mut inner = state.lock();
+            if inner.freezes != leave.0 {
+                return Err(Frozen);
+            }
+            inner.sequence += 1;
+            let sequence = inner.sequence;
+            inner.goals.push(Reverse(Sleeper {
+                until,
+                sequence,
+                wake,
+            }));
+        }
+        settle(state);
+        at_goal.await.map_err(|_| Frozen)
     }
 
     /// For how long, in real time, a function that does not answer keeps virtual time standing.
@@ -285,7 +366,7 @@ impl Clock {
             None => (false, 0),
             Some(state) => {
                 let inner = state.lock();
-                (inner.automatic, inner.busy)
+                (inner.automatic, inner.busy + inner.slow.len())
             }
         };
         ClockStatus {
@@ -301,6 +382,13 @@ impl Clock {
 impl std::fmt::Debug for Busy {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Busy")
+    }
+}
+
+impl Busy {
+    /// Hands it on; what is left holds no time.
+    pub fn take(&mut self) -> Busy {
+        Busy(self.0.take())
     }
 }
 
@@ -329,6 +417,18 @@ impl Drop for Busy {
 }
 
 impl Virtual {
+    /// The nearest moment that somebody moves time to. Those that went away don't count.
+    fn goal(&mut self) -> Option<Timestamp> {
+        while self
+            .goals
+            .peek()
+            .is_some_and(|Reverse(goal)| goal.wake.is_closed())
+        {
+            self.goals.pop();
+        }
+        self.goals.peek().map(|Reverse(goal)| goal.until)
+    }
+
     /// The next moment that a sleeper or a stored timer waits for. Sleepers that gave up don't count.
     fn next(&mut self) -> Option<Timestamp> {
         while self
@@ -370,18 +470,47 @@ fn settle(state: &Arc<Mutex<Virtual>>) {
             return;
         }
         let next = inner.next();
-        let goal = inner.goal.as_ref().map(|(goal, _)| *goal);
+        let goal = inner.goal();
         let goal_first = goal.is_some_and(|goal| next.is_none_or(|next| goal < next));
-        match next {
-            _ if goal_first => {
-                let (goal, reached) = inner
-                    .goal
-                    .take()
-                    .expect("there is a goal if it comes first");
-                inner.now = inner.now.max(goal);
-                woken.push(reached);
+        let may_go = |next: &Timestamp| *next <= inner.now || inner.automatic || goal.is_some();
+        let there = match goal.filter(|_| goal_first) {
+            Some(goal) => goal,
+            None => next.filter(may_go).unwrap_or(inner.now),
+        };
+        // Slow work says how far time may go. No goal is reached meanwhile: nothing is to be in flight there.
+        let slow = inner.slow.least();
+        let slow = slow.filter(|least| goal_first || next.is_none_or(|next| *least < next));
+        let there = match slow {
+            Some(least) if inner.automatic || goal.is_some() => {
+                goal.map_or(least, |goal| goal.min(least))
             }
-            Some(next) if next <= inner.now || inner.automatic || goal.is_some() => {
+            Some(_) => inner.now,
+            None => there,
+        };
+        // What is due at the same moment comes first: it may be over then.
+        let passed = inner.passed.peek().map(|Reverse(sleeper)| sleeper.until);
+        let passed = passed.filter(|at| *at <= there && next.is_none_or(|next| *at < next));
+        match (next, passed) {
+            (_, Some(passed)) => {
+                inner.now = inner.now.max(passed);
+                while inner
+                    .passed
+                    .peek()
+                    .is_some_and(|Reverse(sleeper)| sleeper.until <= inner.now)
+                {
+                    woken.extend(inner.passed.pop().map(|Reverse(sleeper)| sleeper.wake));
+                }
+            }
+            (_, None) if slow.is_some() => inner.now = inner.now.max(there),
+            (_, None) if goal_first => {
+                let Reverse(goal) = inner
+                    .goals
+                    .pop()
+                    .expect("there is a goal if it comes first");
+                inner.now = inner.now.max(goal.until);
+                woken.push(goal.wake);
+            }
+            (Some(next), None) if next <= there => {
                 inner.now = inner.now.max(next);
                 while inner
                     .sleepers

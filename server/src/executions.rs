@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use engine::{ExecutionKey, Status};
+use engine::{Execution, ExecutionKey, Status};
 use hyper::{Method, StatusCode};
 use serde::Serialize;
 
@@ -15,8 +15,9 @@ use crate::http::{Call, Reply, percent_decode};
 /// The longest wait; a client that wants more asks again.
 const WAIT_SECONDS_MAX: f64 = 60.0;
 
+/// What is said of an execution.
 #[derive(Serialize)]
-struct View<'a> {
+pub struct View<'a> {
     #[serde(rename = "executionArn")]
     execution_arn: &'a str,
     status: &'a str,
@@ -66,22 +67,19 @@ pub async fn handle(app: &App, call: Call) -> Reply {
     }
     let execution = match app.runner.execution(key).await {
         Ok(Some(execution)) => execution,
-        Ok(None) => {
-            return Reply::refusal(
-                StatusCode::NOT_FOUND,
-                "ExecutionDoesNotExist",
-                format!("there is no execution {arn}"),
-                "aws stepfunctions list-executions shows those that are kept",
-            );
-        }
+        Ok(None) => return unknown(&arn),
         Err(what) => return failed(&what),
     };
-    let closing = execution.closing();
-    let failure = closing.and_then(|closing| closing.failure.as_ref());
-    debug_assert_eq!(closing.is_none(), execution.status() == Status::Running);
-    Reply::json(
-        StatusCode::OK,
-        &View {
+    Reply::json(StatusCode::OK, &View::of(&execution))
+}
+
+impl View<'_> {
+    /// An execution as it is now.
+    pub fn of(execution: &Execution) -> View<'_> {
+        let closing = execution.closing();
+        let failure = closing.and_then(|closing| closing.failure.as_ref());
+        debug_assert_eq!(closing.is_none(), execution.status() == Status::Running);
+        View {
             execution_arn: &execution.identity().arn,
             status: execution.status().name(),
             start_date: execution.identity().started_at.to_string(),
@@ -91,11 +89,22 @@ pub async fn handle(app: &App, call: Call) -> Reply {
                 .map(|output| output.text()),
             error: failure.and_then(|failure| failure.error.as_deref()),
             cause: failure.and_then(|failure| failure.cause.as_deref()),
-        },
+        }
+    }
+}
+
+/// There is no such execution.
+pub fn unknown(arn: &str) -> Reply {
+    Reply::refusal(
+        StatusCode::NOT_FOUND,
+        "ExecutionDoesNotExist",
+        format!("there is no execution {arn}"),
+        "aws stepfunctions list-executions shows those that are kept",
     )
 }
 
-fn failed(what: &str) -> Reply {
+/// The store failed.
+pub fn failed(what: &str) -> Reply {
     eprintln!("rejoin: an execution could not be read: {what}");
     Reply::refusal(
         StatusCode::INTERNAL_SERVER_ERROR,

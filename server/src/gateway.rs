@@ -54,8 +54,10 @@
 //! - `start`: a callback that nobody waits for starts an execution.
 //! - `attend`: time passes. `sweep`: much time has passed.
 //! - `alert`: what is told. `inbox`: who asks. `manage`: routes over the API.
+//! - `trail`: what a story is made of.
+//! - `held`: references by their waits. `in_hand`: a delivery that an operator works on.
 //! - `urls`: a URL for each wait. `chosen`: references that the workflow chooses itself.
-//! - `expected`, `recall`, `flights`, `engine`: what the above needs.
+//! - `remote`: engines elsewhere, AWS's too. `expected`, `recall`, `flights`, `engine`: what the above needs.
 
 mod address;
 mod alert;
@@ -71,6 +73,7 @@ mod expression;
 mod flights;
 mod found;
 mod held;
+mod in_hand;
 mod inbox;
 mod keep;
 mod manage;
@@ -82,12 +85,14 @@ mod record;
 mod redact;
 mod refuse;
 mod register;
+mod remote;
 pub mod route;
 mod routes;
 mod start;
 mod sweep;
 #[cfg(test)]
 mod tests;
+pub(crate) mod trail;
 mod urls;
 pub mod verify;
 mod words;
@@ -104,6 +109,8 @@ use uuid::Uuid;
 
 pub use self::chosen::{Choosing, Phase};
 pub use self::disposition::Disposition;
+pub(crate) use self::record::Place;
+pub use self::remote::EngineConfig;
 pub use self::route::config::RouteConfig;
 pub use self::sweep::InboxLimits;
 pub use self::verify::config::VerifyConfig;
@@ -113,15 +120,19 @@ use self::expected::Expected;
 use self::flights::Flights;
 use self::found::Found;
 use self::rate::Floods;
-use self::record::{Delivery, Reference, reference_key};
+use self::record::{Delivery, Reference, Step, reference_key};
+use self::remote::Engines;
 use self::route::Route;
 use self::routes::{Found as FoundRoute, Routes};
 use self::start::Starter;
 use self::verify::{UrlKey, Verification};
 use crate::alerts::Alerts;
+use crate::client::Client;
 use crate::clock::Clock;
 use crate::http::{Call, Reply, Unreadable, percent_decode};
+use crate::metrics::Metrics;
 use crate::runner::Runner;
+use crate::services::Environment;
 use crate::topics::Topics;
 
 /// The gateway of a server. Cloning is a reference count.
@@ -141,6 +152,10 @@ struct Inner {
     url_key: OnceLock<UrlKey>,
     expected: Expected,
     flights: Flights,
+    /// Those elsewhere.
+    engines: Engines,
+    /// Drawn at the start: tells what this process has written from what an earlier one has.
+    run: u64,
     /// Who starts executions, once the server is there.
     starter: OnceLock<Starter>,
     floods: Floods,
@@ -153,6 +168,17 @@ struct Inner {
     /// How many bytes have come since.
     came_bytes: AtomicU64,
     inbox_limits: OnceLock<InboxLimits>,
+    metrics: OnceLock<Metrics>,
+}
+
+/// What engines elsewhere are reached with.
+pub struct Elsewhere<'a> {
+    /// Where they are, and who signs.
+    pub environment: &'a Environment,
+    /// Requests out.
+    pub client: &'a Client,
+    /// There is no engine in this process: every route has to name one.
+    pub alone: bool,
 }
 
 /// What alerts name before [`Gateway::announce`] was called: the default address of a server.
@@ -178,6 +204,7 @@ impl Gateway {
         runner: Runner,
         topics: Topics,
         alerts: Alerts,
+        elsewhere: &Elsewhere<'_>,
     ) -> Result<Gateway, String> {
         for route in routes.iter().filter(|route| route.verify.is_none()) {
             eprintln!(
@@ -185,7 +212,14 @@ impl Gateway {
                 route.name
             );
         }
-        Gateway::with_engine(routes, clock, store, Arc::new(runner), topics, alerts)
+        let Elsewhere {
+            environment,
+            client,
+            alone,
+        } = *elsewhere;
+        let engines = Engines::new(environment.engines(), environment, client, alone)?;
+        let runner = Arc::new(runner);
+        Gateway::with_engine(routes, clock, store, runner, topics, alerts, engines)
     }
 
     fn with_engine(
@@ -195,10 +229,12 @@ impl Gateway {
         engine: Arc<dyn Engine>,
         topics: Topics,
         alerts: Alerts,
+        engines: Engines,
     ) -> Result<Gateway, String> {
         let expected = Expected::default();
         let mut routes = Routes::default();
         for config in configs {
+            engines.check(&config)?;
             let route = Route::checked(&config, &topics)?;
             expected.add(&route);
             routes = routes.with(route)?;
@@ -215,6 +251,8 @@ impl Gateway {
             url_key: OnceLock::new(),
             expected,
             flights: Flights::default(),
+            engines,
+            run: getrandom::u64().unwrap_or_default(),
             starter: OnceLock::new(),
             floods: Floods::default(),
             floods_turn: tokio::sync::Mutex::default(),
@@ -223,12 +261,28 @@ impl Gateway {
             swept_at,
             came_bytes: AtomicU64::new(0),
             inbox_limits: OnceLock::new(),
+            metrics: OnceLock::new(),
         })))
     }
 
     /// Says where the server listens, for the commands in alerts. The first call counts.
     pub fn announce(&self, address: SocketAddr) {
         let _ = self.0.base_url.set(format!("http://{address}"));
+    }
+
+    /// Says where callbacks are counted. The first call counts.
+    pub fn count_in(&self, metrics: Metrics) {
+        let _ = self.0.metrics.set(metrics);
+    }
+
+    /// A delivery got a disposition, and that is durable.
+    fn counted(&self, delivery: &Delivery, step: &Step) {
+        if let Some(metrics) = self.0.metrics.get() {
+            let late = step
+                .wait_ended_at
+                .map(|ended| delivery.received_at.0 - ended.0);
+            metrics.callback(&delivery.route, step.disposition, late);
+        }
     }
 
     /// Answers a call on a route's path, or on the gateway's own API under `/rejoin/`; `None` if it is neither.
@@ -264,6 +318,12 @@ impl Gateway {
         {
             return Some(self.manage_routes(rest, call).await);
         }
+        if call.path == "/rejoin/engines" {
+            return Some(match call.method {
+                Method::GET => self.show_engines(),
+                _ => not_allowed("GET"),
+            });
+        }
         let rest = call.path.strip_prefix("/rejoin/deliveries")?;
         if !rest.is_empty() && !rest.starts_with('/') {
             return None;
@@ -291,6 +351,10 @@ impl Gateway {
             Table::Reference => self.attend_reference(key).await,
             Table::Delivery => self.attend_delivery(key).await,
             Table::Receipt => self.attend_receipt(key).await,
+            Table::Remote => {
+                self.attend_lane(key).await;
+                Ok(())
+            }
             _ => Ok(()),
         };
         if let Err(what) = attended {
@@ -382,6 +446,11 @@ impl Gateway {
 
     fn routes(&self) -> Arc<Routes> {
         self.0.routes.read().clone()
+    }
+
+    /// Whether there is a route of this name.
+    pub(crate) fn has_route(&self, name: &str) -> bool {
+        self.route_named(name).is_some()
     }
 
     fn route_named(&self, name: &str) -> Option<Arc<Route>> {

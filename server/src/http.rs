@@ -31,6 +31,9 @@ const HEAD_PATIENCE: Duration = Duration::from_secs(60);
 /// And one whose body has not come in this time is answered that it is too slow.
 const BODY_PATIENCE: Duration = Duration::from_secs(120);
 
+/// Says on every answer that the server goes by a virtual clock, and what time it is; not there on the real one.
+const CLOCK: &str = "rejoin-clock";
+
 /// How many requests may be open on one HTTP/2 connection. A worker's long polls stay open for a minute
 /// each, so there are more than the usual hundred.
 const STREAMS_MAX: u32 = 2000;
@@ -186,6 +189,7 @@ async fn answer(app: App, request: Request<Incoming>, peer: SocketAddr) -> Respo
         peer,
         busy,
     };
+    let clock = app.clock.clone();
     let reply = match unreadable {
         None => routes::answer(app, call).await,
         Some(why) => routes::unreadable(&app, &call, why).await,
@@ -194,6 +198,11 @@ async fn answer(app: App, request: Request<Incoming>, peer: SocketAddr) -> Respo
     *response.status_mut() = reply.status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
+    if clock.is_virtual() {
+        let now = format!("virtual; now={}", clock.now());
+        let value = HeaderValue::from_maybe_shared(Bytes::from(now));
+        headers.insert(CLOCK, value.expect("a time is plain text"));
+    }
     for (name, value) in reply.headers {
         match HeaderValue::from_maybe_shared(Bytes::from(value)) {
             Ok(value) => drop(headers.insert(name, value)),

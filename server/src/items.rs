@@ -24,6 +24,8 @@ pub mod results;
 mod rows;
 mod source;
 
+use std::sync::Arc;
+
 use asl::{Failure, ItemReader};
 use engine::map_run::Reading;
 use serde_json::Value;
@@ -34,6 +36,16 @@ use source::Source;
 
 /// The error of a Map whose items cannot be read.
 pub const ITEM_READER_FAILED: &str = "States.ItemReaderFailed";
+
+/// An item that was read.
+pub struct Read {
+    /// Its name, if it is a member of an object.
+    pub key: Option<String>,
+    /// The item.
+    pub value: Value,
+    /// The URI of the object that it was in, or of the bucket that it was listed in.
+    pub source: Arc<str>,
+}
 
 /// Items that are read as they are asked for.
 pub struct Items {
@@ -71,7 +83,7 @@ impl Items {
     ///
     /// # Errors
     /// `States.ItemReaderFailed`; there are no items after that.
-    pub async fn next(&mut self) -> Result<Option<Value>, Failure> {
+    pub async fn next(&mut self) -> Result<Option<Read>, Failure> {
         if self.left == 0 {
             return Ok(None);
         }

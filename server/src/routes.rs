@@ -6,19 +6,25 @@
 //! | `GET /health` | here: 503 once the store takes nothing any more |
 //! | `/rejoin/clock` | [`crate::time_control`] |
 //! | `/rejoin/executions/...` | [`crate::executions`] |
+//! | `/rejoin/trace/...` | [`crate::story`] |
+//! | `/rejoin/waits/...` | [`crate::waits`] |
+//! | `GET /metrics` | [`crate::metrics`] |
 //! | `/rejoin/topics/...` | [`crate::topics`] |
 //! | `/rejoin/alerts/...`, `/rejoin/schemas/alert` | [`crate::alerts`] |
-//! | `/rejoin/references/...`, `/rejoin/deliveries/...`, `/rejoin/routes/...`, each route's own path | [`crate::gateway`] |
+//! | `/rejoin/references/...`, `/rejoin/deliveries/...`, `/rejoin/routes/...`, `/rejoin/engines`, each route's own path | [`crate::gateway`] |
 
 use hyper::{Method, StatusCode};
 use serde_json::json;
 
 use crate::app::App;
 use crate::http::{Call, Reply, Unreadable};
-use crate::{api, executions, time_control};
+use crate::{api, executions, metrics, story, time_control, waits};
 
 /// Answers a request.
 pub async fn answer(app: App, call: Call) -> Reply {
+    if app.alone && (call.path == "/" || call.path.starts_with("/rejoin/executions/")) {
+        return no_engine();
+    }
     if call.path == "/" && call.method == Method::POST {
         return api::handle(&app, call).await;
     }
@@ -28,8 +34,17 @@ pub async fn answer(app: App, call: Call) -> Reply {
     if call.path.starts_with("/rejoin/clock") {
         return time_control::handle(&app, call).await;
     }
+    if call.path.starts_with("/rejoin/trace/") {
+        return story::handle(&app, call).await;
+    }
     if call.path.starts_with("/rejoin/executions/") {
         return executions::handle(&app, call).await;
+    }
+    if call.path == "/metrics" {
+        return metrics::handle(&app, &call);
+    }
+    if call.path == "/rejoin/waits" || call.path.starts_with("/rejoin/waits/") {
+        return waits::handle(&app, &call).await;
     }
     if let Some(reply) = app.topics.handle(&call).await {
         return reply;
@@ -61,12 +76,28 @@ pub async fn unreadable(app: &App, call: &Call, why: Unreadable) -> Reply {
     Reply::refusal(why.status(), "BodyNotReadable", why.to_string(), hint)
 }
 
+/// What `rejoin gateway` says to who looks for the engine, in the shape of AWS's errors.
+fn no_engine() -> Reply {
+    Reply::json(
+        StatusCode::BAD_REQUEST,
+        &json!({
+            "__type": "UnknownOperationException",
+            "message": "this is `rejoin gateway`, which takes callbacks for engines elsewhere and runs no executions; GET /rejoin/engines says where those are",
+        }),
+    )
+}
+
 /// A server whose disk has failed still reads, and can do nothing else until it is started again.
 fn health(app: &App) -> Reply {
     let version = env!("CARGO_PKG_VERSION");
     match app.store.write_problem() {
         None => {
             let mut told = json!({ "status": "ok", "version": version });
+            // Who takes this for a server that runs in real time would wait for ever.
+            let clock = app.clock.status();
+            told["clock"] = clock.clock.into();
+            told["now"] = clock.now.into();
+            told["automatic"] = clock.automatic.into();
             // It serves as well as ever, and somebody has to look before the disk is full.
             if let Some(what) = app.store.cleaning_problem() {
                 told["message"] = format!("disk space is no longer given back: {what}").into();

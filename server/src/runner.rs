@@ -22,23 +22,24 @@ use std::time::{Duration, Instant};
 use asl::{Data, StateMachine, Timestamp};
 use engine::execution::{EndedWait, OpenWait, wait_end};
 use engine::{
-    Command, CommandKind, Event, EventKind, Execution, ExecutionKey, Identity, Outcome, Quotas,
-    Refusal, Slice, Status, Surroundings, Token, TokenKey, WaitId,
+    ClosedWait, Command, CommandKind, Event, EventKind, Execution, ExecutionKey, Identity, Outcome,
+    Quotas, Refusal, Slice, Status, Surroundings, Token, TokenKey, WaitId,
 };
 use hashbrown::HashMap;
 use parking_lot::Mutex;
-use store::{Commit, CommitError, ExecutionCommit, MachineKey, Store, Summary};
+use store::{Commit, CommitError, ExecutionCommit, MachineKey, Store, Summary, WaitChanges};
 use tokio::sync::oneshot;
 
 use crate::activity::Activities;
 use crate::aside::{self, Aside};
-use crate::clock::{Busy, Clock};
+use crate::clock::{Busy, Clock, Slow};
 use crate::dispatch::{Dispatcher, WeakDispatcher};
 use crate::logs::{Logging, Logs};
 use crate::machines::Machines;
 use crate::redrives::Redrives;
 use crate::status_changes::StatusChanges;
 use crate::unstored::Open;
+use crate::waits::Waits;
 pub use volatile::Ended;
 use volatile::Volatile;
 
@@ -78,6 +79,7 @@ struct Inner {
     seed: AtomicU64,
     aside: Aside,
     logs: OnceLock<Logs>,
+    waits: OnceLock<Waits>,
     status_changes: OnceLock<StatusChanges>,
     /// The dispatcher knows the runner too, and the app holds both.
     dispatcher: OnceLock<WeakDispatcher>,
@@ -228,6 +230,7 @@ impl Runner {
             seed: AtomicU64::new(seed),
             aside: Aside::new(),
             logs: OnceLock::new(),
+            waits: OnceLock::new(),
             status_changes: OnceLock::new(),
             dispatcher: OnceLock::new(),
         }))
@@ -236,6 +239,11 @@ impl Runner {
     /// Names where the logs of executions go; without it they go nowhere.
     pub fn log_to(&self, logs: Logs) {
         assert!(self.0.logs.set(logs).is_ok(), "a runner logs to one place");
+    }
+
+    /// Names who watches over waits; without that nobody does.
+    pub fn watched_by(&self, waits: Waits) {
+        assert!(self.0.waits.set(waits).is_ok(), "one watches over waits");
     }
 
     /// Names who hears of status changes; without it nobody does.
@@ -604,8 +612,8 @@ impl Runner {
     }
 
     /// Works a cell's queue until it is empty.
-    async fn drive(&self, key: ExecutionKey, cell: Arc<Cell>, mut busy: Busy) {
-        let began = Instant::now();
+    async fn drive(&self, key: ExecutionKey, cell: Arc<Cell>, busy: Busy) {
+        let mut work = Slow::new(busy);
         let _driving = Driving {
             inner: &self.0,
             key,
@@ -628,12 +636,10 @@ impl Runner {
             }
             self.work(key, &mut resident, batch, aside).await;
             aside |= resident.as_ref().is_some_and(Resident::is_unfinished);
-            // No history that fills ends a loop of which nothing is stored, but only its time, which must not
-            // stand for it for ever: as with a function that hangs, it may go on after a while.
+            // No history that fills ends a loop of which nothing is stored, but only its time.
             let endless = |resident: &Resident| resident.is_volatile() && resident.is_unfinished();
-            if resident.as_ref().is_some_and(endless) && began.elapsed() >= self.0.clock.grace() {
-                drop(busy);
-                busy = self.0.clock.busy();
+            if resident.as_ref().is_some_and(endless) {
+                work.goes_on();
             }
         }
     }
@@ -686,7 +692,11 @@ impl Runner {
                 aside = true;
                 continue;
             };
-            let committed = self.0.commit(key, resident.as_mut(), &decided.events).await;
+            let waits = self.0.wait_changes(resident.as_ref(), &decided);
+            let committed = self
+                .0
+                .commit(key, resident.as_mut(), &decided.events, waits.clone())
+                .await;
             match committed {
                 Ok(()) => {
                     answer_all(batch, std::mem::take(&mut decided.verdicts), None);
@@ -698,6 +708,9 @@ impl Runner {
                     {
                         if let (Some(logging), Some(logs)) = (logging, self.0.logs.get()) {
                             logs.offer(logging, key, &decided.events, decided.history_before);
+                        }
+                        if let Some(watch) = self.0.waits.get() {
+                            watch.changed(execution, &decided.events, &waits, &decided.ended);
                         }
                         self.act(key, execution, &decided);
                         if let Keeping::Volatile(volatile) = keeping {
@@ -784,6 +797,8 @@ struct Decided {
     /// How many events the AWS history had before these.
     history_before: u64,
     verdicts: Vec<Verdict>,
+    /// The waits that they have ended.
+    ended: Vec<ClosedWait>,
     resume: bool,
 }
 
@@ -943,6 +958,7 @@ impl Inner {
     ) -> Option<Decided> {
         let mut events: Vec<Event> = Vec::new();
         let mut verdicts = Vec::with_capacity(batch.len());
+        let mut ended = Vec::new();
         let mut resume = false;
         let at = self.clock.now();
         let mut history_before = 0;
@@ -961,7 +977,7 @@ impl Inner {
                 } => match resident {
                     Some(existing) => Verdict::Existing(Box::new(existing.execution.clone())),
                     None => {
-                        let (execution, first) = Execution::begin_within(
+                        let (mut execution, first) = Execution::begin_within(
                             machine.clone(),
                             identity.clone(),
                             self.seed(),
@@ -973,6 +989,7 @@ impl Inner {
                             slice,
                         )?;
                         events.extend(first);
+                        ended.extend(execution.take_ended());
                         *resident = Some(Resident {
                             execution,
                             keeping: Keeping::of(identity, *synchronous),
@@ -992,7 +1009,9 @@ impl Inner {
                                 seed: self.seed(),
                                 kind,
                             };
-                            execution.decide_within(command, &self.tokens, slice)
+                            let decided = execution.decide_within(command, &self.tokens, slice);
+                            ended.extend(execution.take_ended());
+                            decided
                         };
                         // What is due comes first: an answer after its deadline is late even if
                         // the scheduler has not come round yet.
@@ -1028,6 +1047,7 @@ impl Inner {
                         };
                         let more = execution.decide_within(command, &self.tokens, slice);
                         events.extend(more.expect("going on is never refused")?);
+                        ended.extend(execution.take_ended());
                     }
                     Verdict::None
                 }
@@ -1038,8 +1058,19 @@ impl Inner {
             events: events.into(),
             history_before,
             verdicts,
+            ended,
             resume,
         })
+    }
+
+    /// What a commit says of waits. Those of an Express execution are in memory with it, for minutes at most.
+    fn wait_changes(&self, resident: Option<&Resident>, decided: &Decided) -> WaitChanges {
+        match (resident, self.waits.get()) {
+            (Some(resident), Some(watch)) if !resident.is_volatile() => {
+                watch.changes(&resident.execution, &decided.events, &decided.ended)
+            }
+            _ => WaitChanges::default(),
+        }
     }
 
     /// The second beat.
@@ -1048,6 +1079,7 @@ impl Inner {
         key: ExecutionKey,
         resident: Option<&mut Resident>,
         events: &Arc<[Event]>,
+        waits: WaitChanges,
     ) -> Result<(), CommitError> {
         let Some(resident) = resident else {
             return Ok(());
@@ -1090,6 +1122,7 @@ impl Inner {
                     // What is not finished has to be taken up after a restart, too.
                     undelivered: execution.has_undelivered() || execution.is_unfinished(),
                 },
+                waits,
             }),
             documents: redriven
                 .then(|| Redrives::change(key, execution))
@@ -1275,6 +1308,7 @@ mod tests {
             directory,
             retention_days: 90,
             quotas: Default::default(),
+            stuck_waits: Default::default(),
             environment: Default::default(),
             functions: BTreeMap::new(),
             topics: BTreeMap::new(),
@@ -1324,7 +1358,9 @@ mod tests {
             {
                 let body = body.to_string();
                 let busy = app.clock.busy();
-                let done = crate::api::perform_holding(&app, operation, body.as_bytes(), busy);
+                let given = crate::trace::Given::inside(None);
+                let done =
+                    crate::api::perform_holding(&app, operation, body.as_bytes(), &given, busy);
                 let (done, _) = done.await;
                 assert!(done.is_ok(), "{operation}");
             }
@@ -1361,6 +1397,8 @@ mod tests {
             version: None,
             alias: None,
             map_run: None,
+            test_case: None,
+            trace_context: None,
         };
         let started = runner.start(Arc::new(machine), identity).await;
         assert!(matches!(started, Ok(Started::New(_))));

@@ -13,6 +13,7 @@
 //! - `failure`: what Step Functions calls their errors.
 //! - `lambda`, `json` (SQS, DynamoDB, EventBridge and others), `sns`, `s3`, `states`: one file a protocol;
 //!   `endpoint`: `http:invoke`, of no service. `keys`: whether KMS lets a key be used.
+//! - `step_functions`: Step Functions elsewhere, for the gateway; `logs`: CloudWatch Logs.
 //! - `objects`: what distributed Maps read and write, in S3 or in a `directory` that stands in for it.
 
 mod constraints;
@@ -32,6 +33,7 @@ mod service;
 mod sign;
 mod sns;
 mod states;
+mod step_functions;
 mod xml;
 
 use std::sync::{Arc, OnceLock};
@@ -45,16 +47,19 @@ use crate::app::{App, WeakApp};
 use crate::client::{Answer, Client};
 use crate::clock::{Busy, Clock};
 use crate::functions::{Functions, with_grace};
+use crate::mocks::Mocks;
 use crate::topics::Topics;
+use crate::trace::Sent;
 pub use environment::{Credentials, Environment};
 pub use keys::KeyRefusal;
 pub use logs::{CloudWatchLogs, NotTaken};
 pub(crate) use objects::Content;
 pub use service::Service;
+pub(crate) use step_functions::{Refused, StepFunctions};
 
 /// Calls services. Cloning is a reference count.
 #[derive(Clone)]
-pub struct Services(Arc<Inner>);
+pub struct Services(Arc<Inner>, Option<Arc<Sent>>);
 
 struct Inner {
     environment: Environment,
@@ -86,7 +91,7 @@ impl Services {
         functions: Functions,
         topics: Topics,
     ) -> Services {
-        Services(Arc::new(Inner {
+        let inner = Arc::new(Inner {
             environment,
             clock,
             client,
@@ -94,12 +99,23 @@ impl Services {
             topics,
             keys: Mutex::default(),
             app: OnceLock::new(),
-        }))
+        });
+        Services(inner, None)
+    }
+
+    /// The same services, as a task's attempt calls them: their requests say which trace they belong to.
+    pub(crate) fn traced(&self, sent: Sent) -> Services {
+        Services(self.0.clone(), Some(Arc::new(sent)))
     }
 
     /// Names the server whose API `states:*` calls.
     pub fn connect(&self, app: WeakApp) {
         assert!(self.0.app.set(app).is_ok(), "services are connected once");
+    }
+
+    /// What test cases say instead of services.
+    pub(crate) fn mocks(&self) -> Option<&Mocks> {
+        self.0.environment.mocks()
     }
 
     /// This server, unless it is being stopped.
@@ -155,7 +171,8 @@ impl Services {
     }
 
     async fn send(&self, call: http::Call<'_>) -> Result<Answer, Failure> {
-        call.send(&self.0.client, &self.0.environment).await
+        let trace = self.1.as_deref();
+        call.send(&self.0.client, &self.0.environment, trace).await
     }
 
     /// Waits for an answer with virtual time standing for a while.

@@ -495,6 +495,12 @@ impl Topics {
                 let subscriber = &topic.subscribers[at];
                 let (came_to, busy) =
                     delivery::deliver(&this.0, &topic.arn, subscriber, &message, busy).await;
+                if let Some(app) = this.0.app() {
+                    // What comes after the kind may be a secret: the address of a webhook is one.
+                    let kind = subscriber.key.split(':').next().unwrap_or_default();
+                    let name = topic.arn.rsplit(':').next().unwrap_or_default();
+                    app.metrics.sent(name, kind, came_to.is_ok());
+                }
                 (index, came_to, busy)
             });
         }

@@ -53,6 +53,7 @@ fn settings(directory: Option<std::path::PathBuf>) -> Settings {
         alerts: Default::default(),
         status_changes: Vec::new(),
         address: SocketAddr::from(([127, 0, 0, 1], 1)),
+        stuck_waits: Default::default(),
         environment: Default::default(),
     }
 }

@@ -66,6 +66,7 @@ impl Server {
                 ..AlertsConfig::default()
             },
             address,
+            stuck_waits: Default::default(),
             environment: Default::default(),
         };
         let (app, _) = App::open(settings).await.expect("the server opens");

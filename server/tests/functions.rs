@@ -569,6 +569,7 @@ async fn a_payload_that_is_a_text_is_taken_for_json_text() {
         directory: None,
         retention_days: 90,
         quotas: Default::default(),
+        stuck_waits: Default::default(),
         environment: Default::default(),
         functions: BTreeMap::from([("f".to_owned(), url(format!("http://{address}/")))]),
         topics: BTreeMap::new(),
@@ -602,6 +603,8 @@ async fn a_payload_that_is_a_text_is_taken_for_json_text() {
             version: None,
             alias: None,
             map_run: None,
+            test_case: None,
+            trace_context: None,
         };
         app.runner.start(machine.clone(), identity).await.unwrap();
         if let Some(sent) = sent {

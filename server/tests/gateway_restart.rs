@@ -41,6 +41,7 @@ impl Server {
             alerts: Default::default(),
             status_changes: Vec::new(),
             address: ([127, 0, 0, 1], 8083).into(),
+            stuck_waits: Default::default(),
             environment: Default::default(),
         };
         let (app, _) = App::open(settings).await.expect("the server opens");

@@ -19,6 +19,10 @@ use tokio::net::{TcpListener, TcpStream};
 const TARGET: &str = "AWSStepFunctions.ListStateMachines";
 
 async fn server() -> SocketAddr {
+    server_on(Clock::real()).await
+}
+
+async fn server_on(clock: Clock) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let settings = Settings {
@@ -26,7 +30,7 @@ async fn server() -> SocketAddr {
             region: "us-east-1".to_owned(),
             account: "123456789012".to_owned(),
         },
-        clock: Clock::real(),
+        clock,
         directory: None,
         retention_days: 90,
         quotas: Default::default(),
@@ -36,6 +40,7 @@ async fn server() -> SocketAddr {
         alerts: Default::default(),
         status_changes: Vec::new(),
         address,
+        stuck_waits: Default::default(),
         environment: Default::default(),
     };
     let (app, _) = App::open(settings).await.expect("the store opens");
@@ -167,4 +172,22 @@ async fn another_protocol_is_an_unknown_operation() {
         ("content-type", "application/json; charset=utf-8"),
     ];
     assert_eq!(post(address, &headers, "{}").await.0, StatusCode::OK);
+}
+
+/// Whoever takes it for a server that runs in real time can see on any answer that it is none.
+#[tokio::test]
+async fn a_virtual_clock_is_said_on_every_answer() {
+    let told = "rejoin-clock: virtual; now=2023-11-14T22:13:20.000Z";
+    let clocks = [
+        (Clock::standing_at(asl::Timestamp(1_700_000_000_000)), true),
+        (Clock::real(), false),
+    ];
+    for (clock, is_virtual) in clocks {
+        let address = server_on(clock).await;
+        for path in ["/health", "/nowhere"] {
+            let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
+            let heard = talk(address, request.as_bytes(), 1).await;
+            assert_eq!(heard.contains(told), is_virtual, "{heard}");
+        }
+    }
 }

@@ -174,10 +174,14 @@ fn listed(prefix: &str, config: Value) -> Value {
 
 /// How the execution of a Map with these fields ends.
 fn ended(server: &Server, fields: Value) -> Value {
+    ended_with(server, fields, json!({}))
+}
+
+fn ended_with(server: &Server, fields: Value, input: Value) -> Value {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let name = format!("m{}", NUMBER.fetch_add(1, Ordering::Relaxed));
     server.machine(&name, &distributed(pass(), fields));
-    let execution = server.start_execution(&name, json!({}));
+    let execution = server.start_execution(&name, input);
     server.ended(&execution)
 }
 
@@ -283,6 +287,48 @@ fn items_are_read_from_objects_of_every_kind() {
         let ended = ended(&server, fields.clone());
         assert_eq!(output(&ended), expected, "{fields}");
     }
+}
+
+#[test]
+fn the_context_says_where_an_item_is_from() {
+    let objects = Objects::default();
+    let server = objects.server();
+    objects.put("/b/in/1.json", "[1]");
+    objects.put("/b/in/2.json", r#"{"of": {"k": "v", "l": null}}"#);
+    objects.put("/b/in.csv", "s3://b/in/1.json\n");
+    let json_input = json!({"InputType": "JSON"});
+    let shown = |fields: Value| {
+        let mut fields = fields;
+        fields["ItemSelector"] = json!({"i.$": "$$.Map.Item"});
+        let items = output(&ended_with(&server, fields, json!(["x"])));
+        let items = items.as_array().expect("a list").iter();
+        items.map(|item| item["i"].clone()).collect::<Vec<_>>()
+    };
+    let item = |index: u32, value: Value, source: &str| json!({"Index": index, "Value": value, "Source": source});
+    assert_eq!(shown(json!({})), [item(0, json!("x"), "STATE_DATA")]);
+    assert_eq!(
+        shown(object("in/1.json", json_input.clone())),
+        [item(0, json!(1), "S3://b/in/1.json")]
+    );
+    let of = json!({"InputType": "JSON", "ItemsPointer": "/of"});
+    let member = |index: u32, key: &str, value: Value| {
+        json!({"Index": index, "Key": key, "Value": value,
+        "Source": "S3://b/in/2.json"})
+    };
+    assert_eq!(
+        shown(object("in/2.json", of)),
+        [member(0, "k", json!("v")), member(1, "l", Value::Null)]
+    );
+    let athena = json!({"ManifestType": "ATHENA_DATA", "InputType": "JSON"});
+    assert_eq!(
+        shown(object("in.csv", athena)),
+        [item(0, json!(1), "S3://b/in/1.json")]
+    );
+    let sources: Vec<_> = shown(listed("in/", json!({})))
+        .iter()
+        .map(|item| item["Source"].clone())
+        .collect();
+    assert_eq!(sources, ["S3://b", "S3://b"]);
 }
 
 #[test]
@@ -545,4 +591,33 @@ fn a_folder_stands_in_for_a_bucket() {
     );
     assert_eq!(ended["error"], "States.ItemReaderFailed");
     assert_eq!(ended["cause"], "The specified key does not exist.");
+}
+
+#[test]
+fn a_test_of_a_map_shows_its_batches() {
+    let server = Server::start();
+    let batched = |fields: Value, inspected: Value| {
+        let mut map: Value = serde_json::from_str(&distributed(pass(), fields)).expect("JSON");
+        let state = map["States"]["Each"].take().to_string();
+        let tested = server.ask(
+            "TestState",
+            json!({"definition": state, "input": json!({"items": [1, 2, 3], "of": "x"}).to_string(),
+                "inspectionLevel": "DEBUG", "mock": {"result": "[]"}}),
+        );
+        let shown = tested["inspectionData"]["afterItemBatcher"].as_str();
+        let shown = shown.map(|text| serde_json::from_str(text).expect("JSON"));
+        assert_eq!(shown.unwrap_or(Value::Null), inspected, "{tested}");
+    };
+    let batcher = json!({"MaxItemsPerBatch": 2, "BatchInput": {"of.$": "$.of"}});
+    let of = json!({"of": "x"});
+    batched(
+        json!({"ItemsPath": "$.items", "ItemBatcher": batcher,
+            "ItemSelector": {"n.$": "$$.Map.Item.Value"}}),
+        json!([{"BatchInput": of, "Items": [{"n": 1}, {"n": 2}]}, {"BatchInput": of, "Items": [{"n": 3}]}]),
+    );
+    batched(
+        json!({"ItemsPath": "$.items", "ItemBatcher": {"MaxItemsPerBatch": 3}}),
+        json!([{"Items": [1, 2, 3]}]),
+    );
+    batched(json!({"ItemsPath": "$.items"}), Value::Null);
 }

@@ -592,3 +592,150 @@ fn failures_after_a_redrive_count_anew() {
     }
     assert_eq!(server.describe(&run)["redriveCount"], 2);
 }
+
+/// What a redrive finds, and what comes of it: some of `executionCounts`.
+fn counts<const N: usize>(server: &Server, run: &str, names: [&str; N]) -> [u64; N] {
+    let described = server.describe(run);
+    names.map(|name| {
+        let count = &described["executionCounts"][name];
+        count.as_u64().expect("a number")
+    })
+}
+
+#[test]
+fn a_redrive_runs_again_what_had_timed_out() {
+    for restarts in [false, true] {
+        let mut server = Server::on_disk();
+        let waits = json!({"StartAt": "W", "States": {"W": {"Type": "Wait", "TimestampPath": "$", "End": true}}});
+        let mut definition: Value =
+            serde_json::from_str(&distributed(waits, json!({}))).expect("a definition is JSON");
+        let processor = &mut definition["States"]["Each"]["ItemProcessor"];
+        processor["ProcessorConfig"]["ExecutionType"] = json!("EXPRESS");
+        server.machine("m", &definition.to_string());
+        // An Express child has five minutes; the second one waits for longer.
+        let items = json!(["2023-11-14T22:13:21Z", "2023-11-14T22:20:00Z"]);
+        let execution = server.start_execution("m", items.clone());
+        let ended = server.ended(&execution);
+        assert_eq!(ended["error"], "States.ExceedToleratedFailureThreshold");
+        let run = server.map_run(&execution);
+        let names = [
+            "succeeded",
+            "timedOut",
+            "pendingRedrive",
+            "failuresNotRedrivable",
+        ];
+        assert_eq!(counts(&server, &run, names), [1, 1, 0, 0]);
+        if restarts {
+            server.restart();
+        }
+        server.ask("RedriveExecution", json!({"executionArn": execution}));
+        assert_eq!(output(&server.ended(&execution)), items);
+        assert_eq!(counts(&server, &run, names), [2, 0, 0, 0]);
+        assert_eq!(server.children(&run).len(), 2);
+    }
+}
+
+#[test]
+fn a_child_that_failed_too_long_ago_is_not_redriven() {
+    let mut server = Server::on_disk();
+    let activity = server.activity("a");
+    let child = json!({"StartAt": "Look", "States": {
+        "Look": {"Type": "Choice", "Default": "Late", "Choices": [
+            {"Variable": "$", "StringEquals": "bad", "Next": "Bad"}]},
+        "Bad": {"Type": "Fail", "Error": "Bad"},
+        "Late": {"Type": "Wait", "Seconds": 15 * 24 * 3600, "Next": "Work"},
+        "Work": {"Type": "Task", "Resource": activity, "End": true}}});
+    let fields = json!({"ToleratedFailureCount": 1});
+    server.machine("m", &distributed(child, fields));
+    let execution = server.start_execution("m", json!(["bad", "late"]));
+    server.pass(15 * 24 * 3600);
+    let (token, _) = server.task(&activity);
+    server.fail(&token);
+    assert_eq!(server.ended(&execution)["status"], "FAILED");
+    let run = server.map_run(&execution);
+    let names = [
+        "succeeded",
+        "failed",
+        "running",
+        "pendingRedrive",
+        "failuresNotRedrivable",
+    ];
+    assert_eq!(counts(&server, &run, names), [0, 2, 0, 0, 0]);
+
+    // A child can be redriven for fourteen days after it has failed. It stays a failure, and counts as one.
+    server.ask("RedriveExecution", json!({"executionArn": execution}));
+    server.settle();
+    assert_eq!(counts(&server, &run, names), [0, 1, 1, 0, 1]);
+    let (token, _) = server.task(&activity);
+    server.restart();
+    assert_eq!(counts(&server, &run, names), [0, 1, 1, 0, 1]);
+    server.succeed(&token, json!("done"));
+    assert_eq!(output(&server.ended(&execution)), json!(["done"]));
+    assert_eq!(counts(&server, &run, names), [1, 1, 0, 0, 1]);
+}
+
+#[test]
+fn a_redrive_starts_what_was_never_started() {
+    for restarts in [false, true] {
+        let folder = format!("map-runs-redriven-{restarts}");
+        let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(folder.join("b")).expect("a folder");
+        let buckets = server::services::Environment::default().with_buckets(Some(folder.clone()));
+        let mut server = Server::on_disk_in(buckets);
+        let activity = server.activity("a");
+        let fields = json!({"MaxConcurrency": 1,
+            "ResultWriter": {"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": "b"}}});
+        server.machine("m", &distributed(working(&activity), fields));
+        let execution = server.start_execution("m", json!([0, 1, 2]));
+        let (token, _) = server.task(&activity);
+        server.fail(&token);
+        assert_eq!(server.ended(&execution)["status"], "FAILED");
+        let run = server.map_run(&execution);
+        let names = ["failed", "pending", "succeeded", "pendingRedrive", "total"];
+        assert_eq!(counts(&server, &run, names), [1, 2, 0, 0, 3]);
+        assert_eq!(server.children(&run).len(), 1);
+
+        server.ask("RedriveExecution", json!({"executionArn": execution}));
+        for place in 0..3 {
+            let (token, item) = server.task(&activity);
+            assert_eq!(item, json!(place));
+            if restarts {
+                server.restart();
+            }
+            assert_eq!(counts(&server, &run, names), [0, 2 - place, place, 0, 3]);
+            server.succeed(&token, item);
+            if restarts {
+                server.restart();
+            }
+        }
+        let ended = output(&server.ended(&execution));
+        assert_eq!(counts(&server, &run, names), [0, 0, 3, 0, 3]);
+        assert_eq!(server.children(&run).len(), 3);
+
+        // The files say which were redriven.
+        let read = |key: &Value| -> Value {
+            let key = key.as_str().expect("a key");
+            let text = std::fs::read(folder.join("b").join(key)).expect("a file");
+            serde_json::from_slice(&text).expect("JSON")
+        };
+        let manifest = read(&ended["ResultWriterDetails"]["Key"]);
+        let results = read(&manifest["ResultFiles"]["SUCCEEDED"][0]["Key"]);
+        let mut written: Vec<_> = results
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|result| (result["Input"].to_string(), result["RedriveCount"].as_u64()))
+            .collect();
+        written.sort();
+        let expected = [("\"0\"", 1), ("\"1\"", 0), ("\"2\"", 0)];
+        assert_eq!(
+            written,
+            expected.map(|(input, count)| (input.to_owned(), Some(count)))
+        );
+        for kind in ["FAILED", "PENDING"] {
+            assert_eq!(manifest["ResultFiles"][kind], json!([]), "{manifest}");
+        }
+        std::fs::remove_dir_all(&folder).expect("it is there");
+    }
+}

@@ -37,6 +37,7 @@ impl Server {
             alerts: Default::default(),
             status_changes: Vec::new(),
             address: ([127, 0, 0, 1], 1).into(),
+            stuck_waits: Default::default(),
             environment,
         };
         Server(App::open(settings).await.expect("the server opens").0)

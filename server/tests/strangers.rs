@@ -36,6 +36,7 @@ async fn server() -> (App, SocketAddr) {
         alerts: Default::default(),
         status_changes: Vec::new(),
         address,
+        stuck_waits: Default::default(),
         environment: Default::default(),
     };
     let (app, _) = App::open(settings).await.expect("the store opens");

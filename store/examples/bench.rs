@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use asl::Timestamp;
 use engine::{ExecutionKey, Status};
 use event::large_event;
-use store::{Commit, ExecutionCommit, MachineKey, Options, Store, Summary};
+use store::{Commit, ExecutionCommit, MachineKey, Options, Store, Summary, WaitChanges};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -77,6 +77,7 @@ fn commit(number: u64, expected_version: u32, bytes: usize) -> Commit {
         events,
         snapshot: None,
         summary: summary(number),
+        waits: WaitChanges::default(),
     };
     Commit {
         execution: Some(execution),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use asl::Timestamp;
-use engine::{Event, ExecutionKey, Snapshot, Status};
+use engine::{Event, ExecutionKey, Snapshot, Status, WaitId};
 
 /// Everything that must become durable together.
 #[derive(Debug, Default)]
@@ -27,6 +27,91 @@ pub struct ExecutionCommit {
     pub snapshot: Option<Snapshot>,
     /// What lists, timers and restarts need to know without reading events.
     pub summary: Summary,
+    /// What becomes of its open waits. They are all over once the execution is not running.
+    pub waits: WaitChanges,
+}
+
+/// Which waits of an execution opened and ended with a commit.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct WaitChanges {
+    /// Those that are open from now on, or known better: the last word on a wait counts.
+    pub opened: Vec<OpenedWait>,
+    /// Those that are over. One that was never opened here does no harm.
+    pub closed: Vec<WaitId>,
+}
+
+/// A wait that is open, as far as an index of all of them goes; what else there is to know of it is the
+/// execution's.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OpenedWait {
+    /// Its number in the execution.
+    pub wait: WaitId,
+    /// Since when.
+    pub since: Timestamp,
+    /// Where, in the words of whoever commits: waits of the same place are found together.
+    pub place: Arc<str>,
+    /// Whether no time is set at which it ends.
+    pub endless: bool,
+    /// When its silence will be odd, if it is a wait that has not been silent so far.
+    pub quiet_at: Option<Timestamp>,
+}
+
+/// A wait that was found open.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FoundWait {
+    /// Whose.
+    pub execution: ExecutionKey,
+    /// As it was opened.
+    pub opened: OpenedWait,
+    /// Its place among all, for [`WaitQuery::after`].
+    pub mark: WaitMark,
+}
+
+/// A place among all open waits, which are in the order of their ages. Of waits of the same millisecond
+/// the order may be another one after a restart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WaitMark {
+    /// [`OpenedWait::since`].
+    pub since: Timestamp,
+    /// The execution's number in the store.
+    pub slot: u32,
+    /// [`OpenedWait::wait`].
+    pub wait: WaitId,
+}
+
+/// Which open waits are wanted.
+pub struct WaitQuery<'a> {
+    /// In which places.
+    pub places: Places<'a>,
+    /// Whether those that opened last come first, and not the oldest.
+    pub newest_first: bool,
+    /// From after this one, in that order.
+    pub after: Option<WaitMark>,
+    /// Open since this moment or before.
+    pub until: Option<Timestamp>,
+    /// At most this many.
+    pub limit: usize,
+}
+
+/// Some of the places in which there are open waits.
+pub enum Places<'a> {
+    /// Those for which this says so.
+    Those(&'a dyn Fn(&WaitPlace) -> bool),
+    /// One, by [`OpenedWait::place`] and [`OpenedWait::endless`].
+    One(&'a str, bool),
+}
+
+/// A place in which there are open waits.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WaitPlace {
+    /// [`OpenedWait::place`].
+    pub place: Arc<str>,
+    /// [`OpenedWait::endless`]: those that are and those that are not are two places.
+    pub endless: bool,
+    /// How many there are.
+    pub open: usize,
+    /// Since when the oldest is open.
+    pub oldest: Timestamp,
 }
 
 /// An execution in brief. Kept in memory for each, except the name.
@@ -93,10 +178,16 @@ pub enum Table {
     Alert = 13,
     /// What alerts are made of: those raised that nobody has looked at yet, and the windows that count them.
     Alerting = 14,
+    /// What was said of waits that are open for long, by what it is about.
+    Stuck = 15,
     /// What a callback is found by beside its id: its reference and its execution. No content.
     DeliveryIndex = 16,
     /// Callbacks that did not go the plain way, by their id. No content.
     OddDelivery = 17,
+    /// Deliveries on their way to an engine elsewhere, by engine, route, reference and id.
+    Remote = 21,
+    /// References by the wait that holds them. No content.
+    HeldReference = 22,
 }
 
 /// A document to be written or removed.

@@ -12,13 +12,16 @@
 //! - [`contract`]: what goes in and comes out.
 //! - [`record`]: the one place that knows bytes.
 //! - [`log`]: the embedded keeper: an append-only log in segments, one writer, group commit.
+//! - [`measure`]: figures that operators want.
 //!
 //! A keeper on PostgreSQL takes its seat beside `log` with the same operations, which is why those
 //! that read are async.
 
 pub mod contract;
 pub mod log;
+pub mod measure;
 pub mod record;
 
 pub use contract::*;
 pub use log::{Figures, Opening, Options, Store};
+pub use measure::{Histogram, Reading};

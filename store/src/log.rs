@@ -24,11 +24,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
 use asl::Timestamp;
-use engine::{Event, ExecutionKey};
+use engine::{Event, ExecutionKey, Status};
 use parking_lot::RwLock;
 use tokio::sync::{Notify, oneshot};
 
 use crate::contract::*;
+use crate::measure::{Histogram, Reading};
 use crate::record;
 
 mod chores;
@@ -39,6 +40,7 @@ mod index;
 mod recovery;
 mod seal;
 mod segments;
+mod waits;
 mod writer;
 
 pub use segments::Sizes;
@@ -70,7 +72,14 @@ struct Shared {
     sizes: Sizes,
     cleaning: cleaner::Cleaning,
     syncs: AtomicU64,
+    commits: AtomicU64,
+    sync_micros: Histogram,
 }
+
+/// Up to where syncs are told apart, in microseconds.
+const SYNC_MICROS: [u64; 12] = [
+    25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 100_000, 1_000_000,
+];
 
 struct Handle {
     shared: Arc<Shared>,
@@ -137,6 +146,8 @@ impl Store {
             sizes,
             cleaning: cleaner::Cleaning::default(),
             syncs: AtomicU64::new(0),
+            commits: AtomicU64::new(0),
+            sync_micros: Histogram::new(&SYNC_MICROS),
         });
         let writer = Writer {
             shared: Arc::clone(&shared),
@@ -536,6 +547,38 @@ impl Store {
         self.0.shared.index.read().count(table)
     }
 
+    /// How many documents of a table want attention at some time.
+    pub fn count_due(&self, table: Table) -> usize {
+        self.0.shared.index.read().with_due(table)
+    }
+
+    /// How many executions that are kept have a status.
+    pub fn count_status(&self, status: Status) -> u64 {
+        self.0.shared.index.read().with_status(status)
+    }
+
+    /// The open waits of an execution, in the order of their numbers.
+    pub fn waits_of(&self, key: ExecutionKey) -> Vec<FoundWait> {
+        self.0.shared.index.read().waits_of(key)
+    }
+
+    /// All places in which there are open waits.
+    pub fn wait_places(&self) -> Vec<WaitPlace> {
+        self.0.shared.index.read().wait_places()
+    }
+
+    /// Open waits, the oldest first.
+    pub fn waits(&self, query: &WaitQuery<'_>) -> Vec<FoundWait> {
+        self.0.shared.index.read().waits(query)
+    }
+
+    /// Open waits whose [`OpenedWait::quiet_at`] is after `after` and not after `until`: at most `limit`, the
+    /// earliest first.
+    pub fn quiet_waits(&self, after: Timestamp, until: Timestamp, limit: usize) -> Vec<FoundWait> {
+        let index = self.0.shared.index.read();
+        index.quiet_waits(after, until, limit)
+    }
+
     /// Executions that have not ended and started before `time`, at most `limit`. Looks at all there are.
     pub fn open_since_before(&self, time: Timestamp, limit: usize) -> Vec<ExecutionKey> {
         self.0.shared.index.read().open_since_before(time, limit)
@@ -555,7 +598,13 @@ impl Store {
             used_bytes: shared.segments.used_bytes(),
             live_bytes: index.live_bytes(),
             syncs: shared.syncs.load(Ordering::Relaxed),
+            commits: shared.commits.load(Ordering::Relaxed),
         }
+    }
+
+    /// How long writes and syncs of a batch took since the store was opened, in microseconds.
+    pub fn sync_micros(&self) -> Reading {
+        self.0.shared.sync_micros.read()
     }
 
     /// Waits, blocking, until disk space that is to be given back has been. For tests and tools.
@@ -638,6 +687,8 @@ pub struct Figures {
     pub live_bytes: u64,
     /// Batches written, and so syncs waited for, since the store was opened.
     pub syncs: u64,
+    /// Commits made durable since then.
+    pub commits: u64,
 }
 
 /// What opening a store found.

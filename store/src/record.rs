@@ -18,14 +18,17 @@
 use std::sync::Arc;
 
 use asl::Timestamp;
-use engine::{Event, ExecutionKey, Snapshot, Status};
+use engine::{Event, ExecutionKey, Snapshot, Status, WaitId};
 use serde::Serialize;
 
-use crate::contract::{Commit, DOCUMENT_KEY_BYTES_MAX, MachineKey, Summary, Table};
+use crate::contract::{
+    Commit, DOCUMENT_KEY_BYTES_MAX, MachineKey, OpenedWait, Summary, Table, WaitChanges,
+};
 
 const HAS_EXECUTION: u8 = 1;
 const HAS_DOCUMENTS: u8 = 2;
 const HAS_FORGOTTEN: u8 = 4;
+const HAS_WAITS: u8 = 8;
 
 const UNDELIVERED: u8 = 1;
 const STOPPED: u8 = 2;
@@ -36,14 +39,45 @@ const REMOVED: u8 = 1;
 const DUE: u8 = 2;
 const VERSION: u8 = 4;
 
+const ENDLESS: u8 = 1;
+const QUIET: u8 = 2;
+
 /// What an index has to know of a record.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Facts<'a> {
     pub execution: Option<ExecutionFacts>,
+    /// Of the execution. In a record that takes the place of all before: all that are open.
+    pub waits: WaitFacts<'a>,
     pub documents: Vec<DocumentFacts<'a>>,
     /// Executions that the store forgets with this record.
     pub forgotten: Vec<ExecutionKey>,
 }
+
+/// What a record changes about open waits.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct WaitFacts<'a> {
+    pub opened: Vec<WaitFact<'a>>,
+    pub closed: Vec<WaitId>,
+}
+
+/// An open wait.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct WaitFact<'a> {
+    pub wait: WaitId,
+    pub since: Timestamp,
+    pub place: &'a str,
+    pub endless: bool,
+    pub quiet_at: Option<Timestamp>,
+}
+
+impl WaitFacts<'_> {
+    fn is_empty(&self) -> bool {
+        self.opened.is_empty() && self.closed.is_empty()
+    }
+}
+
+/// How long the name of a wait's place may be: a state machine's name and a state's are far shorter.
+pub(crate) const PLACE_BYTES_MAX: usize = u16::MAX as usize;
 
 /// The execution of a record.
 #[derive(Debug, Clone, PartialEq)]
@@ -132,6 +166,7 @@ pub(crate) fn of_commit(commit: &Commit) -> Result<Vec<u8>, String> {
             snapshot_after: if snapshot_bytes > 0 { events_bytes } else { 0 },
             events_bytes,
         });
+        facts.waits = wait_facts(&execution.waits)?;
     }
     for document in &commit.documents {
         if document.key.len() > DOCUMENT_KEY_BYTES_MAX {
@@ -153,6 +188,35 @@ pub(crate) fn of_commit(commit: &Commit) -> Result<Vec<u8>, String> {
         });
     }
     Ok(payload(&facts, &bodies))
+}
+
+/// The facts of waits that opened and ended.
+fn wait_facts(changes: &WaitChanges) -> Result<WaitFacts<'_>, String> {
+    let opened = changes.opened.iter().map(WaitFact::of).collect();
+    if changes
+        .opened
+        .iter()
+        .any(|opened| opened.place.len() > PLACE_BYTES_MAX)
+    {
+        return Err("the name of a wait's place is too long".into());
+    }
+    Ok(WaitFacts {
+        opened,
+        closed: changes.closed.clone(),
+    })
+}
+
+impl WaitFact<'_> {
+    /// The fact of an open wait.
+    pub(crate) fn of(opened: &OpenedWait) -> WaitFact<'_> {
+        WaitFact {
+            wait: opened.wait,
+            since: opened.since,
+            place: &opened.place,
+            endless: opened.endless,
+            quiet_at: opened.quiet_at,
+        }
+    }
 }
 
 /// The payload of a record that forgets executions.
@@ -196,9 +260,15 @@ fn write_facts(facts: &Facts<'_>, out: &mut Vec<u8>) {
     if !facts.forgotten.is_empty() {
         sections |= HAS_FORGOTTEN;
     }
+    if !facts.waits.is_empty() {
+        sections |= HAS_WAITS;
+    }
     out.push(sections);
     if let Some(execution) = &facts.execution {
         write_execution(execution, out);
+    }
+    if !facts.waits.is_empty() {
+        write_waits(&facts.waits, out);
     }
     if !facts.documents.is_empty() {
         out.extend_from_slice(&(facts.documents.len() as u32).to_le_bytes());
@@ -249,6 +319,31 @@ fn write_execution(facts: &ExecutionFacts, out: &mut Vec<u8>) {
     out.extend_from_slice(&facts.snapshot_bytes.to_le_bytes());
     out.extend_from_slice(&facts.snapshot_after.to_le_bytes());
     out.extend_from_slice(&facts.events_bytes.to_le_bytes());
+}
+
+fn write_waits(facts: &WaitFacts<'_>, out: &mut Vec<u8>) {
+    out.extend_from_slice(&(facts.opened.len() as u32).to_le_bytes());
+    for opened in &facts.opened {
+        let mut bits = 0;
+        if opened.endless {
+            bits |= ENDLESS;
+        }
+        if opened.quiet_at.is_some() {
+            bits |= QUIET;
+        }
+        out.push(bits);
+        out.extend_from_slice(&opened.wait.0.to_le_bytes());
+        out.extend_from_slice(&opened.since.0.to_le_bytes());
+        out.extend_from_slice(&(opened.place.len() as u16).to_le_bytes());
+        out.extend_from_slice(opened.place.as_bytes());
+        if let Some(at) = opened.quiet_at {
+            out.extend_from_slice(&at.0.to_le_bytes());
+        }
+    }
+    out.extend_from_slice(&(facts.closed.len() as u32).to_le_bytes());
+    for wait in &facts.closed {
+        out.extend_from_slice(&wait.0.to_le_bytes());
+    }
 }
 
 fn write_document(facts: &DocumentFacts<'_>, out: &mut Vec<u8>) {
@@ -336,12 +431,15 @@ pub(crate) fn facts_bytes(payload: &[u8]) -> Result<&[u8], String> {
 pub(crate) fn read_facts(bytes: &[u8]) -> Result<Facts<'_>, String> {
     let mut reader = Reader(bytes);
     let sections = reader.u8()?;
-    if sections & !(HAS_EXECUTION | HAS_DOCUMENTS | HAS_FORGOTTEN) != 0 {
+    if sections & !(HAS_EXECUTION | HAS_DOCUMENTS | HAS_FORGOTTEN | HAS_WAITS) != 0 {
         return Err("it has parts that this program does not know".into());
     }
     let mut facts = Facts::default();
     if sections & HAS_EXECUTION != 0 {
         facts.execution = Some(read_execution(&mut reader)?);
+    }
+    if sections & HAS_WAITS != 0 {
+        facts.waits = read_waits(&mut reader)?;
     }
     if sections & HAS_DOCUMENTS != 0 {
         let count = reader.u32()?;
@@ -391,6 +489,27 @@ fn read_execution(reader: &mut Reader<'_>) -> Result<ExecutionFacts, String> {
         snapshot_after: reader.u32()?,
         events_bytes: reader.u32()?,
     })
+}
+
+fn read_waits<'a>(reader: &mut Reader<'a>) -> Result<WaitFacts<'a>, String> {
+    let mut facts = WaitFacts::default();
+    for _ in 0..reader.u32()? {
+        let bits = reader.u8()?;
+        let wait = WaitId(reader.u32()?);
+        let since = reader.time()?;
+        let place_bytes = usize::from(reader.u16()?);
+        facts.opened.push(WaitFact {
+            wait,
+            since,
+            place: reader.text(place_bytes)?,
+            endless: bits & ENDLESS != 0,
+            quiet_at: (bits & QUIET != 0).then(|| reader.time()).transpose()?,
+        });
+    }
+    for _ in 0..reader.u32()? {
+        facts.closed.push(WaitId(reader.u32()?));
+    }
+    Ok(facts)
 }
 
 fn read_document<'a>(reader: &mut Reader<'a>) -> Result<DocumentFacts<'a>, String> {
@@ -472,7 +591,7 @@ pub(crate) fn status_of(number: u8) -> Result<Status, String> {
 }
 
 /// All tables, in the order of their numbers, in which there may be gaps.
-pub(crate) const TABLES: [Table; 17] = [
+pub(crate) const TABLES: [Table; 20] = [
     Table::Meta,
     Table::StateMachine,
     Table::Definition,
@@ -488,8 +607,11 @@ pub(crate) const TABLES: [Table; 17] = [
     Table::Redriven,
     Table::Alert,
     Table::Alerting,
+    Table::Stuck,
     Table::DeliveryIndex,
     Table::OddDelivery,
+    Table::Remote,
+    Table::HeldReference,
 ];
 
 /// Room for each table in an array that is looked up by its number.

@@ -7,10 +7,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use asl::Timestamp;
-use engine::{ExecutionKey, Status};
+use engine::{ExecutionKey, Status, WaitId};
 use store::log::Sizes;
 use store::log::disk::{Disk, Memory};
-use store::{Commit, CommitError, Due, Expect, ListQuery, MachineKey, Store, Summary, Table};
+use store::{
+    Commit, CommitError, Due, Expect, FoundWait, ListQuery, MachineKey, OpenedWait, Places, Store,
+    Summary, Table, WaitChanges, WaitPlace, WaitQuery,
+};
 use support::event::{event, large_event, snapshot};
 use support::{Random, change, key, run, summary, times};
 
@@ -28,6 +31,8 @@ struct Execution {
     /// How many events came with the last snapshot and before.
     snapshot: Option<usize>,
     start: u64,
+    /// What is open.
+    waits: BTreeMap<WaitId, OpenedWait>,
 }
 
 const TABLES: [Table; 3] = [Table::Reference, Table::Delivery, Table::Message];
@@ -200,6 +205,7 @@ fn some_commit(random: &mut Random, model: &mut Model, clock: i64) -> (Commit, O
             events: events.into(),
             snapshot: random.one_in(5).then(snapshot),
             summary: next,
+            waits: some_waits(random, clock),
         });
     }
     let count = if commit.execution.is_some() {
@@ -246,6 +252,7 @@ fn some_commit(random: &mut Random, model: &mut Model, clock: i64) -> (Commit, O
                 *starts += 1;
                 let (events, snapshot) = (Vec::new(), None);
                 Execution {
+                    waits: BTreeMap::new(),
                     version: 0,
                     events,
                     summary: execution.summary.clone(),
@@ -256,6 +263,15 @@ fn some_commit(random: &mut Random, model: &mut Model, clock: i64) -> (Commit, O
             known.version += 1;
             known.events.extend(times(&execution.events));
             known.summary = execution.summary.clone();
+            for wait in &execution.waits.closed {
+                known.waits.remove(wait);
+            }
+            for wait in &execution.waits.opened {
+                known.waits.insert(wait.wait, wait.clone());
+            }
+            if known.summary.status != Status::Running {
+                known.waits.clear();
+            }
             if execution.snapshot.is_some() {
                 known.snapshot = Some(known.events.len());
             }
@@ -269,7 +285,140 @@ fn some_commit(random: &mut Random, model: &mut Model, clock: i64) -> (Commit, O
     (commit, wins.then_some(version))
 }
 
+/// Some waits that open, are open already, or end; few numbers, so that they meet.
+fn some_waits(random: &mut Random, clock: i64) -> WaitChanges {
+    let mut waits = WaitChanges::default();
+    for _ in 0..random.below(3) {
+        waits.opened.push(OpenedWait {
+            wait: WaitId(random.below(4) as u32),
+            since: Timestamp(clock - random.below(30) as i64),
+            place: format!("machine/state {}", random.below(3)).into(),
+            endless: random.one_in(2),
+            quiet_at: random
+                .one_in(3)
+                .then(|| Timestamp(clock + random.below(50) as i64)),
+        });
+    }
+    for _ in 0..random.below(2) {
+        waits.closed.push(WaitId(random.below(4) as u32));
+    }
+    waits
+}
+
+/// Every question about open waits, answered from a plain list.
+fn compare_waits(store: &Store, model: &Model, when: &str) {
+    let mut all: Vec<(ExecutionKey, &OpenedWait)> = Vec::new();
+    for (key, execution) in &model.executions {
+        let of: Vec<_> = store.waits_of(*key).into_iter().map(|w| w.opened).collect();
+        let wanted: Vec<_> = execution.waits.values().cloned().collect();
+        assert_eq!(of, wanted, "{when}");
+        all.extend(execution.waits.values().map(|wait| (*key, wait)));
+    }
+    let told = |key: ExecutionKey, wait: &OpenedWait| (wait.since, key, wait.wait, wait.clone());
+    let sorted = |mut waits: Vec<(Timestamp, ExecutionKey, WaitId, OpenedWait)>| {
+        waits.sort_by_key(|(at, key, wait, _)| (*at, *key, *wait));
+        waits
+    };
+    let until = model
+        .executions
+        .values()
+        .map(|e| e.summary.started_at)
+        .max();
+    for (place, newest_first, until) in [
+        (None, false, None),
+        (None, true, None),
+        (Some("machine/state 1"), false, until),
+        (Some("machine/state 1"), true, until),
+    ] {
+        // Page by page, in order.
+        let mut found = Vec::new();
+        let mut after = None;
+        loop {
+            let fits = |at: &WaitPlace| place.is_none_or(|place| &*at.place == place && at.endless);
+            let page = store.waits(&WaitQuery {
+                places: Places::Those(&fits),
+                newest_first,
+                after,
+                until,
+                limit: 7,
+            });
+            after = page.last().map(|wait| wait.mark).or(after);
+            found.extend(page.iter().map(|w| told(w.execution, &w.opened)));
+            if page.len() < 7 {
+                break;
+            }
+        }
+        let fits = |wait: &OpenedWait| {
+            place.is_none_or(|at| &*wait.place == at && wait.endless)
+                && until.is_none_or(|until| wait.since <= until)
+        };
+        let wanted = all.iter().filter(|(_, wait)| fits(wait));
+        let wanted = wanted.map(|(key, wait)| told(*key, wait)).collect();
+        match newest_first {
+            true => assert!(found.is_sorted_by_key(|(since, ..)| -since.0), "{when}"),
+            false => assert!(found.is_sorted_by_key(|(since, ..)| since.0), "{when}"),
+        }
+        assert_eq!(sorted(found), sorted(wanted), "{when}");
+    }
+    for place in store.wait_places() {
+        let one = store.waits(&WaitQuery {
+            places: Places::One(&place.place, place.endless),
+            newest_first: false,
+            after: None,
+            until: None,
+            limit: usize::MAX,
+        });
+        let here =
+            |w: &FoundWait| w.opened.place == place.place && w.opened.endless == place.endless;
+        assert!(one.iter().all(here), "{when}");
+        assert_eq!(
+            (one.len(), one[0].opened.since),
+            (place.open, place.oldest),
+            "{when}"
+        );
+    }
+    let mut places: Vec<_> = store.wait_places();
+    places.sort_by_key(|place| (place.place.clone(), place.endless));
+    let mut wanted: BTreeMap<_, (usize, Timestamp)> = BTreeMap::new();
+    for (_, wait) in &all {
+        let at = wanted
+            .entry((wait.place.clone(), wait.endless))
+            .or_insert((0, wait.since));
+        *at = (at.0 + 1, at.1.min(wait.since));
+    }
+    let wanted: Vec<_> = wanted
+        .into_iter()
+        .map(|((place, endless), (open, oldest))| WaitPlace {
+            place,
+            endless,
+            open,
+            oldest,
+        })
+        .collect();
+    assert_eq!(places, wanted, "{when}");
+    let (from, until) = (Timestamp(1500), Timestamp(2500));
+    let quiet = store.quiet_waits(from, until, usize::MAX);
+    let quiet = quiet.iter().map(|w| told(w.execution, &w.opened)).collect();
+    let wanted = all
+        .iter()
+        .filter(|(_, wait)| wait.quiet_at.is_some_and(|at| from < at && at <= until))
+        .map(|(key, wait)| told(*key, wait))
+        .collect();
+    assert_eq!(sorted(quiet), sorted(wanted), "{when}");
+    for status in [Status::Running, Status::Succeeded] {
+        let those = model.executions.values();
+        let count = those.filter(|execution| execution.summary.status == status);
+        assert_eq!(store.count_status(status), count.count() as u64, "{when}");
+    }
+    for table in TABLES {
+        let due = model.documents.iter();
+        let due = due.filter(|((of, _), (_, due))| *of == table && due.is_some());
+        assert_eq!(store.count_due(table), due.count(), "{when}");
+    }
+}
+
 async fn compare(store: &Store, model: &Model, when: &str) {
+    compare_waits(store, model, when);
     for number in 0..60 {
         let key = key(number);
         let loaded = store.load(key).await.expect("readable");

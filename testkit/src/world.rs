@@ -37,6 +37,8 @@ pub fn identity(input: Data) -> Identity {
         version: None,
         alias: None,
         map_run: None,
+        test_case: None,
+        trace_context: None,
     }
 }
 

@@ -1,6 +1,8 @@
 //! A command that is worked off in slices comes to the same as one that is worked off at once.
 
-use asl::Data;
+use std::sync::Arc;
+
+use asl::{Data, StateMachine};
 use engine::event::Output;
 use engine::{Command, CommandKind, Event, EventKind, Execution, Slice, Status};
 use testkit::world::{STARTED_AT, identity, machine, tokens};
@@ -34,6 +36,17 @@ fn command(kind: CommandKind) -> Command {
     }
 }
 
+/// An execution of which a first slice was worked off, unless its patience ended.
+fn begun(
+    machine: Arc<StateMachine>,
+    input: &str,
+    slice: Slice<'_>,
+) -> Option<(Execution, Vec<Event>)> {
+    let input = Data::parse(input).expect("it is JSON");
+    let (identity, tokens) = (identity(input), tokens());
+    Execution::begin_within(machine, identity, 1, &tokens, Default::default(), slice)
+}
+
 /// All events of an execution that goes on slice by slice, one state in each. `between` is what happens
 /// to it between two of them.
 fn sliced(
@@ -45,15 +58,7 @@ fn sliced(
         enough: &|| true,
     };
     let machine = machine(definition).expect("the test's machines are sound");
-    let input = Data::parse(INPUT).expect("it is JSON");
-    let begun = Execution::begin_within(
-        machine,
-        identity(input),
-        1,
-        &tokens(),
-        Default::default(),
-        slice,
-    );
+    let begun = begun(machine, INPUT, slice);
     let (mut execution, mut events) = begun.expect("its patience does not end");
     let mut slices = 1;
     while execution.is_unfinished() {
@@ -113,15 +118,7 @@ fn a_slice_ends_when_its_documents_are_large() {
         patience: None,
         enough: &|| false,
     };
-    let input = Data::parse("{}").expect("it is JSON");
-    let begun = Execution::begin_within(
-        machine,
-        identity(input),
-        1,
-        &tokens(),
-        Default::default(),
-        slice,
-    );
+    let begun = begun(machine, "{}", slice);
     let (mut execution, mut events) = begun.expect("its patience does not end");
     for _ in 0..5 {
         let exits = events.iter().filter(|event| {
@@ -149,15 +146,7 @@ fn a_refused_command_does_not_lose_what_a_slice_left() {
         enough: &|| true,
     };
     let machine = machine(LOOP).expect("the test's machine is sound");
-    let input = Data::parse(INPUT).expect("it is JSON");
-    let begun = Execution::begin_within(
-        machine,
-        identity(input),
-        1,
-        &tokens(),
-        Default::default(),
-        slice,
-    );
+    let begun = begun(machine, INPUT, slice);
     let (mut execution, _) = begun.expect("its patience does not end");
     let kind = CommandKind::Heartbeat {
         wait: engine::WaitId(7),
@@ -178,14 +167,6 @@ fn a_slice_whose_patience_ends_has_not_been() {
         patience: Some(std::time::Duration::ZERO),
         enough: &|| false,
     };
-    let input = Data::parse("{}").expect("it is JSON");
-    let begun = Execution::begin_within(
-        machine,
-        identity(input),
-        1,
-        &tokens(),
-        Default::default(),
-        slice,
-    );
+    let begun = begun(machine, "{}", slice);
     assert!(begun.is_none());
 }

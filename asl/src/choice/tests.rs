@@ -189,3 +189,35 @@ fn string_matches_knows_wildcards_and_escapes() {
         );
     }
 }
+
+#[test]
+fn a_rule_is_told_in_short_words() {
+    let a = json!({"Variable": "$.a", "NumericGreaterThan": 3});
+    let b = json!({"Variable": "$.b", "IsPresent": false});
+    let c = json!({"Variable": "$.c", "StringMatches": "x*y"});
+    for (rule, words) in [
+        (a.clone(), "$.a > 3"),
+        (b.clone(), "$.b is not present"),
+        (c.clone(), "$.c matches \"x*y\""),
+        (
+            json!({"Variable": "$.a", "StringEqualsPath": "$.b"}),
+            "$.a = $.b",
+        ),
+        (
+            json!({"And": [a, {"Or": [b, c.clone()]}]}),
+            "$.a > 3 and ($.b is not present or $.c matches \"x*y\")",
+        ),
+        (json!({"Not": {"And": [c]}}), "not $.c matches \"x*y\""),
+    ] {
+        let mut rule = rule;
+        rule["Next"] = json!("Yes");
+        let definition = json!({"StartAt": "C", "States": {
+            "C": {"Type": "Choice", "Choices": [rule]}, "Yes": {"Type": "Succeed"}
+        }});
+        let machine = parse(&definition.to_string()).machine.expect("it is right");
+        let StateKind::Choice(choice) = &machine.states[0].kind else {
+            panic!("the first state is the Choice")
+        };
+        assert_eq!(choice.rules[0].rule.to_string(), words);
+    }
+}

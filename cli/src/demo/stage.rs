@@ -244,6 +244,7 @@ async fn open_app(
         alerts: Default::default(),
         status_changes: Vec::new(),
         address,
+        stuck_waits: Default::default(),
         environment: Default::default(),
     };
     Ok(App::open(settings).await?.0)

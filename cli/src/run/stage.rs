@@ -6,6 +6,7 @@ use asl::{Data, Failure, StateMachine, Timestamp};
 use engine::{Event, ExecutionKey, Status, Token, WaitId};
 use serde_json::{Value, json};
 use server::app::{App, Place, Settings};
+use server::mocks::Mocks;
 
 use super::narrator::Waiting;
 use crate::config::{ClockKind, Config};
@@ -36,6 +37,7 @@ impl Stage {
     /// Opens a server with what the configuration names and the activities that the machine is for.
     pub(super) async fn open(
         config: Config,
+        mocks: Option<Mocks>,
         clock: ClockKind,
         listen: Option<&str>,
         machine: &StateMachine,
@@ -60,7 +62,8 @@ impl Stage {
             alerts: Default::default(),
             status_changes: Vec::new(),
             address,
-            environment: config.services.environment(variables()),
+            stuck_waits: Default::default(),
+            environment: config.services.environment(variables()).mocked_by(mocks),
             quotas: config.quotas,
         })
         .await?;
@@ -85,6 +88,7 @@ impl Stage {
         &self,
         machine: &str,
         definition: &str,
+        test_case: Option<&str>,
         name: Option<&str>,
         input: &str,
     ) -> Result<String, String> {
@@ -94,7 +98,15 @@ impl Stage {
             "roleArn": "arn:aws:iam::123456789012:role/rejoin-run",
         });
         let made = self.call("CreateStateMachine", &machine).await?;
-        let mut start = json!({ "stateMachineArn": made["stateMachineArn"], "input": input });
+        let mut arn = made["stateMachineArn"]
+            .as_str()
+            .ok_or("a state machine was made without an ARN")?
+            .to_owned();
+        if let Some(case) = test_case {
+            arn.push('#');
+            arn.push_str(case);
+        }
+        let mut start = json!({ "stateMachineArn": arn, "input": input });
         if let Some(name) = name {
             start["name"] = json!(name);
         }

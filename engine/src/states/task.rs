@@ -12,9 +12,10 @@
 
 use std::sync::Arc;
 
-use asl::{Data, Failure, Resource, Seconds, State, StateKind, Task};
+use asl::{Data, Failure, Pattern, Resource, Seconds, State, StateKind, Task};
 use serde_json::Value;
 
+use crate::command::Outcome;
 use crate::decide::{Decider, Over, Stop};
 use crate::event::{EventKind, FrameId};
 use crate::flow::{Flaw, Made, Seen, data_limit_exceeded};
@@ -91,6 +92,43 @@ fn role(
             Err(decider.at_state(frame, Failure::runtime(cause)).into())
         }
     }
+}
+
+/// What happens between the scheduling and the end of a task whose outcome a mock gives at once. Where a callback or
+/// a job fails, its request was taken before (recorded in `test_sqs_wait_for_task_token_task_failure`), unless the
+/// error is the service's own, such as `SQS.QueueDoesNotExist`; what the service had answered is not known then.
+pub(crate) fn taken(
+    decider: &Decider<'_>,
+    frame: FrameId,
+    wait: WaitId,
+    outcome: &Outcome,
+) -> Option<EventKind> {
+    let StateKind::Task(task) = &decider.machine.state(decider.place(frame).id).kind else {
+        unreachable!("only a Task state has a wait");
+    };
+    match &task.resource {
+        Resource::Activity { .. } => Some(EventKind::TaskPickedUp { wait, worker: None }),
+        Resource::Service {
+            service,
+            pattern: Pattern::WaitForTaskToken | Pattern::Sync,
+            ..
+        } => {
+            let output = match outcome {
+                Outcome::Success(output) => output.clone(),
+                Outcome::Failure(failure) if is_of(service, failure) => return None,
+                Outcome::Failure(_) => Data::from(Value::Object(Default::default())),
+            };
+            Some(EventKind::TaskSubmitted { wait, output })
+        }
+        _ => None,
+    }
+}
+
+/// Whether an error is one that the service itself raises.
+fn is_of(service: &str, failure: &Failure) -> bool {
+    let raised_by = failure.error.as_deref().and_then(|e| e.split_once('.'));
+    let service = service.rsplit(':').next().unwrap_or(service);
+    raised_by.is_some_and(|(name, _)| name.eq_ignore_ascii_case(service))
 }
 
 /// A result came.

@@ -9,7 +9,7 @@ use crate::decide::{Decider, Stop};
 use crate::event::FrameId;
 use crate::flow;
 use crate::frame::Phase;
-use crate::map_run::Item;
+use crate::map_run::{Item, STATE_DATA};
 use crate::states::{self, distributed};
 
 impl Decider<'_> {
@@ -25,17 +25,26 @@ impl Decider<'_> {
     ) -> Result<(), Stop> {
         let frame = FrameId::ROOT;
         states::run(self, frame)?;
-        let (items, concurrency) = match &self.frame(frame).phase {
-            Phase::Children(children) => (children.items.clone(), children.concurrency),
+        let (items, concurrency, source) = match &self.frame(frame).phase {
+            Phase::Children(children) => (
+                children.items.clone(),
+                children.concurrency,
+                STATE_DATA.to_owned(),
+            ),
             Phase::MapRun(open) => {
                 let given = || self.frame(frame).data.clone();
                 let items = match open.run.reading {
                     Some(_) => read.cloned(),
                     None => Some(open.run.items.clone().unwrap_or_else(given)),
                 };
-                (items, open.run.max_concurrency)
+                let source = open.run.source(map);
+                (items, open.run.max_concurrency, source)
             }
             _ => return Ok(()),
+        };
+        let batches = match &self.frame(frame).phase {
+            Phase::MapRun(open) => open.run.batches.clone(),
+            _ => None,
         };
         let given = map.max_concurrency.given().copied();
         seen.max_concurrency = Some(given.unwrap_or(concurrency.into()));
@@ -51,8 +60,8 @@ impl Decider<'_> {
             let mut selected = Vec::new();
             for (index, value) in items.value().as_array().into_iter().flatten().enumerate() {
                 let item = Item {
-                    index: index as u32,
-                    value,
+                    source: &source,
+                    ..Item::given(index as u32, value)
                 };
                 let seen = flow::Seen {
                     given_item: Some(&item),
@@ -64,6 +73,9 @@ impl Decider<'_> {
             }
             seen.after_item_selector = Some(Data::from(Value::Array(selected)));
         }
+        let batched = seen.after_item_selector.as_ref().or(items.as_ref());
+        let batched = batched.and_then(|items| items.value().as_array());
+        seen.batches = batches.zip(batched.cloned());
         seen.after_items_path = items;
         Ok(())
     }

@@ -90,6 +90,7 @@ impl Stage {
             alerts: Default::default(),
             status_changes: Vec::new(),
             address,
+            stuck_waits: Default::default(),
             environment: Default::default(),
         })
         .await

@@ -229,12 +229,19 @@ impl Alerts {
         };
         let key = group_key(group);
         let Some(document) = self.get(Table::Alerting, &key).await? else {
+            record.group = None;
             return Ok(());
         };
         let windows: Group = read(&key, &document.content)?;
         let id = &record.alert.alert_id;
-        if let Some(window) = windows.windows.iter().find(|w| w.alert_id == *id) {
+        let window = windows.windows.iter().find(|w| w.alert_id == *id);
+        if let Some(window) = window {
             record.count(window);
+        }
+        // One that has nothing to say closes when its group is looked at next.
+        let now = self.0.clock.now();
+        if window.is_none_or(|window| window.closes_at <= now) {
+            record.group = None;
         }
         Ok(())
     }

@@ -13,7 +13,9 @@
 //! | any | none | is full, overflow open | counted in the overflow |
 //! | that it is over | | | as above, and the window of what is over closes |
 //!
-//! When a window's time is over it closes; if more was counted than was told, a summary is sent.
+//! When a window's time is over it closes; if more was counted than was told, a summary is sent. A window that has
+//! nothing to say has no timer (on the virtual clock that would be a reason for time to move): it closes when its
+//! group is looked at next.
 
 use asl::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -119,9 +121,10 @@ impl Group {
         closed
     }
 
-    /// When the next one closes.
+    /// When the next one closes that has something to say then.
     pub fn next_close(&self) -> Option<Timestamp> {
-        self.windows.iter().map(|window| window.closes_at).min()
+        let untold = self.windows.iter().filter(|w| w.count > w.told);
+        untold.map(|window| window.closes_at).min()
     }
 
     fn find(&mut self, about: Option<&str>) -> Option<&mut Window> {
@@ -192,6 +195,7 @@ mod tests {
         assert_eq!((closed.len(), closed[0].count, closed[0].told), (1, 2, 1));
         // There is room again, for one.
         assert_eq!(take(&mut group, "d", 301), told(false));
+        assert_eq!(group.next_close(), Some(Timestamp(310_000)));
         assert_eq!(take(&mut group, "e", 302), Taken::Counted);
         let counts: Vec<u64> = group
             .close(Timestamp(i64::MAX))
@@ -200,6 +204,12 @@ mod tests {
             .collect();
         assert_eq!(counts, [2, 4, 1]);
         assert_eq!(group, Group::default());
+        assert_eq!(take(&mut group, "f", 700), told(false));
+        assert_eq!(
+            group.next_close(),
+            None,
+            "what was told once has no more to say"
+        );
     }
 
     #[test]

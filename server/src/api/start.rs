@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use crate::app::App;
 use crate::machines::{Machine, MachineType};
+use crate::trace::Given;
 use crate::versions::Chosen;
 
 use super::arn::{self, Resource};
@@ -19,7 +20,7 @@ use super::error::ApiError;
 use super::keys::{self, Of};
 use super::request::Text;
 use super::validation::{self, Check, INCLUDED_DATA};
-use super::{ids, jackson, versions};
+use super::{ids, jackson, test_case, versions};
 
 /// The members of both requests; only the synchronous one has `includedData`.
 #[derive(Deserialize)]
@@ -38,6 +39,7 @@ pub(super) struct Start<'a> {
     pub(super) machine: Arc<Machine>,
     chosen: Chosen,
     name: Cow<'a, str>,
+    test_case: Option<Arc<str>>,
     input: Data,
     pub(super) trace_header: Option<&'a str>,
     /// Not `METADATA_ONLY`.
@@ -56,6 +58,7 @@ impl Request<'_> {
             check.optional("traceHeader", &self.trace_header, validation::TRACE_HEADER);
         let included = check.one_of("includedData", &self.included_data, INCLUDED_DATA);
         check.done()?;
+        let (machine_arn, case) = test_case::split(machine_arn);
         arn::check(machine_arn, &[Resource::StateMachine])?;
         name.map_or(Ok(()), validation::name)?;
         let input = accept_input(input.unwrap_or("{}"))?;
@@ -67,6 +70,12 @@ impl Request<'_> {
         versions::check_usable(&machine)?;
         let encryption = keys::encryption(&machine, chosen.version);
         keys::check(app, encryption, Of::StateMachine(&machine.arn)).await?;
+        let test_case = match case {
+            Some(case) => {
+                Some(test_case::check(app, &machine.name, &chosen.definition, case).await?)
+            }
+            None => None,
+        };
         let most = app.quotas.open_executions;
         if machine.kind == MachineType::Standard && app.store.open_executions() >= most {
             return Err(ApiError::too_many_executions(most));
@@ -79,6 +88,7 @@ impl Request<'_> {
             machine,
             chosen,
             name,
+            test_case,
             input,
             trace_header,
             with_data: included != Some("METADATA_ONLY"),
@@ -93,7 +103,7 @@ impl Start<'_> {
 
     /// What the execution is given. Of an Express machine each start is an execution of its own, also
     /// under a name that was used before.
-    pub(super) fn identity(self, app: &App) -> Identity {
+    pub(super) fn identity(self, app: &App, given: &Given<'_>) -> Identity {
         let arn = match self.machine.kind {
             MachineType::Standard => arn::execution(&app.place, &self.machine.name, &self.name),
             MachineType::Express => {
@@ -113,6 +123,8 @@ impl Start<'_> {
             version: self.chosen.version,
             alias: self.chosen.alias,
             map_run: None,
+            test_case: self.test_case,
+            trace_context: given.context(self.trace_header).map(Arc::new),
         }
     }
 }

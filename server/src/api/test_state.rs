@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::app::App;
+use crate::items::batch::Batcher;
 
 use super::error::ApiError;
 use super::mock_shape::Mode;
@@ -102,6 +103,8 @@ struct InspectionData<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     after_item_selector: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    after_item_batcher: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     max_concurrency: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tolerated_failure_count: Option<u64>,
@@ -190,6 +193,8 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         version: None,
         alias: None,
         map_run: None,
+        test_case: None,
+        trace_context: None,
     };
     let retries = configuration.and_then(|c| c.retrier_retry_count);
     let retries = u32::try_from(retries.unwrap_or(0)).unwrap_or(u32::MAX);
@@ -273,6 +278,17 @@ fn tell(report: &Report, input: &Data, level: &str) -> Answer {
     })
 }
 
+/// What each child of a Map is given, if it is given a batch. Limits that no batch can keep show nothing.
+fn batched(report: &Report) -> Option<String> {
+    let (batches, items) = report.seen.batches.as_ref()?;
+    let mut batcher = Batcher::new(batches).ok()?;
+    let items = items.iter().cloned().map(Data::from);
+    let mut made: Vec<_> = items.filter_map(|item| batcher.push(&item)).collect();
+    made.extend(batcher.take());
+    let inputs = made.iter().map(|batch| batch.input.value().clone());
+    Some(Value::Array(inputs.collect()).to_string())
+}
+
 fn inspection<'a>(report: &'a Report, input: &'a Data) -> InspectionData<'a> {
     fn text(data: &Option<Data>) -> Option<&str> {
         data.as_ref().map(Data::text)
@@ -290,6 +306,7 @@ fn inspection<'a>(report: &'a Report, input: &'a Data) -> InspectionData<'a> {
         after_arguments: text(&seen.after_arguments),
         after_items_path: text(&seen.after_items_path),
         after_item_selector: text(&seen.after_item_selector),
+        after_item_batcher: batched(report),
         max_concurrency: seen.max_concurrency,
         tolerated_failure_count: seen.tolerated_failure_count,
         tolerated_failure_percentage: seen.tolerated_failure_percentage,

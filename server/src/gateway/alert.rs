@@ -38,10 +38,11 @@ pub(super) fn about(delivery: &Delivery, step: &Step) -> Alert {
     };
     if let Some(holder) = &delivery.target {
         let place = &holder.place;
-        alert.execution_arn = Some(place.execution_arn.clone());
-        alert.execution_name = Some(place.execution_name.clone());
-        alert.state_machine_arn = Some(place.state_machine_arn.clone());
-        alert.state_name = Some(place.state_name.clone());
+        alert.execution_arn = known(&place.execution_arn);
+        alert.execution_name = known(&place.execution_name);
+        alert.state_machine_arn = known(&place.state_machine_arn);
+        alert.trace_id = place.trace_id.clone();
+        alert.state_name = known(&place.state_name);
         alert.wait_began_at = Some(place.wait_began_at.into());
         alert.wait_deadline = place.wait_deadline.map(Into::into);
     } else if let Some(start) = &delivery.start {
@@ -50,6 +51,11 @@ pub(super) fn about(delivery: &Delivery, step: &Step) -> Alert {
         alert.state_machine_arn = Some(start.state_machine_arn.clone());
     }
     alert
+}
+
+/// What the worker has not said of a wait elsewhere is empty.
+fn known(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
 }
 
 /// How long after the end of its wait a delivery came.

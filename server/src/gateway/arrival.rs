@@ -4,7 +4,7 @@ use asl::Timestamp;
 use store::{DocumentChange, Expect};
 
 use super::Gateway;
-use super::held::Again;
+use super::in_hand::Again;
 use super::record::{Delivery, Receipt, receipt_key};
 use super::route::{Reading, Route};
 use super::start::Start;

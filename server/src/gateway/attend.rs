@@ -32,6 +32,11 @@ impl Gateway {
                 Some(_) => Ok(()),
             };
         }
+        if let Some(engine) = delivery.target.as_ref().and_then(|t| t.engine.clone()) {
+            drop(flight);
+            self.hurry(&engine, &delivery).await;
+            return Ok(());
+        }
         // It may have landed between being due and now.
         if !delivery.is_open() || delivery.outcome().is_none() {
             return Ok(());
@@ -93,6 +98,7 @@ impl Gateway {
         let now = self.0.clock.now();
         let keep = used_keep_seconds(route);
         let again = |due| vec![reference.change(Expect::Version(version), due)];
+        let mut expired = None;
         let documents = match &reference.standing {
             Standing::Kept {
                 delivery, unknown, ..
@@ -115,24 +121,36 @@ impl Gateway {
                     delivery.steps.push(step.clone());
                     documents.extend(delivery.changes(Expect::Version(read), None));
                     documents.extend(self.alert(route, &delivery, &step));
+                    expired = Some((delivery, step));
                 }
                 documents
             }
-            Standing::Answered { .. } => vec![reference.removal(version)],
+            Standing::Answered { .. } => self.forgotten(&reference, version),
             Standing::Started(started) => {
                 return self.look_at_started(version, &reference, started).await;
             }
             // Its outcome sets another time.
             Standing::Delivering { .. } => again(Some(now.plus_seconds(keep.max(1)))),
+            Standing::Waiting { holder } if holder.engine.is_some() => {
+                match self.forget_elsewhere_at(holder, keep) {
+                    due if self.is_open_elsewhere(holder).await => again(Some(due)),
+                    _ => match holder.over_at.or(holder.place.wait_deadline) {
+                        Some(over) if over.plus_seconds(keep) > now => {
+                            again(Some(over.plus_seconds(keep)))
+                        }
+                        _ => vec![reference.removal(version)],
+                    },
+                }
+            }
             Standing::Waiting { holder } => {
                 let Ok(token) = self.0.engine.check(&holder.token) else {
-                    return self.commit(vec![reference.removal(version)]).await;
+                    return self.commit(self.forgotten(&reference, version)).await;
                 };
                 match self.0.engine.wait(token).await? {
-                    None => vec![reference.removal(version)],
+                    None => self.forgotten(&reference, version),
                     Some(view) => match view.wait {
                         Err(ended) => match ended.ended_at.plus_seconds(keep) {
-                            due if due <= now => vec![reference.removal(version)],
+                            due if due <= now => self.forgotten(&reference, version),
                             due => again(Some(due)),
                         },
                         // A wait that outlives its deadline: it had none, or it was moved.
@@ -145,6 +163,10 @@ impl Gateway {
                 }
             }
         };
-        self.commit(documents).await
+        self.commit(documents).await?;
+        if let Some((delivery, step)) = expired {
+            self.counted(&delivery, &step);
+        }
+        Ok(())
     }
 }

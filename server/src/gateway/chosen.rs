@@ -120,7 +120,7 @@ impl Gateway {
         let Ok((holder, checked)) = self.holder(token.to_owned()).await else {
             return Ok(());
         };
-        match self.hold(route, &reference, holder, checked).await {
+        match self.hold(route, &reference, holder, Some(checked)).await {
             Ok(Registered::Taken { holder, .. }) => Err(Failure::new(
                 REFERENCE_TAKEN,
                 format!(

@@ -17,7 +17,7 @@ use crate::runner::TokenError;
 
 /// A delivery that is stored and has no outcome is looked after this long after it came. While it is
 /// on its way in this process that changes nothing; after a crash it is what brings it back.
-const LOOK_AFTER_SECONDS: i64 = 1;
+pub(super) const LOOK_AFTER_SECONDS: i64 = 1;
 
 /// The pause before an undeliverable one is tried again: doubled each time, up to the second figure.
 const RETRY_FIRST_SECONDS: i64 = 1;
@@ -73,7 +73,12 @@ impl Gateway {
                 .record(delivery, &holder, &step, !still_undeliverable)
                 .await
             {
-                Ok(()) => return Ok(step),
+                Ok(()) => {
+                    if !still_undeliverable {
+                        self.counted(delivery, &step);
+                    }
+                    return Ok(step);
+                }
                 Err(NotStored::Conflict) => {}
                 Err(NotStored::Server(what)) => return Err(what),
             }
@@ -250,6 +255,9 @@ impl Gateway {
     /// When a registered reference is to be looked at if nothing happens to it. A wait without a
     /// deadline has no such moment: its reference stays until it is answered.
     pub(super) fn forget_at(&self, route: &Route, holder: &Holder) -> Option<Timestamp> {
+        if holder.engine.is_some() {
+            return Some(self.forget_elsewhere_at(holder, route.used_keep_seconds));
+        }
         let deadline = holder.place.wait_deadline?;
         Some(
             deadline

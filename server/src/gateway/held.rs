@@ -1,87 +1,119 @@
-//! A delivery in the hands of an operator: nobody else changes it meanwhile.
+//! References by the wait that holds them, for whoever looks at a wait.
+//!
+//! A document without content stands beside each reference that a wait has, under the execution and the wait;
+//! it comes and goes in the same commits. There are as many of them as references that somebody registered,
+//! which is how those are told from references that a callback is kept for.
 
-use asl::Timestamp;
-use store::{DocumentChange, Expect, StoreError, Table};
+use engine::{ExecutionKey, Token, WaitId};
+use store::{DocumentChange, Expect, Table};
 
-use super::flights::Flight;
-use super::found::Found;
-use super::marks::Mark;
-use super::record::Delivery;
-use super::{Gateway, read};
+use super::Gateway;
+use super::record::{Holder, Reference};
 
-/// A delivery, kept from others.
-pub(super) struct Held {
-    pub delivery: Delivery,
-    version: u64,
-    due: Option<Timestamp>,
-    /// It is as if it were on its way: whoever wants to deliver it waits.
-    flight: Flight,
-}
+/// Separates the parts of a key. The last part is the third party's and may contain it.
+const SEPARATOR: char = '\n';
 
-impl Held {
-    /// Its next content; all else about it stays.
-    pub fn changes(&self) -> Vec<DocumentChange> {
-        self.delivery
-            .changes(Expect::Version(self.version), self.due)
-    }
-}
+/// How many references of one wait are shown: it may register as many as it likes.
+const SHOWN_MAX: usize = 20;
 
-/// What an arrival repeats, at the wish of an operator.
-pub(super) struct Again {
-    pub origin: Held,
-    /// Stands at the origin from when the arrival is stored.
-    pub mark: Mark,
-}
-
-impl Again {
-    /// Whether a delivery is the one that is repeated, or was made of it too: that it came before is no
-    /// reason to take the arrival for a repeat.
-    pub fn is_of(&self, delivery: &str) -> bool {
-        let origin = &self.origin.delivery;
-        origin.id == delivery || origin.made().any(|(made, _)| made == delivery)
-    }
-
-    /// The origin, with the mark.
-    pub fn changes(&self) -> Vec<DocumentChange> {
-        let mut marked = self.origin.delivery.clone();
-        marked.mark(self.mark.clone());
-        marked.changes(Expect::Version(self.origin.version), self.origin.due)
-    }
+fn prefix(execution: ExecutionKey, wait: WaitId) -> String {
+    format!("{:032x}{SEPARATOR}{}{SEPARATOR}", execution.0, wait.0)
 }
 
 impl Gateway {
-    /// A delivery that nobody else changes meanwhile. It waits for one that is on its way.
-    pub(super) async fn held(&self, id: &str) -> Result<Option<Held>, String> {
-        let flight = loop {
-            match self.0.flights.begin(id) {
-                Some(flight) => break flight,
-                None => self.0.flights.landed(id).await,
-            }
-        };
-        self.held_by(id, flight).await
+    /// The references that a wait holds, with their routes.
+    pub fn references_of(&self, execution: ExecutionKey, wait: WaitId) -> Vec<(String, String)> {
+        let prefix = prefix(execution, wait);
+        let store = &self.0.store;
+        let keys = store.keys(Table::HeldReference, &prefix, None, SHOWN_MAX, false);
+        keys.iter()
+            .filter_map(|key| key.strip_prefix(&prefix)?.split_once(SEPARATOR))
+            .map(|(route, reference)| (route.to_owned(), reference.to_owned()))
+            .collect()
     }
 
-    async fn held_by(&self, id: &str, flight: Flight) -> Result<Option<Held>, String> {
-        let found = self.0.store.get(Table::Delivery, id).await;
-        let Some(document) = found.map_err(|StoreError(what)| what)? else {
-            return Ok(None);
-        };
-        let mut delivery: Delivery = read(&document)?;
-        delivery.found = Found::of(&delivery);
-        Ok(Some(Held {
-            delivery,
-            version: document.version,
-            due: document.due,
-            flight,
-        }))
+    /// The references that an execution's waits hold, with their routes; at most so many.
+    pub(super) fn references_of_execution(
+        &self,
+        execution: ExecutionKey,
+        most: usize,
+    ) -> Vec<(String, String)> {
+        let prefix = format!("{:032x}{SEPARATOR}", execution.0);
+        let store = &self.0.store;
+        let keys = store.keys(Table::HeldReference, &prefix, None, most, false);
+        keys.iter()
+            .filter_map(|key| {
+                let (_wait, named) = key.strip_prefix(&prefix)?.split_once(SEPARATOR)?;
+                named.split_once(SEPARATOR)
+            })
+            .map(|(route, reference)| (route.to_owned(), reference.to_owned()))
+            .collect()
     }
 
-    /// It again, as it is stored now: its reference's time may have come, which needs no flight.
-    pub(super) async fn refreshed(&self, again: Again) -> Result<Again, String> {
-        let Again { origin, mark } = again;
-        let id = origin.delivery.id;
-        let origin = self.held_by(&id, origin.flight).await?;
-        let origin = origin.ok_or_else(|| format!("delivery {id} was forgotten meanwhile"))?;
-        Ok(Again { origin, mark })
+    /// The waits that hold a reference, on whichever route.
+    ///
+    /// # Errors
+    /// If the store can't be read; text for the log.
+    pub async fn holders(&self, reference: &str) -> Result<Vec<Token>, String> {
+        let mut tokens = Vec::new();
+        for route in self.routes().all() {
+            let Some((_, found)) = self.reference(&route.name, reference).await? else {
+                continue;
+            };
+            let holder = found.standing.holder();
+            tokens.extend(holder.and_then(|holder| self.0.engine.check(&holder.token).ok()));
+        }
+        Ok(tokens)
+    }
+
+    /// A wait holds a reference from now on.
+    pub(super) fn holds(
+        &self,
+        holder: &Holder,
+        route: &str,
+        reference: &str,
+    ) -> Option<DocumentChange> {
+        self.link(holder, route, reference, Some(Vec::new()))
+    }
+
+    /// A wait no longer holds a reference.
+    pub(super) fn let_go(
+        &self,
+        holder: &Holder,
+        route: &str,
+        reference: &str,
+    ) -> Option<DocumentChange> {
+        self.link(holder, route, reference, None)
+    }
+
+    /// A reference is forgotten.
+    pub(super) fn forgotten(&self, reference: &Reference, version: u64) -> Vec<DocumentChange> {
+        let holder = reference.standing.holder();
+        let link =
+            holder.and_then(|holder| self.let_go(holder, &reference.route, &reference.reference));
+        std::iter::once(reference.removal(version))
+            .chain(link)
+            .collect()
+    }
+
+    fn link(
+        &self,
+        holder: &Holder,
+        route: &str,
+        reference: &str,
+        content: Option<Vec<u8>>,
+    ) -> Option<DocumentChange> {
+        // Only this server's own tokens name an execution.
+        let token = self.0.engine.check(&holder.token).ok()?;
+        Some(DocumentChange {
+            table: Table::HeldReference,
+            key: format!(
+                "{}{route}{SEPARATOR}{reference}",
+                prefix(token.execution, token.wait)
+            ),
+            expect: Expect::Any,
+            content,
+            due: None,
+        })
     }
 }

@@ -183,6 +183,7 @@ impl Gateway {
 
     /// These routes with one more, or what is wrong with it.
     fn checked(&self, config: &RouteConfig, routes: &Routes) -> Result<Routes, String> {
+        self.0.engines.check(config)?;
         routes.with(Route::checked(config, &self.0.topics)?)
     }
 

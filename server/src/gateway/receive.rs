@@ -189,7 +189,10 @@ impl Gateway {
             )
             | None => true,
             // A heartbeat that could not be delivered is not tried again, so the next one counts.
-            Some(Disposition::Undeliverable) => first.intent != Some(Intent::Heartbeat),
+            Some(Disposition::Undeliverable) => {
+                first.intent != Some(Intent::Heartbeat)
+                    || first.steps.last().is_some_and(|step| step.kept)
+            }
             Some(_) => false,
         };
         if !counts {
@@ -394,6 +397,7 @@ impl Gateway {
     ) -> Result<Step, NotStored> {
         let (digest, beside) = (arrival.digest.clone(), arrival.beside());
         let delivery = &mut arrival.delivery;
+        let elsewhere = holder.engine.clone();
         let flight = self.0.flights.begin(&delivery.id);
         let flight = flight.expect("nobody else knows of a delivery before it is stored");
         delivery.target = Some(holder.clone());
@@ -406,9 +410,19 @@ impl Gateway {
                 digest,
             },
         };
-        let mut documents = delivery.changes(Expect::Absent, self.look_after());
+        let due = match elsewhere {
+            Some(_) => None,
+            None => self.look_after(),
+        };
+        let mut documents = delivery.changes(Expect::Absent, due);
         documents.push(reference.change(expect, self.forget_at(route, &holder)));
         documents.extend(beside);
+        if let Some(engine) = elsewhere {
+            documents.push(self.enqueue(&engine, delivery));
+            self.commit(documents).await?;
+            drop(flight);
+            return Ok(self.forward(&engine, delivery).await?);
+        }
         self.commit(documents).await?;
         delivery.found = Found::of(delivery);
         Ok(self.deliver(delivery, Attempt::First, flight).await?)
@@ -422,6 +436,17 @@ impl Gateway {
         arrival: &mut Arrival,
         holder: Holder,
     ) -> Result<Step, NotStored> {
+        if let Some(engine) = &holder.engine {
+            // In its turn: an answer that is still on its way came before it, or it before the answer.
+            let beside = arrival.beside();
+            let delivery = &mut arrival.delivery;
+            delivery.target = Some(holder.clone());
+            let mut documents = delivery.changes(Expect::Absent, None);
+            documents.push(self.enqueue(engine, delivery));
+            documents.extend(beside);
+            self.commit(documents).await?;
+            return Ok(self.forward(engine, delivery).await?);
+        }
         let delivery = &mut arrival.delivery;
         delivery.attempts = 1;
         delivery.target = Some(holder.clone());
@@ -526,6 +551,7 @@ impl Gateway {
             disposition,
             note,
             wait_ended_at: None,
+            kept: false,
         }
     }
 
@@ -552,6 +578,7 @@ impl Gateway {
         documents.extend(beside);
         documents.extend(self.alert(Some(route), delivery, &step));
         self.commit(documents).await?;
+        self.counted(&arrival.delivery, &step);
         Ok(step)
     }
 }
@@ -629,7 +656,9 @@ fn reply(route: &Route, id: &str, met: Result<Step, String>, manner: Manner) -> 
     if met.is_ok() {
         body["deliveryId"] = id.into();
     }
+    let kept = met.as_ref().is_ok_and(|step| step.kept);
     let status = manner.status.filter(|_| met.is_ok());
+    let status = status.or(kept.then_some(StatusCode::ACCEPTED));
     let mut reply = Reply::json(status.unwrap_or(disposition.status()), &body);
     if met.is_ok() {
         if manner.person {
@@ -638,7 +667,7 @@ fn reply(route: &Route, id: &str, met: Result<Step, String>, manner: Manner) -> 
         reply = route.answer(disposition, reply);
     }
     let retry_after = match disposition {
-        Disposition::Undeliverable => Some(RETRY_AFTER_SECONDS),
+        Disposition::Undeliverable if !kept => Some(RETRY_AFTER_SECONDS),
         _ => manner.retry_after_seconds,
     };
     if let Some(seconds) = retry_after {
@@ -674,6 +703,9 @@ fn told(step: &Step) -> &str {
         Disposition::RateLimited => "There are too many callbacks; send it again later.",
         // Why is for the operator: whoever forges one must not learn how near it was.
         Disposition::Unverified => "The callback is not verified.",
+        Disposition::Undeliverable if step.kept => {
+            "The callback is stored, and will be delivered; do not send it again."
+        }
         Disposition::Undeliverable => "The callback is stored, and could not be delivered yet.",
     }
 }

@@ -72,19 +72,28 @@ pub(super) struct Holder {
     pub token: String,
     pub registered_at: Timestamp,
     pub place: Place,
+    /// The engine elsewhere that the token is of; none if it is this server's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<String>,
+    /// When the wait was over, as an engine elsewhere has said; the engine here is asked instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over_at: Option<Timestamp>,
 }
 
 /// Which execution waits, in which state and since when: kept here because it is wanted after the
 /// execution itself is forgotten.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Place {
+pub(crate) struct Place {
     pub execution_arn: String,
     pub execution_name: String,
     pub state_machine_arn: String,
     pub state_name: String,
     pub wait_began_at: Timestamp,
     pub wait_deadline: Option<Timestamp>,
+    /// The trace that the execution is part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
 }
 
 /// One callback, as it came, and what became of it.
@@ -164,6 +173,9 @@ pub(super) struct Step {
     pub note: String,
     /// When the wait had ended, if it was late.
     pub wait_ended_at: Option<Timestamp>,
+    /// It is stored and goes out by itself: whoever sent it need not send it again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub kept: bool,
 }
 
 impl Delivery {

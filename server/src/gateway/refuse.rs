@@ -24,6 +24,9 @@ impl Gateway {
         let Note::Count { delivery, store } = note else {
             return None;
         };
+        if let Some(metrics) = self.0.metrics.get() {
+            metrics.callback(&route.name, Disposition::RateLimited, None);
+        }
         if store {
             // In a task of its own, as all that is stored: whoever floods may hang up early.
             let (gateway, route, busy) = (self.clone(), route.clone(), self.0.clock.busy());

@@ -14,6 +14,7 @@ use super::found::Found;
 use super::inbox::place_members;
 use super::manage::no_such_route;
 use super::record::{Holder, Place, Reference, Standing, Step};
+use super::remote::Told;
 use super::route::{REFERENCE_BYTES_MAX, Route};
 use super::{Gateway, NotStored, server_error};
 use crate::http::{Call, Reply, percent_decode};
@@ -23,6 +24,27 @@ use crate::http::{Call, Reply, percent_decode};
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Registration {
     task_token: String,
+    // What an engine here knows better, and an engine elsewhere does not tell.
+    #[serde(default)]
+    execution_arn: Option<String>,
+    #[serde(default)]
+    state_name: Option<String>,
+    #[serde(default)]
+    timeout_seconds: Option<u32>,
+    #[serde(default)]
+    deadline: Option<String>,
+}
+
+impl Registration {
+    fn parts(self) -> (String, Told) {
+        let told = Told {
+            execution_arn: self.execution_arn,
+            state_name: self.state_name,
+            timeout_seconds: self.timeout_seconds,
+            deadline: self.deadline,
+        };
+        (self.task_token, told)
+    }
 }
 
 /// What came of a registration.
@@ -48,7 +70,8 @@ impl Gateway {
             Ok(registration) => registration,
             Err(why) => return invalid_body(&why),
         };
-        match self.holder(registration.task_token).await {
+        let (token, told) = registration.parts();
+        match self.holder_on(&route, token, told).await {
             Ok((holder, token)) => self.register_as(&route, reference, holder, token).await,
             Err(refusal) => refusal,
         }
@@ -61,7 +84,7 @@ impl Gateway {
         route: &Arc<Route>,
         reference: String,
         holder: Holder,
-        token: Token,
+        token: Option<Token>,
     ) -> Reply {
         let (gateway, route, busy) = (self.clone(), route.clone(), self.0.clock.busy());
         let registered = tokio::spawn(async move {
@@ -76,7 +99,23 @@ impl Gateway {
             .unwrap_or_else(|error| server_error(&error.to_string()))
     }
 
-    /// Who waits for a token, or why nobody does.
+    /// Who waits for a token that is registered on this route: a token of this server, or of the route's engine.
+    pub(super) async fn holder_on(
+        &self,
+        route: &Route,
+        text: String,
+        told: Told,
+    ) -> Result<(Holder, Option<Token>), Reply> {
+        match &route.config.engine {
+            Some(engine) => Ok((self.holder_elsewhere(engine, text, told)?, None)),
+            None => {
+                let (holder, token) = self.holder(text).await?;
+                Ok((holder, Some(token)))
+            }
+        }
+    }
+
+    /// Who waits for a token of this server, or why nobody does.
     pub(super) async fn holder(&self, text: String) -> Result<(Holder, Token), Reply> {
         let Ok(token) = self.0.engine.check(&text) else {
             return Err(Reply::refusal(
@@ -112,7 +151,10 @@ impl Gateway {
                 state_name: wait.state_name.to_string(),
                 wait_began_at: wait.opened_at,
                 wait_deadline: wait.timeout_at,
+                trace_id: Some(view.identity.trace_id().to_string()),
             },
+            engine: None,
+            over_at: None,
         };
         Ok((holder, token))
     }
@@ -169,7 +211,7 @@ impl Gateway {
                     "send {\"taskToken\": \"...\"} with the token of that wait, or wait for its end",
                 ));
             }
-            match self.commit(vec![reference.removal(version)]).await {
+            match self.commit(self.forgotten(&reference, version)).await {
                 Ok(()) => {
                     return Ok(Reply::json(
                         StatusCode::OK,
@@ -227,11 +269,11 @@ impl Gateway {
         route: &Route,
         name: &str,
         holder: Holder,
-        token: Token,
+        token: Option<Token>,
     ) -> Result<Registered, String> {
         loop {
             let held = match self.reference(&route.name, name).await? {
-                None => self.take(route, name, &holder, Expect::Absent).await,
+                None => self.take(route, name, &holder, Expect::Absent, None).await,
                 Some((version, reference)) => {
                     let expect = Expect::Version(version);
                     match reference.standing {
@@ -257,7 +299,7 @@ impl Gateway {
                                     self.take_with(route, name, &holder, expect, &id, digest)
                                         .await
                                 }
-                                None => self.take(route, name, &holder, expect).await,
+                                None => self.take(route, name, &holder, expect, None).await,
                             }
                         }
                         Standing::Waiting { holder: other }
@@ -278,7 +320,7 @@ impl Gateway {
                                     open: false,
                                 })
                             } else {
-                                self.take(route, name, &holder, expect).await
+                                self.take(route, name, &holder, expect, Some(&other)).await
                             }
                         }
                     }
@@ -286,7 +328,9 @@ impl Gateway {
             };
             match held {
                 Ok(held) => {
-                    if matches!(held, Registered::Held | Registered::Early { .. }) {
+                    if let Some(token) = token
+                        && matches!(held, Registered::Held | Registered::Early { .. })
+                    {
                         // Only now: until the reference is stored, a callback for it is early.
                         self.0
                             .expected
@@ -306,6 +350,7 @@ impl Gateway {
         name: &str,
         holder: &Holder,
         expect: Expect,
+        before: Option<&Holder>,
     ) -> Result<Registered, NotStored> {
         let reference = Reference {
             route: route.name.clone(),
@@ -315,7 +360,10 @@ impl Gateway {
             },
         };
         let due = self.forget_at(route, holder);
-        self.commit(vec![reference.change(expect, due)]).await?;
+        let mut documents = vec![reference.change(expect, due)];
+        documents.extend(before.and_then(|before| self.let_go(before, &route.name, name)));
+        documents.extend(self.holds(holder, &route.name, name));
+        self.commit(documents).await?;
         Ok(Registered::Held)
     }
 
@@ -331,7 +379,7 @@ impl Gateway {
     ) -> Result<Registered, NotStored> {
         let Some((read, mut delivery)) = self.delivery(delivery).await? else {
             // Its record was removed; the reference alone is of no use to anybody.
-            return self.take(route, name, holder, expect).await;
+            return self.take(route, name, holder, expect, None).await;
         };
         let Some(flight) = self.0.flights.begin(&delivery.id) else {
             self.0.flights.landed(&delivery.id).await;
@@ -347,8 +395,21 @@ impl Gateway {
                 digest,
             },
         };
-        let mut documents = delivery.changes(Expect::Version(read), self.look_after());
+        let due = match holder.engine {
+            Some(_) => None,
+            None => self.look_after(),
+        };
+        let mut documents = delivery.changes(Expect::Version(read), due);
         documents.push(reference.change(expect, self.forget_at(route, holder)));
+        documents.extend(self.holds(holder, &route.name, name));
+        if let Some(engine) = &holder.engine {
+            documents.push(self.enqueue(engine, &delivery));
+            self.commit(documents).await?;
+            drop(flight);
+            let step = self.forward(engine, &delivery).await?;
+            let delivery = delivery.id;
+            return Ok(Registered::Early { delivery, step });
+        }
         self.commit(documents).await?;
         delivery.found = Found::of(&delivery);
         // The registration is durable; if the rest fails the delivery is due, and comes by itself.
@@ -365,6 +426,9 @@ impl Gateway {
     }
 
     pub(super) async fn is_open(&self, holder: &Holder) -> Result<bool, String> {
+        if holder.engine.is_some() {
+            return Ok(self.is_open_elsewhere(holder).await);
+        }
         let Ok(token) = self.0.engine.check(&holder.token) else {
             return Ok(false);
         };
@@ -454,6 +518,9 @@ impl Gateway {
         }
         if let Some(holder) = reference.standing.holder() {
             shown["tokenFingerprint"] = fingerprint(&holder.token).into();
+            if let Some(engine) = &holder.engine {
+                shown["engine"] = engine.as_str().into();
+            }
             shown["registeredAt"] = holder.registered_at.to_string().into();
             place_members(&mut shown, &holder.place);
             shown["wait"] = self.wait_shown(holder).await;
@@ -462,6 +529,13 @@ impl Gateway {
     }
 
     async fn wait_shown(&self, holder: &Holder) -> Value {
+        if holder.engine.is_some() {
+            return match self.is_open_elsewhere(holder).await {
+                // As far as anybody here knows.
+                true => "open".into(),
+                false => "over".into(),
+            };
+        }
         let view = match self.0.engine.check(&holder.token) {
             Ok(token) => self.0.engine.wait(token).await,
             Err(_) => Ok(None),

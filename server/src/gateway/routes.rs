@@ -93,6 +93,11 @@ impl Routes {
         self.by_name.get(name).cloned()
     }
 
+    /// All of them, in no order.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Route>> {
+        self.by_name.values()
+    }
+
     /// All names, in order.
     pub fn names(&self) -> Vec<&str> {
         let mut names: Vec<&str> = self.by_name.keys().map(String::as_str).collect();

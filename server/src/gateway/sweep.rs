@@ -240,6 +240,10 @@ impl Gateway {
             Standing::Started(_) => return self.look_at(version, reference).await,
             _ => return Ok(()),
         };
+        if holder.engine.is_some() {
+            // It has a time of its own.
+            return Ok(());
+        }
         if let Ok(token) = self.0.engine.check(&holder.token)
             && let Some(view) = self.0.engine.wait(token).await?
             && view.wait.is_ok()

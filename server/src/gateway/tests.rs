@@ -77,6 +77,8 @@ fn identity(execution: u128) -> Identity {
         version: None,
         alias: None,
         map_run: None,
+        test_case: None,
+        trace_context: None,
     }
 }
 
@@ -287,6 +289,7 @@ impl World {
             engine.clone(),
             topics.clone(),
             alerts.clone(),
+            super::Engines::default(),
         )?;
         Ok(World {
             gateway,

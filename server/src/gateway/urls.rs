@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::disposition::Disposition;
 use super::register::invalid_body;
+use super::remote::Told;
 use super::route::Route;
 use super::verify::{UrlKey, Verification};
 use super::{Gateway, server_error};
@@ -27,6 +28,14 @@ struct Wanted {
     task_token: String,
     #[serde(default)]
     expires_in_seconds: Option<u32>,
+    #[serde(default)]
+    execution_arn: Option<String>,
+    #[serde(default)]
+    state_name: Option<String>,
+    #[serde(default)]
+    timeout_seconds: Option<u32>,
+    #[serde(default)]
+    deadline: Option<String>,
 }
 
 impl Gateway {
@@ -51,7 +60,13 @@ impl Gateway {
             Ok(wanted) => wanted,
             Err(why) => return invalid_body(&why),
         };
-        let (holder, token) = match self.holder(wanted.task_token).await {
+        let told = Told {
+            execution_arn: wanted.execution_arn,
+            state_name: wanted.state_name,
+            timeout_seconds: wanted.timeout_seconds,
+            deadline: wanted.deadline,
+        };
+        let (holder, token) = match self.holder_on(&route, wanted.task_token, told).await {
             Ok(found) => found,
             Err(refusal) => return refusal,
         };

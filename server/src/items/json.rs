@@ -5,9 +5,9 @@
 //! alone to the JSON parser. What comes after the items is not looked at.
 //!
 //! Without a pointer only an array has items (recorded in `test_map_item_reader_json_no_json_list_object`).
-//! With one, an object has them as well: `{"Key": ..., "Value": ...}` for each member.
+//! With one, an object has them as well: its members, each with its key.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::rows::{Fault, Ready};
 
@@ -214,10 +214,10 @@ impl Elements {
     fn end_element(&mut self, ready: &mut Ready) -> Result<(), Fault> {
         if self.at == At::Item {
             let value: Value = parsed(&self.text)?;
-            ready.push(match self.in_object {
-                true => json!({"Key": std::mem::take(&mut self.key), "Value": value}),
-                false => value,
-            });
+            match self.in_object {
+                true => ready.push_member(std::mem::take(&mut self.key), value),
+                false => ready.push(value),
+            }
         }
         self.at = At::Behind;
         Ok(())
@@ -300,6 +300,8 @@ impl Extent {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::items::rows::Rows;
     use crate::items::rows::tests::{all, split};

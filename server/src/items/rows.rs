@@ -20,16 +20,28 @@ const ITEM_BYTES_MAX: usize = 8 * 1024 * 1024;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fault(pub(super) String);
 
+/// An item, and its name if it is a member of an object.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Row {
+    pub(super) key: Option<String>,
+    pub(super) value: Value,
+}
+
 /// Items that are whole.
 #[derive(Default)]
-pub(super) struct Ready(VecDeque<Value>);
+pub(super) struct Ready(VecDeque<Row>);
 
 impl Ready {
-    pub(super) fn push(&mut self, item: Value) {
-        self.0.push_back(item);
+    pub(super) fn push(&mut self, value: Value) {
+        self.0.push_back(Row { key: None, value });
     }
 
-    pub(super) fn pop(&mut self) -> Option<Value> {
+    pub(super) fn push_member(&mut self, key: String, value: Value) {
+        let key = Some(key);
+        self.0.push_back(Row { key, value });
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Row> {
         self.0.pop_front()
     }
 
@@ -123,7 +135,12 @@ pub(super) mod tests {
                 rest = after;
             }
             rows.end(&mut ready)?;
-            Ok(Vec::from(ready.0))
+            // A member shows its name.
+            let shown = ready.0.into_iter().map(|row| match row.key {
+                Some(key) => serde_json::json!({"Key": key, "Value": row.value}),
+                None => row.value,
+            });
+            Ok(shown.collect())
         };
         let whole = read(&mut |length| length);
         assert_eq!(read(&mut |_| 1), whole, "byte by byte");

@@ -4,12 +4,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use asl::{Data, Failure, InputType, ItemReader, ItemSource, ManifestType, ReaderConfig};
+use engine::map_run::{bucket_uri, object_uri};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::Read;
 use super::csv::Csv;
 use super::gzip::Unpacked;
-use super::rows::{Fault, Ready, Rows};
+use super::rows::{Fault, Ready, Row, Rows};
 use crate::services::Services;
 
 /// The longest manifest of an inventory, which names a file for about a million objects.
@@ -17,8 +19,8 @@ const MANIFEST_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// Where items come from.
 pub(super) enum Source {
-    /// The objects of a list are the items.
-    Listed(Listing),
+    /// The objects of a list are the items, all of one bucket.
+    Listed(Listing, Arc<str>),
     /// The items are in objects.
     Within(Box<Within>),
 }
@@ -43,7 +45,9 @@ impl Source {
             || (config.manifest.is_none() && config.input == Some(InputType::Manifest));
         let objects = match reader.source {
             ItemSource::ListObjects if !config.load_and_flatten => {
-                return Ok(Source::Listed(listing()));
+                let bucket = arguments.value()["Bucket"].as_str();
+                let bucket = bucket_uri(bucket.unwrap_or_default());
+                return Ok(Source::Listed(listing(), bucket.into()));
             }
             ItemSource::ListObjects => Objects::Listed(listing()),
             ItemSource::GetObject if inventory => Objects::Inventory(Some(named())),
@@ -74,9 +78,13 @@ impl Source {
     }
 
     /// The next item; nothing after the last one.
-    pub(super) async fn next(&mut self) -> Result<Option<Value>, Fault> {
+    pub(super) async fn next(&mut self) -> Result<Option<Read>, Fault> {
         match self {
-            Source::Listed(listing) => Ok(listing.next().await?.map(Value::Object)),
+            Source::Listed(listing, bucket) => Ok(listing.next().await?.map(|object| Read {
+                key: None,
+                value: Value::Object(object),
+                source: bucket.clone(),
+            })),
             Source::Within(within) => within.next().await,
         }
     }
@@ -107,7 +115,7 @@ impl Object {
     async fn open(&self, services: &Services, rows: Rows) -> Result<Open, Fault> {
         let content = services.open_object(&self.parameters).await;
         Ok(Open {
-            name: self.name(),
+            name: self.name().into(),
             content: Unpacked::new(content.map_err(told)?),
             rows,
             ready: Ready::default(),
@@ -117,7 +125,7 @@ impl Object {
 
     fn name(&self) -> String {
         let text = |name: &str| self.parameters[name].as_str().unwrap_or_default();
-        format!("s3://{}/{}", text("Bucket"), text("Key"))
+        object_uri(text("Bucket"), text("Key"))
     }
 }
 
@@ -128,7 +136,7 @@ fn told(failure: Failure) -> Fault {
 
 /// An object that is being read.
 struct Open {
-    name: String,
+    name: Arc<str>,
     content: Unpacked,
     rows: Rows,
     ready: Ready,
@@ -136,10 +144,10 @@ struct Open {
 }
 
 impl Open {
-    async fn next(&mut self) -> Result<Option<Value>, Fault> {
+    async fn next(&mut self) -> Result<Option<Row>, Fault> {
         loop {
-            if let Some(item) = self.ready.pop() {
-                return Ok(Some(item));
+            if let Some(row) = self.ready.pop() {
+                return Ok(Some(row));
             }
             if self.ended {
                 return Ok(None);
@@ -218,11 +226,12 @@ impl Format {
 }
 
 impl Within {
-    async fn next(&mut self) -> Result<Option<Value>, Fault> {
+    async fn next(&mut self) -> Result<Option<Read>, Fault> {
         loop {
             if let Some(open) = &mut self.open {
-                if let Some(item) = open.next().await? {
-                    return Ok(Some(item));
+                if let Some(Row { key, value }) = open.next().await? {
+                    let source = open.name.clone();
+                    return Ok(Some(Read { key, value, source }));
                 }
                 self.open = None;
             }
@@ -296,7 +305,7 @@ impl Athena {
         let Some(row) = open.next().await? else {
             return Ok(None);
         };
-        let uri = row[COLUMN].as_str().unwrap_or_default().trim();
+        let uri = row.value[COLUMN].as_str().unwrap_or_default().trim();
         let parts = uri
             .strip_prefix("s3://")
             .and_then(|rest| rest.split_once('/'));

@@ -17,6 +17,7 @@ use crate::app::{App, WeakApp};
 use crate::clock::{Busy, Clock};
 use crate::functions::with_grace;
 use crate::items::batch::Batch;
+use crate::redrives::Redrives;
 use crate::runner::{NotDone, Runner, Started};
 
 use super::Progress;
@@ -24,7 +25,7 @@ use super::document::{self, Record, Standing};
 use super::gather::{Gathered, gather};
 use super::inputs::Inputs;
 use super::tally::{Settings, Tally};
-use super::work::{Again, Child, Ending, Task, Work};
+use super::work::{self, Again, Child, Ending, Found, Task, Work};
 
 /// How many starts may be on their way to the disk at once: enough to fill a sync.
 const STARTS_MAX: usize = 256;
@@ -98,9 +99,15 @@ impl Driver {
             before.closed().await;
         }
         let record = taken_up(&app, &parent, self.wait).await?;
-        let found = children(&app, &arn).await?;
+        let found = children(&app, &record).await?;
         let machine = app.machines.definition(&parent.identity().definition);
-        let work = Work::new(&record, parent.identity(), &open, machine.await?, found);
+        let work = Work::new(
+            &record,
+            (parent.identity(), self.wait),
+            &open,
+            machine.await?,
+            found,
+        );
         match record.standing {
             Standing::Running => self.drive(app, parent, work, busy).await,
             // It ended before the server did, and the Map state was not told.
@@ -344,10 +351,26 @@ async fn pending(reading: &mut Option<Reading>) -> (Inputs, Result<Option<Batch>
 }
 
 /// The children of a Map Run that there are, by name.
-async fn children(app: &App, arn: &str) -> Result<Vec<(String, Status)>, String> {
-    let listed = listed(app, arn).await?.into_iter();
-    let named = listed.map(|(_, summary)| (summary.name.to_string(), summary.status));
-    Ok(named.collect())
+async fn children(app: &App, record: &Record) -> Result<Vec<(String, Found)>, String> {
+    let token = work::token(&record.arn, record.redrives);
+    let mut found = Vec::new();
+    for (key, summary) in listed(app, &record.arn).await? {
+        let status = summary.status;
+        let asked = record.redrives > 0 && matches!(status, Status::Running | Status::Succeeded);
+        let again = asked && redriven_for(app, key, &token).await?;
+        found.push((summary.name.to_string(), Found { status, again }));
+    }
+    Ok(found)
+}
+
+/// Whether a redrive with this token was one of the execution's. Few were redriven at all, and only these are
+/// loaded.
+async fn redriven_for(app: &App, key: ExecutionKey, token: &str) -> Result<bool, String> {
+    if Redrives::of(&app.store, key).await?.is_none() {
+        return Ok(false);
+    }
+    let execution = app.runner.execution(key).await?;
+    Ok(execution.is_some_and(|execution| execution.redriven_with(token)))
 }
 
 /// The same, by key.

@@ -3,14 +3,14 @@
 //! Inputs are pulled, and so are the items behind them: no more of them is in memory than the next child
 //! needs. Pulling them again, after a restart, gives the same children in the same order.
 
-use asl::{Data, Failure, Timestamp};
-use engine::map_run::OpenRun;
-use engine::{Execution, ExecutionKey, Item, WaitId};
-use serde_json::Value;
+use std::sync::Arc;
 
-use crate::items::Items;
 use crate::items::batch::{Batch, Batcher};
+use crate::items::{Items, Read};
 use crate::services::Services;
+use asl::{Data, Failure, Timestamp};
+use engine::map_run::{OpenRun, STATE_DATA};
+use engine::{Execution, ExecutionKey, Item, WaitId};
 
 /// The inputs of the children that have not been asked for yet.
 pub(super) struct Inputs {
@@ -18,6 +18,8 @@ pub(super) struct Inputs {
     wait: WaitId,
     now: Timestamp,
     source: Source,
+    /// The source of items that are not read.
+    given: Arc<str>,
     batcher: Option<Batcher>,
     /// How many items were taken.
     taken: u32,
@@ -57,6 +59,7 @@ impl Inputs {
         let batcher = run.batches.as_ref().map(Batcher::new).transpose()?;
         Ok(Inputs {
             source,
+            given: STATE_DATA.into(),
             batcher,
             parent,
             wait,
@@ -96,25 +99,34 @@ impl Inputs {
         Ok(self.batcher.as_mut().and_then(Batcher::take))
     }
 
-    async fn item(&mut self) -> Result<Option<Value>, Failure> {
+    async fn item(&mut self) -> Result<Option<Read>, Failure> {
         match &mut self.source {
             Source::List(list, next) => {
                 let item = list.value().as_array().and_then(|list| list.get(*next));
                 *next += 1;
-                Ok(item.cloned())
+                Ok(item.map(|item| Read {
+                    key: None,
+                    value: item.clone(),
+                    source: self.given.clone(),
+                }))
             }
             Source::Read(items) => items.next().await,
         }
     }
 
     /// What `ItemSelector` makes of an item.
-    fn selected(&mut self, value: &Value) -> Result<Data, Failure> {
+    fn selected(&mut self, read: &Read) -> Result<Data, Failure> {
         let index = self.taken;
         self.taken += 1;
         // The same random numbers for the same item, whenever it is asked for.
         let seed = &self.parent.identity().arn;
         let seed = ExecutionKey::of(&format!("{seed}/{}/{index}", self.wait.0)).0 as u64;
-        let item = Item { index, value };
+        let item = Item {
+            index,
+            key: read.key.as_deref(),
+            value: &read.value,
+            source: &read.source,
+        };
         self.parent.item_input(self.wait, &item, self.now, seed)
     }
 

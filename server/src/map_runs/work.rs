@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use asl::{Failure, StateMachine, Timestamp};
 use engine::map_run::OpenRun;
-use engine::{Identity, MapRunChild, Status};
+use engine::{Identity, MapRunChild, Status, TraceContext, WaitId};
 use hashbrown::HashMap;
 
 use crate::items::batch::Batch;
@@ -39,6 +39,19 @@ pub(super) struct Again {
     pub(super) place: u32,
 }
 
+/// A child that was there when the driver began.
+pub(super) struct Found {
+    pub(super) status: Status,
+    /// Whether this redrive of the Map Run has redriven it: then it does not wait for that any more. Of one
+    /// that ended badly it is not asked; it is seen when it is come to.
+    pub(super) again: bool,
+}
+
+/// Which redrive of a Map Run its children are redriven for.
+pub(super) fn token(arn: &str, redrives: u32) -> String {
+    format!("{arn}/{redrives}")
+}
+
 /// What is to be done for a child to run.
 pub(super) enum Task {
     Start(Child),
@@ -59,10 +72,12 @@ pub(super) struct Work {
     machine: Arc<StateMachine>,
     /// Of whose Map state it is.
     parent: Arc<Identity>,
+    /// The parent's trace, seen from the Map Run.
+    trace: TraceContext,
     /// The Map state.
     state: Arc<str>,
     /// Children that were found, by name, and what was last heard of those that were not come to yet.
-    found: HashMap<String, Status>,
+    found: HashMap<String, Found>,
     /// Children that run, by their place, and how many items each has.
     open: HashMap<u32, u32>,
     /// Which redrive of the Map Run this is; 0 is none.
@@ -76,10 +91,10 @@ impl Work {
     /// The work of a Map Run of which these children were found.
     pub(super) fn new(
         record: &Record,
-        parent: &Identity,
+        (parent, wait): (&Identity, WaitId),
         open: &OpenRun<'_>,
         machine: Arc<StateMachine>,
-        found: Vec<(String, Status)>,
+        found: Vec<(String, Found)>,
     ) -> Work {
         Work {
             arn: record.arn.clone(),
@@ -95,6 +110,7 @@ impl Work {
             items: (None, 1),
             machine,
             parent: Arc::new(parent.clone()),
+            trace: parent.trace().below(parent.wait_span(wait)),
             state: open.state_name.clone(),
             found: found.into_iter().collect(),
             open: HashMap::new(),
@@ -116,7 +132,11 @@ impl Work {
         self.next += 1;
         self.tally.begin(items);
         let name = self.names.child(place);
-        match self.found.remove(&name) {
+        let found = self.found.remove(&name);
+        if found.as_ref().is_some_and(|found| found.again) {
+            self.tally.redriven(items);
+        }
+        match found.map(|found| found.status) {
             Some(Status::Running) => {
                 self.open.insert(place, items);
                 None
@@ -126,7 +146,7 @@ impl Work {
                 self.tally.redriven(items);
                 Some(Task::Redrive(Again {
                     arn: self.names.execution(&name),
-                    token: format!("{}/{}", self.arn, self.redrives),
+                    token: token(&self.arn, self.redrives),
                     place,
                 }))
             }
@@ -155,6 +175,8 @@ impl Work {
                             index: place,
                             items,
                         }),
+                        test_case: self.parent.test_case.clone(),
+                        trace_context: Some(self.trace.clone().into()),
                     },
                     place,
                 }))
@@ -175,7 +197,10 @@ impl Work {
             Some(items) => self.tally.end(status, items),
             // It ran before the server was started, and is not come to yet.
             None if place >= self.next => {
-                self.found.insert(self.names.child(place), status);
+                if let Some(found) = self.found.get_mut(&self.names.child(place)) {
+                    found.status = status;
+                    found.again &= status == Status::Succeeded;
+                }
             }
             None => {}
         }
@@ -211,7 +236,7 @@ impl Work {
             .collect();
         // Some may have been started before the server was, and not been come to.
         let found = self.found.iter();
-        let running = found.filter(|(_, status)| **status == Status::Running);
+        let running = found.filter(|(_, found)| found.status == Status::Running);
         arns.extend(running.map(|(name, _)| self.names.execution(name)));
         arns
     }

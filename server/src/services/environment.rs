@@ -12,9 +12,12 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::service::Service;
+use crate::gateway::EngineConfig;
 use crate::logs::LogsTo;
+use crate::mocks::Mocks;
 
 const ENDPOINT: &str = "AWS_ENDPOINT_URL";
 
@@ -29,6 +32,8 @@ pub struct Environment {
     /// By the part of the variable's name that names the service, for example `SQS`.
     endpoints: BTreeMap<String, String>,
     buckets: Option<PathBuf>,
+    engines: Arc<BTreeMap<String, EngineConfig>>,
+    mocks: Option<Arc<Mocks>>,
 }
 
 /// Who signs.
@@ -86,6 +91,8 @@ impl Environment {
             logs: None,
             endpoints,
             buckets: None,
+            engines: Arc::default(),
+            mocks: None,
         }
     }
 
@@ -109,6 +116,52 @@ impl Environment {
     /// The folder whose folders stand in for buckets, if there is one.
     pub fn buckets(&self) -> Option<&Path> {
         self.buckets.as_deref()
+    }
+
+    /// Names the engines elsewhere that callbacks are delivered to.
+    pub fn with_engines(mut self, engines: BTreeMap<String, EngineConfig>) -> Environment {
+        self.engines = Arc::new(engines);
+        self
+    }
+
+    /// The engines elsewhere that callbacks are delivered to.
+    pub fn engines(&self) -> &BTreeMap<String, EngineConfig> {
+        &self.engines
+    }
+
+    /// Names what test cases say instead of services.
+    pub fn mocked_by(mut self, mocks: Option<Mocks>) -> Environment {
+        self.mocks = mocks.map(Arc::new);
+        self
+    }
+
+    /// What test cases say instead of services.
+    pub fn mocks(&self) -> Option<&Mocks> {
+        self.mocks.as_deref()
+    }
+
+    /// The same environment, seen from another region and with a service at another place.
+    pub(crate) fn elsewhere(
+        &self,
+        region: Option<&str>,
+        service: &Service,
+        url: Option<&str>,
+    ) -> Environment {
+        let mut there = self.clone();
+        if let Some(region) = region {
+            there.region = Some(region.to_owned());
+        }
+        if let Some(url) = url {
+            let variable = service.variables[0].to_owned();
+            there.endpoints.insert(variable, url.to_owned());
+        }
+        there
+    }
+
+    /// The same environment, with somebody else who signs.
+    pub(crate) fn signed_by(mut self, credentials: Credentials) -> Environment {
+        self.credentials = Some(credentials);
+        self
     }
 
     /// Fills in the region if no variable names one.

@@ -105,6 +105,15 @@ pub static EVENTS: Service = json(
     Case::Pascal,
 );
 
+/// AWS Step Functions, where it is not this server.
+pub static STATES: Service = json(
+    ["sfn", "Sfn", "states", "states"],
+    &["SFN", "STEPFUNCTIONS"],
+    "1.0",
+    "AWSStepFunctions",
+    Case::Camel,
+);
+
 /// AWS Lambda.
 pub static LAMBDA: Service = own("lambda", "Lambda", &["LAMBDA"]);
 

@@ -24,6 +24,7 @@ use crate::api;
 use crate::clock::{Busy, Clock};
 use crate::functions::task_result::http_date;
 use crate::machines::MachineType;
+use crate::trace::Given;
 
 const OLDER: Older = Older {
     prefix: "StepFunctions",
@@ -56,7 +57,9 @@ impl Services {
             request.insert("Name".to_owned(), name.into());
         }
         let name = request.get("Name").and_then(Value::as_str);
-        let arn = execution_arn(&machine, name.unwrap_or_default());
+        // A test case is no part of what is started.
+        let machine = machine.split('#').next().unwrap_or(&machine);
+        let arn = execution_arn(machine, name.unwrap_or_default());
         match self.perform("StartExecution", camel(request.into())).await {
             Ok(answer) => {
                 let result = json!({
@@ -82,6 +85,7 @@ impl Services {
         let Some(app) = self.app() else {
             return false;
         };
+        let machine_arn = machine_arn.split('#').next().unwrap_or(machine_arn);
         let (arn, _) = api::qualified(machine_arn);
         let found = app.machines.find(arn).await.ok().flatten();
         found.is_some_and(|machine| machine.kind == MachineType::Express)
@@ -182,7 +186,9 @@ impl Services {
             return std::future::pending().await;
         };
         let body = request.to_string();
-        let (answer, busy) = api::perform_holding(&app, operation, body.as_bytes(), busy).await;
+        let given = Given::inside(self.1.as_deref());
+        let (answer, busy) =
+            api::perform_holding(&app, operation, body.as_bytes(), &given, busy).await;
         let answer = match answer {
             Ok(body) => Ok(serde_json::from_slice(&body).unwrap_or_default()),
             Err(error) => {

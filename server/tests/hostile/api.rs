@@ -63,6 +63,7 @@ async fn server() -> App {
         alerts: Default::default(),
         status_changes: Vec::new(),
         address: SocketAddr::from(([127, 0, 0, 1], 1)),
+        stuck_waits: Default::default(),
         environment: Default::default(),
     };
     let (app, _) = App::open(settings).await.expect("a store in memory opens");

@@ -78,6 +78,12 @@ impl Server {
         drop(self.wait_for(clock.advance(clock.now())));
     }
 
+    /// Lets so much virtual time go by.
+    pub fn pass(&self, seconds: i64) {
+        let clock = &self.life().app.clock;
+        drop(self.wait_for(clock.advance(clock.now().plus_seconds(seconds))));
+    }
+
     fn life(&self) -> &Life {
         self.life.as_ref().expect("the server runs")
     }
@@ -225,6 +231,7 @@ fn begin(directory: Option<PathBuf>, environment: &Environment, now: Timestamp) 
         alerts: Default::default(),
         status_changes: Vec::new(),
         address: SocketAddr::from(([127, 0, 0, 1], 1)),
+        stuck_waits: Default::default(),
         environment: environment.clone(),
         quotas: Default::default(),
     };

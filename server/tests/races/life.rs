@@ -126,6 +126,7 @@ impl World {
                 ..AlertsConfig::default()
             },
             address: ([127, 0, 0, 1], 8083).into(),
+            stuck_waits: Default::default(),
             environment: Default::default(),
         };
         let runtime = tokio::runtime::Builder::new_current_thread()

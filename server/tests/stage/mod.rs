@@ -106,6 +106,7 @@ impl Stage {
             directory: self.directory.clone(),
             retention_days: KEPT_DAYS,
             quotas: Default::default(),
+            stuck_waits: Default::default(),
             environment: Default::default(),
             functions: [(
                 FUNCTION.to_owned(),

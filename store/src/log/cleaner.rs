@@ -28,7 +28,7 @@ use crate::log::frame::{Position, checksum};
 use crate::log::recovery::{read_sealed, scan};
 use crate::log::segments::ReadError;
 use crate::log::writer::{Guard, Request, Verdict, Written};
-use crate::record::{self, ExecutionFacts, Facts, Moved};
+use crate::record::{self, ExecutionFacts, Facts, Moved, WaitFact, WaitFacts};
 
 /// How much is rewritten with one sync.
 const GROUP_BYTES: usize = 256 << 10;
@@ -286,15 +286,14 @@ fn send_document(
 }
 
 fn send_execution(shared: &Shared, number: u32, key: ExecutionKey) -> Result<Option<Sent>, String> {
-    let Some(slot) = shared
-        .index
-        .read()
-        .slot(key)
-        .cloned()
-        .filter(|slot| slot.oldest_segment <= number)
-    else {
+    let index = shared.index.read();
+    let slot = index.slot(key).cloned();
+    let Some(slot) = slot.filter(|slot| slot.oldest_segment <= number) else {
         return Ok(None);
     };
+    // As of the same moment: the guard sees to it that nothing has happened since.
+    let waits = index.waits_of(key);
+    drop(index);
     let mut payloads = Vec::new();
     let mut at = slot.head;
     while at != Position::NOWHERE {
@@ -341,11 +340,19 @@ fn send_execution(shared: &Shared, number: u32, key: ExecutionKey) -> Result<Opt
         oldest_segment: parts.oldest_segment,
         carried_bytes: u32::try_from(parts.bytes).unwrap_or(u32::MAX),
     };
+    let open = WaitFacts {
+        opened: waits
+            .iter()
+            .map(|wait| WaitFact::of(&wait.opened))
+            .collect(),
+        closed: Vec::new(),
+    };
     let payload = piece.payload(
         ExecutionFacts {
             moved: Some(moved),
             ..facts.clone()
         },
+        open,
         name,
     )?;
     push(
@@ -372,7 +379,12 @@ impl Piece {
         std::mem::take(self)
     }
 
-    fn payload(&self, mut facts: ExecutionFacts, name: &str) -> Result<Vec<u8>, String> {
+    fn payload(
+        &self,
+        mut facts: ExecutionFacts,
+        waits: WaitFacts<'_>,
+        name: &str,
+    ) -> Result<Vec<u8>, String> {
         let length = |bytes: usize| {
             u32::try_from(bytes).map_err(|_| "an execution's commit is too long".to_string())
         };
@@ -388,6 +400,7 @@ impl Piece {
         Ok(record::payload(
             &Facts {
                 execution: Some(facts),
+                waits,
                 ..Facts::default()
             },
             &bodies,
@@ -405,6 +418,7 @@ impl Piece {
                 moved: None,
                 ..facts.clone()
             },
+            WaitFacts::default(),
             "",
         )?;
         let sent = push(

@@ -14,9 +14,14 @@ use asl::Timestamp;
 use engine::{ExecutionKey, Status};
 use hashbrown::HashTable;
 
-use crate::contract::{Due, MachineKey, Table};
+use crate::contract::{
+    Due, FoundWait, MachineKey, OpenedWait, Table, WaitMark, WaitPlace, WaitQuery,
+};
 use crate::log::frame::{Kind, Position};
-use crate::record::{DocumentFacts, ExecutionFacts, Facts, TABLE_NUMBERS, TABLES, status_number};
+use crate::log::waits::Waits;
+use crate::record::{
+    DocumentFacts, ExecutionFacts, Facts, TABLE_NUMBERS, TABLES, WaitFacts, status_number,
+};
 
 /// Where a record lies, and what its header says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +55,9 @@ pub(crate) struct Slot {
     status: u8,
     undelivered: bool,
 }
+
+/// How many statuses there are.
+const STATUSES: usize = 5;
 
 /// In the place of a time that is not set.
 const NEVER: i64 = i64::MIN;
@@ -94,6 +102,12 @@ pub(crate) struct Index {
     due_documents: BTreeSet<(i64, Table, Box<str>)>,
     /// Executions that have ended, by when.
     ended: BTreeSet<(i64, u32)>,
+    /// The open waits of running executions.
+    waits: Waits,
+    /// How many executions have each status, by its number.
+    by_status: [u64; STATUSES],
+    /// How many documents of each table have a time at which they want attention.
+    with_due: [usize; TABLE_NUMBERS],
     /// While a log is read, the ordered parts are not kept up; [`Index::finish`] makes them at once.
     reading: bool,
     live_bytes: u64,
@@ -117,6 +131,9 @@ impl Index {
             due_executions: BTreeSet::new(),
             due_documents: BTreeSet::new(),
             ended: BTreeSet::new(),
+            waits: Waits::default(),
+            by_status: [0; STATUSES],
+            with_due: [0; TABLE_NUMBERS],
             reading: true,
             live_bytes: 0,
         }
@@ -156,6 +173,7 @@ impl Index {
         }
         self.due_executions = due.into_iter().collect();
         self.ended = ended.into_iter().collect();
+        self.waits.finish();
         for table in TABLES {
             for (key, entry) in &self.documents[table as usize] {
                 if entry.due != NEVER {
@@ -178,7 +196,6 @@ impl Index {
         (self.slots.len() - self.free.len()) as u64
     }
 
-    /// What would be left on disk if only what is needed were there.
     /// How many of them have not ended.
     pub(crate) fn open(&self) -> u64 {
         self.executions() - self.ended.len() as u64
@@ -189,6 +206,64 @@ impl Index {
         self.documents[table as usize].len()
     }
 
+    /// How many documents of a table want attention at some time.
+    pub(crate) fn with_due(&self, table: Table) -> usize {
+        self.with_due[table as usize]
+    }
+
+    /// How many executions have a status.
+    pub(crate) fn with_status(&self, status: Status) -> u64 {
+        self.by_status[usize::from(status_number(status))]
+    }
+
+    /// The open waits of an execution.
+    pub(crate) fn waits_of(&self, key: ExecutionKey) -> Vec<FoundWait> {
+        let Some(number) = self.number(key) else {
+            return Vec::new();
+        };
+        let waits = self.waits.of(number).into_iter();
+        waits.map(|opened| self.found(number, opened)).collect()
+    }
+
+    /// Places with open waits.
+    pub(crate) fn wait_places(&self) -> Vec<WaitPlace> {
+        self.waits.places()
+    }
+
+    /// Open waits, the oldest first.
+    pub(crate) fn waits(&self, query: &WaitQuery<'_>) -> Vec<FoundWait> {
+        let found = self.waits.find(query).into_iter();
+        found
+            .map(|(number, opened)| self.found(number, opened))
+            .collect()
+    }
+
+    /// Open waits whose silence becomes odd in a span of time.
+    pub(crate) fn quiet_waits(
+        &self,
+        after: Timestamp,
+        until: Timestamp,
+        limit: usize,
+    ) -> Vec<FoundWait> {
+        let found = self.waits.quiet(after, until, limit).into_iter();
+        found
+            .map(|(number, opened)| self.found(number, opened))
+            .collect()
+    }
+
+    fn found(&self, number: u32, opened: OpenedWait) -> FoundWait {
+        FoundWait {
+            execution: self.slots[number as usize].key,
+            mark: WaitMark {
+                since: opened.since,
+                slot: number,
+                wait: opened.wait,
+            },
+            opened,
+        }
+    }
+
+    /// What would be left on disk if only what is needed were there.
     pub(crate) fn live_bytes(&self) -> u64 {
         self.live_bytes
     }
@@ -225,7 +300,8 @@ impl Index {
             self.apply_document(placed, document, share);
         }
         if let Some(execution) = &facts.execution {
-            self.apply_execution(placed, execution, bytes)?;
+            let number = self.apply_execution(placed, execution, bytes)?;
+            self.apply_waits(number, placed.kind, execution, &facts.waits);
         }
         if !facts.forgotten.is_empty() {
             self.forget(&facts.forgotten);
@@ -239,6 +315,7 @@ impl Index {
             if let Some((key, entry)) = documents.remove_entry(facts.key) {
                 self.live_bytes -= u64::from(entry.bytes);
                 if entry.due != NEVER {
+                    self.with_due[facts.table as usize] -= 1;
                     self.due_documents.remove(&(entry.due, facts.table, key));
                 }
             }
@@ -258,8 +335,11 @@ impl Index {
                 None
             }
         };
+        let with_due = &mut self.with_due[facts.table as usize];
+        *with_due += usize::from(entry.due != NEVER);
         if let Some(before) = before {
             self.live_bytes -= u64::from(before.bytes);
+            *with_due -= usize::from(before.due != NEVER);
         }
         if self.reading {
             return;
@@ -278,12 +358,31 @@ impl Index {
         }
     }
 
+    fn apply_waits(
+        &mut self,
+        number: u32,
+        kind: Kind,
+        execution: &ExecutionFacts,
+        facts: &WaitFacts<'_>,
+    ) {
+        if execution.status != Status::Running {
+            return self.waits.clear(number);
+        }
+        // A rewritten execution has not changed.
+        if self.reading || kind != Kind::Moved {
+            let whole = execution.moved.is_some();
+            self.waits
+                .apply(number, &facts.opened, &facts.closed, whole);
+        }
+    }
+
+    /// Gives the execution's slot.
     fn apply_execution(
         &mut self,
         placed: Placed,
         facts: &ExecutionFacts,
         bytes: u64,
-    ) -> Result<(), String> {
+    ) -> Result<u32, String> {
         let number = match self.number(facts.key) {
             Some(number) => number,
             None => self.insert(placed, facts)?,
@@ -323,7 +422,9 @@ impl Index {
         slot.started_at = facts.started_at.0;
         slot.stopped_at = packed(facts.stopped_at);
         slot.next_timer = packed(facts.next_timer);
+        self.by_status[usize::from(slot.status)] -= 1;
         slot.status = status_number(facts.status);
+        self.by_status[usize::from(slot.status)] += 1;
         slot.undelivered = facts.undelivered;
         let after = (slot.next_timer, slot.stopped_at);
         self.live_bytes = self.live_bytes + u64::from(slot.bytes) - bytes_before;
@@ -333,7 +434,7 @@ impl Index {
         );
         // A rewritten execution has not changed, so if its timer was handed out it stays so.
         if self.reading || placed.kind == Kind::Moved {
-            return Ok(());
+            return Ok(number);
         }
         // The timer that was handed out is set again by a commit, even if it is the same.
         if before.0 != after.0 && before.0 != NEVER {
@@ -348,7 +449,7 @@ impl Index {
                 self.ended.insert((after.1, number));
             }
         }
-        Ok(())
+        Ok(number)
     }
 
     /// A slot for an execution that is not known yet, as it was before this record.
@@ -383,9 +484,10 @@ impl Index {
                 placed.previous.segment()
             },
             snapshot_bytes: 0,
-            status: 0,
+            status: status_number(Status::Running),
             undelivered: false,
         };
+        self.by_status[usize::from(slot.status)] += 1;
         let number = match self.free.pop() {
             Some(number) => {
                 self.slots[number as usize] = slot;
@@ -432,6 +534,8 @@ impl Index {
             let number = found.remove().0;
             let slot = &self.slots[number as usize];
             self.live_bytes -= u64::from(slot.bytes);
+            self.by_status[usize::from(slot.status)] -= 1;
+            self.waits.clear(number);
             self.due_executions.remove(&(slot.next_timer, number));
             self.ended.remove(&(slot.stopped_at, number));
             freed.push(number);

@@ -11,6 +11,7 @@ use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use engine::ExecutionKey;
 use parking_lot::{Condvar, Mutex};
@@ -404,12 +405,20 @@ impl Writer {
                 self.shared.segments.disk.place()
             )
         };
+        let began = Instant::now();
         self.active
             .file
             .write(&self.batch.bytes, begin)
             .map_err(failed)?;
         self.active.file.sync().map_err(failed)?;
         self.shared.syncs.fetch_add(1, Ordering::Relaxed);
+        let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.shared.sync_micros.see(micros);
+        let placed = self.batch.placed.iter();
+        let commits = placed.filter(|(placed, _)| placed.kind == Kind::Commit);
+        self.shared
+            .commits
+            .fetch_add(commits.count() as u64, Ordering::Relaxed);
         self.active
             .end
             .store(begin + self.batch.bytes.len() as u64, Ordering::Release);

@@ -44,6 +44,8 @@ pub fn snapshot() -> Snapshot {
         version: None,
         alias: None,
         map_run: None,
+        test_case: None,
+        trace_context: None,
     };
     serde_json::from_value(serde_json::json!({
         "identity": identity,

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use asl::Timestamp;
 use engine::{ExecutionKey, Status};
-use store::{Commit, DocumentChange, ExecutionCommit, Expect, MachineKey, Summary, Table};
+use store::{
+    Commit, DocumentChange, ExecutionCommit, Expect, MachineKey, Summary, Table, WaitChanges,
+};
 
 pub use event::event;
 
@@ -72,6 +74,7 @@ pub fn commit(key: ExecutionKey, expected_version: u32, times: &[i64], summary: 
             events,
             snapshot: None,
             summary,
+            waits: WaitChanges::default(),
         }),
         documents: Vec::new(),
     }

@@ -101,6 +101,19 @@ impl Gateway {
     /// At a wait that is known.
     async fn foresee_at(&self, arrival: &Arrival, holder: &Holder) -> Result<Step, String> {
         let late = |error| self.late(&arrival.delivery, holder, error);
+        let place = &holder.place;
+        let (disposition, what) = match &arrival.delivery.intent {
+            Some(Intent::Heartbeat) => (Disposition::Heartbeat, "a heartbeat of"),
+            Some(Intent::Failure { .. }) => (Disposition::DeliveredAsFailure, "the failure of"),
+            _ => (Disposition::Delivered, "the result of"),
+        };
+        if let Some(engine) = &holder.engine {
+            let note = format!(
+                "It would be sent to the engine {engine:?}, as {what} {}; whether that still waits is not known here.",
+                place.state_name
+            );
+            return Ok(self.step(disposition, note));
+        }
         let token = match self.0.engine.check(&holder.token) {
             Ok(token) => token,
             Err(error) => return Ok(late(error)),
@@ -112,12 +125,6 @@ impl Gateway {
         if let Err(ended) = view.wait {
             return Ok(late(TokenError::Ended(Box::new(ended))));
         }
-        let place = &holder.place;
-        let (disposition, what) = match &arrival.delivery.intent {
-            Some(Intent::Heartbeat) => (Disposition::Heartbeat, "a heartbeat of"),
-            Some(Intent::Failure { .. }) => (Disposition::DeliveredAsFailure, "the failure of"),
-            _ => (Disposition::Delivered, "the result of"),
-        };
         let note = format!(
             "It would be {what} {} in execution {}.",
             place.state_name, place.execution_name

@@ -89,7 +89,7 @@ impl Gateway {
                 reference: None,
                 task_token: None,
                 ..
-            } => self.wait_of(&arn, state.as_deref()).await,
+            } => self.wait_in(&arn, state.as_deref()).await,
             Rematch {
                 reference: Some(name),
                 route: named,
@@ -143,7 +143,7 @@ impl Gateway {
     }
 
     /// The wait of an execution, in a state.
-    async fn wait_of(&self, arn: &str, state: Option<&str>) -> Result<Result<Goal, Reply>, String> {
+    async fn wait_in(&self, arn: &str, state: Option<&str>) -> Result<Result<Goal, Reply>, String> {
         let Some(open) = self.0.engine.open_waits(ExecutionKey::of(arn)).await? else {
             return Ok(Err(conflict(
                 "WaitsNotKnown",
@@ -200,6 +200,10 @@ impl Gateway {
                 "name a wait that is open",
             )
         };
+        // An engine elsewhere says so itself when it hears the callback.
+        if holder.engine.is_some() {
+            return Ok(None);
+        }
         let Ok(token) = self.0.engine.check(&holder.token) else {
             return Ok(Some(gone()));
         };

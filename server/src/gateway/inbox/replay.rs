@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::super::arrival::Arrival;
 use super::super::disposition::Disposition;
-use super::super::held::{Again, Held};
+use super::super::in_hand::{Again, Held};
 use super::super::keep::NOT_KEPT;
 use super::super::marks::{Deed, Mark};
 use super::super::record::{Delivery, Holder, Intent, Step};

@@ -176,10 +176,13 @@ fn in_full(delivery: &Delivery) -> Value {
 
 /// Adds where a wait is to what is shown.
 pub(in super::super) fn place_members(shown: &mut Value, place: &Place) {
-    shown["executionArn"] = place.execution_arn.as_str().into();
-    shown["executionName"] = place.execution_name.as_str().into();
-    shown["stateMachineArn"] = place.state_machine_arn.as_str().into();
-    shown["stateName"] = place.state_name.as_str().into();
+    // What the worker has not said of a wait elsewhere is empty.
+    let known = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    shown["executionArn"] = known(&place.execution_arn).into();
+    shown["traceId"] = place.trace_id.clone().into();
+    shown["executionName"] = known(&place.execution_name).into();
+    shown["stateMachineArn"] = known(&place.state_machine_arn).into();
+    shown["stateName"] = known(&place.state_name).into();
     shown["waitBeganAt"] = place.wait_began_at.to_string().into();
     shown["waitDeadline"] = place.wait_deadline.map(|at| at.to_string()).into();
 }

@@ -31,6 +31,10 @@ pub struct RouteConfig {
     /// The method that it calls with; default `POST`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
+    /// The engine that the tokens registered here are of and that callbacks are delivered to: NAME of
+    /// `[engines.NAME]`. By default the one in this process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<String>,
     /// How the third party is known; without it nobody asks, and the server's log says so at its start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verify: Option<VerifyConfig>,

@@ -1,0 +1,105 @@
+//! `rejoin alerts` and `rejoin topics`, against a server of their own.
+
+mod support;
+
+use std::process::Command;
+
+use serde_json::Value;
+use support::{Folder, Server};
+
+const CONFIGURATION: &str = r#"
+[topics.errors]
+subscribers = [{ log = "warn" }, { http = "http://127.0.0.1:1/nobody" }]
+[[routes]]
+name = "valuation"
+path = "/callbacks/valuation"
+reference = "$.ref"
+topic = "errors"
+verify = { scheme = "bearer", secrets = ["secret"] }
+"#;
+
+/// What a command prints, which goes well.
+fn shown(server: &Server, arguments: &[&str]) -> String {
+    let url = format!("http://{}", server.address);
+    let output = Command::new(env!("CARGO_BIN_EXE_rejoin"))
+        .args(arguments)
+        .args(["--url", &url])
+        .output()
+        .expect("the program runs");
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {message}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+fn has(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "{part:?} is not in:\n{text}");
+    }
+}
+
+#[test]
+fn alerts_and_topics_are_shown_to_people_and_to_programs() {
+    let folder = Folder::new("alerts");
+    let configuration = folder.0.join("rejoin.toml");
+    std::fs::write(&configuration, CONFIGURATION).expect("it can be written");
+    let configuration = configuration.to_str().expect("text");
+    let more = ["--clock", "virtual", "--config", configuration];
+    let server = Server::start(&folder.0.join("data"), &more);
+    has(&shown(&server, &["alerts"]), &["There are no such alerts."]);
+    let mut client = server.client();
+    for _ in 0..3 {
+        let headers = "Authorization: Bearer guessed\r\n";
+        let answer = client.send("POST", "/callbacks/valuation", headers, "{}");
+        assert_eq!(answer.expect("an answer").0, 401);
+    }
+    // Whatever is due has been done when this is answered.
+    let passed = client.send("POST", "/rejoin/clock/advance", "", r#"{"seconds":1}"#);
+    assert_eq!(passed.expect("an answer").0, 200);
+
+    has(
+        &shown(&server, &["alerts"]),
+        &[
+            "SEVERITY",
+            "warning",
+            "3",
+            "valuation",
+            "Unverified callback",
+        ],
+    );
+    let lines = shown(&server, &["alerts", "--json", "--kind", "unverified"]);
+    let alert: Value = serde_json::from_str(lines.trim()).expect("one line of JSON");
+    assert_eq!(alert["count"], 3);
+    let id = alert["alertId"].as_str().expect("an id");
+    has(
+        &shown(&server, &["alerts", id]),
+        &[
+            "times           3",
+            "Next: If it is the third party's own",
+            "log:warn delivered",
+            "pending",
+        ],
+    );
+    has(
+        &shown(&server, &["topics"]),
+        &[
+            "TOPIC",
+            "errors",
+            "log:warn",
+            "ok",
+            "failing",
+            "nothing listens there",
+        ],
+    );
+    has(
+        &shown(&server, &["topics", "errors"]),
+        &["Unverified callback on route valuation", "1 of 2"],
+    );
+    let refused = Command::new(env!("CARGO_BIN_EXE_rejoin"))
+        .args(["alerts", "--kind", "sabotage", "--url"])
+        .arg(format!("http://{}", server.address))
+        .output()
+        .expect("the program runs");
+    let message = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success());
+    has(&message, &["sabotage", "stuck-wait"]);
+}

@@ -1,0 +1,203 @@
+//! How a wait elsewhere ended: read from its execution's history, if the worker said whose it is.
+//!
+//! The task is found by its token, which stands in what was scheduled; else by its state's name, if the
+//! execution was in that state once only.
+
+use asl::Timestamp;
+use engine::Outcome;
+use hashbrown::HashMap;
+use serde_json::{Value, json};
+
+use super::Remote;
+use crate::gateway::record::Holder;
+
+/// How many events a page has. They carry data, and 100 of the largest are as much as an answer may have.
+const PAGE: usize = 100;
+/// AWS's histories end with the 25,000th event.
+const PAGES_MAX: usize = 250;
+
+/// How a wait ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ending {
+    /// In which way.
+    pub how: How,
+    /// When.
+    pub at: Option<Timestamp>,
+}
+
+/// See [`Ending`].
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
+pub enum How {
+    Succeeded(Option<Value>),
+    Failed {
+        error: Option<String>,
+        cause: Option<String>,
+    },
+    TimedOut,
+    HeartbeatTimedOut,
+    /// The execution ended, and the wait with it.
+    Stopped,
+}
+
+impl Ending {
+    /// Whether it is what this outcome brings about.
+    pub fn is_of(&self, outcome: &Outcome) -> bool {
+        match (&self.how, outcome) {
+            (How::Succeeded(Some(output)), Outcome::Success(sent)) => output == sent.value(),
+            (How::Failed { error, cause }, Outcome::Failure(sent)) => {
+                error.as_deref() == sent.error.as_deref() && *cause == sent.cause
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Remote {
+    /// How a holder's wait ended; `None` if that can't be known, or if it has not.
+    pub async fn ending(&self, holder: &Holder) -> Option<Ending> {
+        if holder.place.execution_arn.is_empty() {
+            return None;
+        }
+        let mut search = Search::new(holder);
+        let mut request = json!({
+            "executionArn": holder.place.execution_arn,
+            "maxResults": PAGE,
+            "includeExecutionData": true,
+        });
+        for _ in 0..PAGES_MAX {
+            let page = self.api.ask("GetExecutionHistory", &request).await.ok()?;
+            for event in page["events"].as_array()? {
+                search.see(event);
+            }
+            match page["nextToken"].as_str() {
+                Some(next) => request["nextToken"] = next.into(),
+                None => break,
+            }
+        }
+        search.found()
+    }
+}
+
+/// What is remembered while events pass, in their order.
+struct Search<'a> {
+    token: &'a str,
+    state_name: &'a str,
+    /// Events that may lead on to others: in which state they are, and of which task.
+    known: HashMap<i64, (bool, Option<usize>)>,
+    tasks: Vec<Task>,
+    ended: Option<Ending>,
+}
+
+struct Task {
+    by_token: bool,
+    in_state: bool,
+    ending: Option<Ending>,
+}
+
+impl<'a> Search<'a> {
+    fn new(holder: &'a Holder) -> Search<'a> {
+        Search {
+            token: &holder.token,
+            state_name: &holder.place.state_name,
+            known: HashMap::new(),
+            tasks: Vec::new(),
+            ended: None,
+        }
+    }
+
+    fn see(&mut self, event: &Value) {
+        let id = event["id"].as_i64().unwrap_or_default();
+        let kind = event["type"].as_str().unwrap_or_default();
+        let before = event["previousEventId"].as_i64().unwrap_or_default();
+        let (mut in_state, mut task) = self.known.get(&before).copied().unwrap_or_default();
+        match kind {
+            "TaskScheduled" | "ActivityScheduled" => {
+                let details = match kind {
+                    "TaskScheduled" => &event["taskScheduledEventDetails"]["parameters"],
+                    _ => &event["activityScheduledEventDetails"]["input"],
+                };
+                let by_token = details
+                    .as_str()
+                    .is_some_and(|text| text.contains(self.token));
+                task = Some(self.tasks.len());
+                self.tasks.push(Task {
+                    by_token,
+                    in_state,
+                    ending: None,
+                });
+            }
+            _ if kind.ends_with("StateEntered") => {
+                let name = event["stateEnteredEventDetails"]["name"].as_str();
+                in_state = !self.state_name.is_empty() && name == Some(self.state_name);
+                task = None;
+            }
+            _ if kind.starts_with("Execution") && kind != "ExecutionStarted" => {
+                self.ended = Some(Ending {
+                    how: How::Stopped,
+                    at: moment(event),
+                });
+            }
+            _ => {
+                if let Some(how) = how(kind, event)
+                    && let Some(task) = task
+                {
+                    self.tasks[task].ending = Some(Ending {
+                        how,
+                        at: moment(event),
+                    });
+                }
+            }
+        }
+        self.known.insert(id, (in_state, task));
+    }
+
+    fn found(self) -> Option<Ending> {
+        let by_token = self.tasks.iter().position(|task| task.by_token);
+        let mut in_state = self.tasks.iter().filter(|task| task.in_state);
+        let task = match by_token {
+            Some(at) => &self.tasks[at],
+            None => in_state.next().filter(|_| in_state.next().is_none())?,
+        };
+        task.ending.clone().or(self.ended)
+    }
+}
+
+fn how(kind: &str, event: &Value) -> Option<How> {
+    let text = |details: &str, name: &str| event[details][name].as_str().map(str::to_owned);
+    Some(match kind {
+        "TaskSucceeded" | "ActivitySucceeded" => {
+            let details = match kind {
+                "TaskSucceeded" => "taskSucceededEventDetails",
+                _ => "activitySucceededEventDetails",
+            };
+            let output = text(details, "output");
+            How::Succeeded(output.and_then(|output| serde_json::from_str(&output).ok()))
+        }
+        "TaskFailed" => How::Failed {
+            error: text("taskFailedEventDetails", "error"),
+            cause: text("taskFailedEventDetails", "cause"),
+        },
+        "ActivityFailed" => How::Failed {
+            error: text("activityFailedEventDetails", "error"),
+            cause: text("activityFailedEventDetails", "cause"),
+        },
+        "TaskTimedOut" | "ActivityTimedOut" => {
+            let details = match kind {
+                "TaskTimedOut" => "taskTimedOutEventDetails",
+                _ => "activityTimedOutEventDetails",
+            };
+            match text(details, "error").as_deref() {
+                Some("States.HeartbeatTimeout") => How::HeartbeatTimedOut,
+                _ => How::TimedOut,
+            }
+        }
+        _ => return None,
+    })
+}
+
+/// Step Functions writes seconds, as a number.
+fn moment(event: &Value) -> Option<Timestamp> {
+    let seconds = event["timestamp"].as_f64()?;
+    Some(Timestamp((seconds * 1000.0).round() as i64))
+}

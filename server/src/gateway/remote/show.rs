@@ -1,0 +1,50 @@
+//! `GET /rejoin/engines`: where callbacks go, and whether they get there.
+
+use hyper::StatusCode;
+use serde_json::{Value, json};
+
+use super::Remote;
+use super::breaker::State;
+use super::lane::queued;
+use crate::gateway::Gateway;
+use crate::http::Reply;
+
+impl Gateway {
+    /// All engines, by name.
+    pub(in crate::gateway) fn show_engines(&self) -> Reply {
+        let engines = self.0.engines.named.values();
+        let shown: Vec<Value> = engines
+            .map(|engine| shown(engine, queued(self, &engine.name)))
+            .collect();
+        Reply::json(
+            StatusCode::OK,
+            &json!({ "inProcess": !self.0.engines.alone, "engines": shown }),
+        )
+    }
+}
+
+fn shown(engine: &Remote, queued: usize) -> Value {
+    let breaker = engine.breaker.lock();
+    let (state, until) = match breaker.state() {
+        State::Closed => ("closed", None),
+        State::Open(until) => ("open", Some(until.to_string())),
+        State::HalfOpen => ("half-open", None),
+    };
+    let (problem, problem_at) = match &breaker.problem {
+        Some((at, what)) => (Some(what.as_str()), Some(at.to_string())),
+        None => (None, None),
+    };
+    json!({
+        "name": engine.name,
+        "endpoint": engine.api.endpoint(),
+        "region": engine.api.region(),
+        "breaker": state,
+        "openUntil": until,
+        "failuresInARow": breaker.failures,
+        "lastProblem": problem,
+        "lastProblemAt": problem_at,
+        "queued": queued,
+        "inFlight": engine.concurrency.saturating_sub(engine.seats.available_permits()),
+        "concurrency": engine.concurrency,
+    })
+}

@@ -1,0 +1,613 @@
+//! Looks for stuck waits when their time has come, and says so.
+//!
+//! Nothing is kept for each wait. Of each place (a machine's state) it is kept up to which moment those that
+//! opened before have been spoken of, so what is left is found in the index by age; of all waits together, up to
+//! which moment silence has been spoken of. These marks are documents, written with the alerts that they stand
+//! for, so a restart neither repeats nor forgets one. What a place has no waits of any more, it forgets.
+//!
+//! | what is said | when |
+//! | --- | --- |
+//! | `wait-without-deadline` | the first wait of a state opens that nothing ends; once for each version of its definition |
+//! | `stuck-wait` | a wait is as old as the policy says; and again every `repeat_seconds`, for a place as a whole |
+//! | `missing-heartbeats` | heartbeats came though none were asked for, and have stopped |
+//! | the same, `resolved` | such a wait has ended |
+//!
+//! It counts on the server's clock and survives a restart, but is no reason for virtual time to move
+//! ([`Clock::alarm_in_passing`](crate::clock::Clock::alarm_in_passing)): a test that lets time run until nothing
+//! is left to do ends where it ended before, and one that advances the clock by a day sees what is said after a
+//! day.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use asl::Timestamp;
+use engine::{Execution, ExecutionKey, WaitId, WaitKind, Waiting};
+use hashbrown::HashSet;
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use store::{
+    Commit, CommitError, DocumentChange, Expect, FoundWait, Places, StoreError, Table, WaitMark,
+    WaitPlace, WaitQuery,
+};
+
+use super::index::{machine_and_state, machine_name};
+use super::list::Stuck;
+use super::{Waits, say};
+use crate::alerts::{Alert, Kind};
+use crate::app::{App, WeakApp};
+
+/// How many waits are spoken of in one commit.
+const BATCH: usize = 64;
+
+/// How many states are remembered in memory as spoken of; beyond that the store is asked again.
+const WARNED_MAX: usize = 10_000;
+
+/// The part of [`Waits`] that looks.
+#[derive(Default)]
+pub struct Watch {
+    /// The moments at which it will look.
+    armed: Mutex<BTreeSet<Timestamp>>,
+    marks: Mutex<Marks>,
+    /// The states that were warned of, by definition and name.
+    warned: Mutex<HashSet<String>>,
+    /// One look at a time.
+    turn: tokio::sync::Mutex<()>,
+    app: std::sync::OnceLock<WeakApp>,
+}
+
+/// Up to where everything has been said.
+#[derive(Default)]
+struct Marks {
+    places: BTreeMap<PlaceKey, PlaceMark>,
+    /// Silence that began to be odd at this moment or before.
+    silence: Option<Timestamp>,
+}
+
+type PlaceKey = (Arc<str>, bool);
+
+/// Of a place.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct PlaceMark {
+    /// Waits that opened at this moment or before have been spoken of.
+    opened: Timestamp,
+    /// When somebody last spoke of the place.
+    spoken: Timestamp,
+}
+
+const PLACE: &str = "place/";
+const SILENCE: &str = "silence";
+const WARNED: &str = "warned/";
+
+fn place_key(place: &str, endless: bool) -> String {
+    let kind = if endless { "endless" } else { "ending" };
+    format!("{PLACE}{kind}/{place}")
+}
+
+fn read_place_key(key: &str) -> Option<PlaceKey> {
+    let (kind, place) = key.strip_prefix(PLACE)?.split_once('/')?;
+    Some((place.into(), kind == "endless"))
+}
+
+fn change(key: String, content: Option<Vec<u8>>) -> DocumentChange {
+    DocumentChange {
+        table: Table::Stuck,
+        key,
+        expect: Expect::Any,
+        content,
+        due: None,
+    }
+}
+
+fn written(value: &impl Serialize) -> Option<Vec<u8>> {
+    Some(serde_json::to_vec(value).expect("times can be written as JSON"))
+}
+
+impl Waits {
+    /// Reads what a former run has said, and looks whether something was due meanwhile.
+    ///
+    /// # Errors
+    /// If the store can't be read; text for the log.
+    pub async fn begin(&self, app: WeakApp) -> Result<(), String> {
+        assert!(self.0.watch.app.set(app).is_ok(), "a watch begins once");
+        let mut after: Option<String> = None;
+        let unread = |why| format!("what was said of stuck waits can't be read: {why}");
+        loop {
+            let scanned = self
+                .0
+                .store
+                .scan(Table::Stuck, PLACE, after.as_deref(), BATCH, false);
+            let page = scanned.await.map_err(|StoreError(what)| what)?;
+            for (key, document) in &page {
+                let mark = serde_json::from_slice(&document.content);
+                let mark = mark.map_err(|why| unread(why.to_string()))?;
+                if let Some(key) = read_place_key(key) {
+                    self.0.watch.marks.lock().places.insert(key, mark);
+                }
+            }
+            match page.last() {
+                Some((key, _)) => after = Some(key.clone()),
+                None => break,
+            }
+        }
+        let silence = self.0.store.get(Table::Stuck, SILENCE).await;
+        if let Some(document) = silence.map_err(|StoreError(what)| what)? {
+            let at = serde_json::from_slice(&document.content);
+            self.0.watch.marks.lock().silence = Some(at.map_err(|why| unread(why.to_string()))?);
+        }
+        if let Some(next) = self.next() {
+            self.look_at(next);
+            // It may be now, and on a clock that stands nobody else would say so.
+            drop(self.0.clock.busy());
+        }
+        Ok(())
+    }
+
+    /// Sees to it that somebody looks at this moment, or before.
+    pub(super) fn look_at(&self, at: Timestamp) {
+        let Some(weak) = self.0.watch.app.get().cloned() else {
+            return;
+        };
+        {
+            let mut armed = self.0.watch.armed.lock();
+            if armed.first().is_some_and(|first| *first <= at) {
+                return;
+            }
+            armed.insert(at);
+        }
+        let alarm = self.0.clock.alarm_in_passing(at);
+        // An alarm must not keep a server alive.
+        let watch = Arc::downgrade(&self.0);
+        tokio::spawn(async move {
+            let _busy = alarm.await;
+            let Some(inner) = watch.upgrade() else {
+                return;
+            };
+            let waits = Waits(inner);
+            waits.0.watch.armed.lock().remove(&at);
+            let Some(app) = weak.upgrade() else {
+                return;
+            };
+            match waits.look(&app).await {
+                Ok(Some(next)) => waits.look_at(next),
+                Ok(None) => {}
+                // The marks stay where they are, so the next look finds what this one has not said.
+                Err(what) => eprintln!("rejoin: stuck waits could not be looked for: {what}"),
+            }
+        });
+    }
+
+    /// When the next wait counts as stuck, if nothing happens to it.
+    fn next(&self) -> Option<Timestamp> {
+        let silence = self.0.watch.marks.lock().silence;
+        let silence = silence.unwrap_or(Timestamp(i64::MIN));
+        let quiet = self
+            .0
+            .store
+            .quiet_waits(silence, Timestamp(i64::MAX), 1)
+            .first()
+            .and_then(|wait| wait.opened.quiet_at);
+        let places = self.0.store.wait_places();
+        let places = places.iter().filter_map(|place| self.next_of(place));
+        places.chain(quiet).min()
+    }
+
+    fn mark(&self, place: &WaitPlace) -> Option<PlaceMark> {
+        let key = (place.place.clone(), place.endless);
+        self.0.watch.marks.lock().places.get(&key).copied()
+    }
+
+    /// When there is something to say of a place.
+    fn next_of(&self, place: &WaitPlace) -> Option<Timestamp> {
+        let (machine, state) = machine_and_state(&place.place);
+        let policy = &self.0.policy;
+        let after = policy.after_seconds(machine, state, place.endless)?;
+        let mark = self.mark(place);
+        let unsaid = self.unsaid(place, mark, None, Timestamp(i64::MAX), 1);
+        let unsaid = unsaid
+            .first()
+            .map(|wait| wait.opened.since.plus_seconds(after.into()));
+        let again = mark
+            .filter(|mark| place.oldest <= mark.opened)
+            .and_then(|mark| {
+                let repeat = policy.repeat_seconds(machine, state)?;
+                Some(mark.spoken.plus_seconds(repeat.into()))
+            });
+        unsaid.into_iter().chain(again).min()
+    }
+
+    /// Waits of a place that nobody has spoken of, the oldest first: until a moment, from after a mark.
+    fn unsaid(
+        &self,
+        place: &WaitPlace,
+        mark: Option<PlaceMark>,
+        after: Option<WaitMark>,
+        until: Timestamp,
+        limit: usize,
+    ) -> Vec<FoundWait> {
+        let spoken_of = mark.map(|mark| WaitMark {
+            since: mark.opened,
+            slot: u32::MAX,
+            wait: WaitId(u32::MAX),
+        });
+        self.0.store.waits(&WaitQuery {
+            places: Places::One(&place.place, place.endless),
+            newest_first: false,
+            after: after.or(spoken_of),
+            until: Some(until),
+            limit,
+        })
+    }
+
+    /// Speaks of all that is stuck by now; gives the moment of the next look.
+    async fn look(&self, app: &App) -> Result<Option<Timestamp>, String> {
+        let _turn = self.0.watch.turn.lock().await;
+        let places = self.0.store.wait_places();
+        for place in &places {
+            self.look_at_place(app, place).await?;
+        }
+        self.look_for_silence(app).await?;
+        self.forget(&places).await?;
+        Ok(self.next())
+    }
+
+    async fn look_at_place(&self, app: &App, place: &WaitPlace) -> Result<(), String> {
+        let now = self.0.clock.now();
+        let (machine, state) = machine_and_state(&place.place);
+        let Some(after) = self.0.policy.after_seconds(machine, state, place.endless) else {
+            return Ok(());
+        };
+        let until = now.plus_seconds(-i64::from(after));
+        let mut from = None;
+        loop {
+            let mark = self.mark(place);
+            let found = self.unsaid(place, mark, from, until, BATCH);
+            let Some(last) = found.last().map(|wait| wait.mark) else {
+                break;
+            };
+            // Others of the same millisecond may be on the next page.
+            let whole = found.len() < BATCH;
+            let opened = match whole {
+                true => last.since,
+                false => last.since.plus_millis(-1),
+            };
+            from = Some(last);
+            let mut documents = Vec::new();
+            for wait in &found {
+                let told = self.told(app, wait, Kind::StuckWait, |execution, waiting| {
+                    stuck_for(execution, waiting, now)
+                });
+                documents.extend(told.await?);
+            }
+            let mark = PlaceMark {
+                opened,
+                spoken: now,
+            };
+            self.say_of(place, mark, documents).await?;
+            if whole {
+                break;
+            }
+        }
+        self.say_again(app, place, now).await
+    }
+
+    /// Some waits of a place have been stuck for so long that it is said again.
+    async fn say_again(&self, app: &App, place: &WaitPlace, now: Timestamp) -> Result<(), String> {
+        let (machine, state) = machine_and_state(&place.place);
+        let (Some(mark), Some(repeat)) = (
+            self.mark(place),
+            self.0.policy.repeat_seconds(machine, state),
+        ) else {
+            return Ok(());
+        };
+        if mark.spoken.plus_seconds(repeat.into()) > now {
+            return Ok(());
+        }
+        let spoken_of = self.unsaid(place, None, None, mark.opened, 1);
+        let Some(oldest) = spoken_of.first() else {
+            return Ok(());
+        };
+        let told = self.told(app, oldest, Kind::StuckWait, |_, waiting| {
+            let age = say::span(now.0 - waiting.opened_at.0);
+            let more = place.open - 1;
+            format!(
+                "Waits in {state} of {machine} are still stuck. The oldest has been open for {age}; {more} others are open there, stuck or not."
+            )
+        });
+        let documents = told.await?.into_iter().collect();
+        let mark = PlaceMark {
+            spoken: now,
+            ..mark
+        };
+        self.say_of(place, mark, documents).await
+    }
+
+    async fn look_for_silence(&self, app: &App) -> Result<(), String> {
+        let now = self.0.clock.now();
+        loop {
+            let from = self.0.watch.marks.lock().silence;
+            let from = from.unwrap_or(Timestamp(i64::MIN));
+            let found = self.0.store.quiet_waits(from, now, BATCH);
+            let Some(last) = found.last().and_then(|wait| wait.opened.quiet_at) else {
+                return Ok(());
+            };
+            let whole = found.len() < BATCH;
+            // All of one moment are spoken of together, or some would be passed over.
+            let found = match whole {
+                true => found,
+                false => {
+                    let before = last.plus_millis(-1);
+                    match self.0.store.quiet_waits(from, before, BATCH) {
+                        earlier if earlier.is_empty() => {
+                            self.0.store.quiet_waits(from, last, usize::MAX)
+                        }
+                        earlier => earlier,
+                    }
+                }
+            };
+            let until = found.last().and_then(|wait| wait.opened.quiet_at);
+            let mut documents = Vec::new();
+            for wait in &found {
+                let told = self.told(app, wait, Kind::MissingHeartbeats, |execution, waiting| {
+                    silent_for(execution, waiting, now)
+                });
+                documents.extend(told.await?);
+            }
+            documents.push(change(SILENCE.to_owned(), written(&until)));
+            self.commit(documents).await?;
+            self.0.watch.marks.lock().silence = until;
+        }
+    }
+
+    /// Takes away the marks of places without waits.
+    async fn forget(&self, places: &[WaitPlace]) -> Result<(), String> {
+        let there: BTreeSet<_> = places
+            .iter()
+            .map(|place| (&place.place, place.endless))
+            .collect();
+        let empty: Vec<_> = {
+            let marks = self.0.watch.marks.lock();
+            let known = marks.places.keys();
+            known
+                .filter(|(place, endless)| !there.contains(&(place, *endless)))
+                .cloned()
+                .collect()
+        };
+        for empty in empty.chunks(BATCH) {
+            let keys = empty
+                .iter()
+                .map(|(place, endless)| place_key(place, *endless));
+            self.commit(keys.map(|key| change(key, None)).collect())
+                .await?;
+            let mut marks = self.0.watch.marks.lock();
+            for place in empty {
+                marks.places.remove(place);
+            }
+        }
+        Ok(())
+    }
+
+    /// Stores what is said of a place, with how far that goes.
+    async fn say_of(
+        &self,
+        place: &WaitPlace,
+        mark: PlaceMark,
+        mut documents: Vec<DocumentChange>,
+    ) -> Result<(), String> {
+        let key = place_key(&place.place, place.endless);
+        documents.push(change(key, written(&mark)));
+        self.commit(documents).await?;
+        let key = (place.place.clone(), place.endless);
+        self.0.watch.marks.lock().places.insert(key, mark);
+        Ok(())
+    }
+
+    async fn commit(&self, documents: Vec<DocumentChange>) -> Result<(), String> {
+        let commit = Commit {
+            execution: None,
+            documents,
+        };
+        let committed = self.0.store.commit(commit).await;
+        committed
+            .map(drop)
+            .map_err(|error: CommitError| error.to_string())
+    }
+
+    /// An alert about a wait, unless it is over by now.
+    async fn told(
+        &self,
+        app: &App,
+        wait: &FoundWait,
+        kind: Kind,
+        description: impl Fn(&Execution, &Waiting) -> String,
+    ) -> Result<Option<DocumentChange>, String> {
+        let Some(execution) = app.runner.execution(wait.execution).await? else {
+            return Ok(None);
+        };
+        let id = wait.opened.wait;
+        let Some(waiting) = execution.waiting(id) else {
+            return Ok(None);
+        };
+        let said = description(&execution, &waiting);
+        let alert = self.alert(app, kind, wait.execution, id, &execution, &waiting, said);
+        Ok(Some(app.alerts.prepare(None, alert)))
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn alert(
+        &self,
+        app: &App,
+        kind: Kind,
+        key: ExecutionKey,
+        wait: WaitId,
+        execution: &Execution,
+        waiting: &Waiting,
+        description: String,
+    ) -> Alert {
+        let identity = execution.identity();
+        let now = self.0.clock.now();
+        let deadlines = [waiting.timeout_at, waiting.execution_timeout_at];
+        let held = app.gateway.references_of(key, wait).into_iter().next();
+        let (route, reference) = held.unzip();
+        Alert {
+            since: Some(waiting.opened_at.into()),
+            execution_arn: Some(identity.arn.to_string()),
+            execution_name: Some(identity.name.to_string()),
+            state_machine_arn: Some(identity.state_machine_arn.to_string()),
+            state_name: Some(waiting.state_name.to_string()),
+            wait_began_at: Some(waiting.opened_at.into()),
+            wait_deadline: deadlines.into_iter().flatten().min().map(Into::into),
+            wait_age_seconds: Some((now.0 - waiting.opened_at.0).max(0) as f64 / 1000.0),
+            last_heartbeat_at: waiting.beats.map(|beats| beats.last.into()),
+            route,
+            reference,
+            ..Alert::new(kind, "rejoin waits", description)
+        }
+    }
+
+    /// A wait that nothing ends has opened: says so, once for each version of its state.
+    pub(super) fn warn(&self, execution: &Execution, wait: WaitId, waiting: &Waiting) {
+        if !matches!(waiting.kind, WaitKind::Callback | WaitKind::Activity) {
+            return;
+        }
+        let identity = execution.identity();
+        let machine = machine_name(identity.defined_machine_arn());
+        if !self.0.policy.warns(machine, &waiting.state_name) {
+            return;
+        }
+        let key = format!("{WARNED}{}/{}", identity.definition, waiting.state_name);
+        {
+            let mut warned = self.0.watch.warned.lock();
+            if warned.contains(&key) {
+                return;
+            }
+            if warned.len() >= WARNED_MAX {
+                warned.clear();
+            }
+            warned.insert(key.clone());
+        }
+        let app = self.0.watch.app.get().and_then(WeakApp::upgrade);
+        let Some(app) = app else {
+            return;
+        };
+        let after = self
+            .0
+            .policy
+            .after_seconds(machine, &waiting.state_name, true);
+        let then = match after {
+            Some(seconds) => format!(
+                "an alert comes when one has been open for {}",
+                say::span(i64::from(seconds) * 1000)
+            ),
+            None => "no alert comes however long one is open".to_owned(),
+        };
+        let said = format!(
+            "{} waits in {}, and nothing will end that but an answer: neither the state nor its machine has a deadline. This is said once for each version of the definition; {then}.",
+            identity.name, waiting.state_name
+        );
+        let key_of = ExecutionKey::of(&identity.arn);
+        let kind = Kind::WaitWithoutDeadline;
+        let mut alert = self.alert(&app, kind, key_of, wait, execution, waiting, said);
+        // It is about the state, and no longer there when this wait has ended.
+        alert.reference = None;
+        alert.route = None;
+        let (waits, busy) = (self.clone(), self.0.clock.busy());
+        tokio::spawn(async move {
+            let _busy = busy;
+            let mut said = change(key, Some(Vec::new()));
+            said.expect = Expect::Absent;
+            let commit = Commit {
+                execution: None,
+                documents: vec![said, app.alerts.prepare(None, alert)],
+            };
+            match waits.0.store.commit(commit).await {
+                // Somebody has said it before.
+                Ok(_) | Err(CommitError::Conflict) => {}
+                Err(error) => eprintln!("rejoin: a warning could not be stored: {error}"),
+            }
+        });
+    }
+
+    /// A wait is over: if it was spoken of as stuck, says that this is over too.
+    pub(super) fn resolve(
+        &self,
+        execution: &Execution,
+        wait: WaitId,
+        waiting: &Waiting,
+        how: &'static str,
+    ) {
+        let Some(kind) = self.spoken_of(execution, waiting) else {
+            return;
+        };
+        let Some(app) = self.0.watch.app.get().and_then(WeakApp::upgrade) else {
+            return;
+        };
+        let now = self.0.clock.now();
+        let identity = execution.identity();
+        let said = format!(
+            "The wait of {} in {} is over: it {how} after {}.",
+            identity.name,
+            waiting.state_name,
+            say::span(now.0 - waiting.opened_at.0)
+        );
+        let key = ExecutionKey::of(&identity.arn);
+        let mut alert = self.alert(&app, kind, key, wait, execution, waiting, said);
+        alert.resolved = true;
+        alert.wait_ended_at = Some(now.into());
+        alert.next_step = "Nothing has to be done.".into();
+        let busy = self.0.clock.busy();
+        tokio::spawn(async move {
+            let _busy = busy;
+            if let Err(what) = app.alerts.raise(None, alert).await {
+                eprintln!("rejoin: that a stuck wait is over could not be stored: {what}");
+            }
+        });
+    }
+
+    /// What was said of a wait.
+    fn spoken_of(&self, execution: &Execution, waiting: &Waiting) -> Option<Kind> {
+        let stuck = self.stuck(execution, waiting, self.0.clock.now())?;
+        let marks = self.0.watch.marks.lock();
+        match stuck {
+            Stuck::Silent => {
+                let quiet_at = super::index::quiet_at(waiting, &self.0.policy.silence());
+                (quiet_at <= marks.silence && quiet_at.is_some()).then_some(Kind::MissingHeartbeats)
+            }
+            Stuck::Old => {
+                let place = super::index::place(execution.identity(), &waiting.state_name);
+                let mark = marks.places.get(&(place, waiting.is_endless()))?;
+                (waiting.opened_at <= mark.opened).then_some(Kind::StuckWait)
+            }
+        }
+    }
+}
+
+fn stuck_for(execution: &Execution, waiting: &Waiting, now: Timestamp) -> String {
+    let age = say::span(now.0 - waiting.opened_at.0);
+    let ends = [
+        waiting.timeout_at,
+        waiting.heartbeat_at,
+        waiting.execution_timeout_at,
+    ];
+    let end = match ends.into_iter().flatten().min() {
+        None => "nothing ends that but an answer".to_owned(),
+        Some(at) => format!("it goes on until {at} if no answer comes"),
+    };
+    format!(
+        "{} has waited in {} for {age}, and {end}.",
+        execution.identity().name,
+        waiting.state_name
+    )
+}
+
+fn silent_for(execution: &Execution, waiting: &Waiting, now: Timestamp) -> String {
+    let (name, state) = (&execution.identity().name, &waiting.state_name);
+    let Some(beats) = waiting.beats else {
+        return format!("{name} waits in {state} without a sign of life.");
+    };
+    let usual = say::span(beats.usual_millis().unwrap_or_default());
+    let silent = say::span(now.0 - beats.last.0);
+    format!(
+        "{name} waits in {state}, whose {} heartbeats came {usual} from one another, and has not had one for {silent}. The state has no HeartbeatSeconds, so it goes on waiting.",
+        beats.count
+    )
+}
