@@ -12,6 +12,7 @@
 //! - [`serve`]: a server until it is told to stop.
 //! - [`run`]: one execution of a definition in a file.
 //! - [`source`]: a definition's file, JSON or YAML, and where in it everything stands.
+//! - [`trace`]: what happened to an execution, a reference or a callback.
 //! - [`validate`]: whether definitions are right.
 //! - [`waits`]: who waits on a running server, and what is stuck.
 //! - [`colour`]: colours where a terminal shows them.
@@ -36,6 +37,7 @@ mod serve;
 mod source;
 mod table;
 mod topics;
+mod trace;
 mod validate;
 mod waits;
 
@@ -50,6 +52,7 @@ Begin with:
   rejoin validate FILE         whether a definition is right, and where it is not
   rejoin run FILE INPUT        one execution of it, here and now
   rejoin serve                 http://127.0.0.1:8083, data in ./rejoin-data
+  rejoin trace NAME            what became of an execution, a reference or a callback
   rejoin help serve            how to point the AWS CLI at it";
 
 /// AWS Step Functions state machines, durable, anywhere.
@@ -75,6 +78,8 @@ enum Command {
     Run(run::Run),
     /// Check definitions, in JSON or YAML, before anything runs them
     Validate(validate::Validate),
+    /// Tell the whole story of an execution, a reference or a callback
+    Trace(trace::Trace),
     /// Draw a state machine as SVG, and what an execution of it did
     Graph(graph::Graph),
     /// What somebody should know: what went wrong with callbacks, waits and subscribers
@@ -98,6 +103,7 @@ fn main() -> ExitCode {
         Command::Function => demo::run_function(),
         Command::Run(run) => run.run(),
         Command::Validate(validate) => validate.run(),
+        Command::Trace(trace) => trace.run(),
         Command::Graph(graph) => graph.run(),
         Command::Alerts(alerts) => alerts.run(),
         Command::Topics(topics) => topics.run(),

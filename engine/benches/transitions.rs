@@ -56,6 +56,7 @@ fn identity(input: &Value) -> Identity {
         alias: None,
         map_run: None,
         test_case: None,
+        trace_context: None,
     }
 }
 

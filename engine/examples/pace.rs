@@ -77,6 +77,7 @@ fn identity(input: &str) -> Identity {
         alias: None,
         map_run: None,
         test_case: None,
+        trace_context: None,
     }
 }
 

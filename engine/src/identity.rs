@@ -6,6 +6,8 @@ use asl::{Data, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::trace::TraceContext;
+
 /// Names an execution in stores, timers and tokens: the first 16 bytes of the SHA-256 of its ARN.
 ///
 /// Sixteen bytes instead of an ARN of up to 300 characters keep a parked execution small, and the
@@ -58,8 +60,11 @@ pub struct Identity {
     #[serde(default)]
     pub map_run: Option<MapRunChild>,
     /// The test case whose mocked responses its Task states get (`#CASE` after the machine's ARN).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub test_case: Option<Arc<str>>,
+    /// Which trace whoever started it said that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_context: Option<Arc<TraceContext>>,
 }
 
 /// Which part of a Map Run an execution is.

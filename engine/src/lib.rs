@@ -11,6 +11,7 @@
 //! - [`slice`]: how far one command goes.
 //! - [`effect`]: what has to leave the process once events are durable.
 //! - [`token`]: task tokens.
+//! - [`trace`]: which distributed trace it is part of.
 //! - [`waiting`]: what can be told of an open wait.
 //! - [`history`]: the AWS history, a projection of the events.
 //! - [`trial`]: one state on its own.
@@ -43,6 +44,7 @@ pub mod slice;
 mod states;
 mod timers;
 pub mod token;
+pub mod trace;
 pub mod trial;
 mod wait;
 pub mod waiting;
@@ -60,4 +62,5 @@ pub use map_run::{Item, MapRun};
 pub use redrive::NotRedrivable;
 pub use slice::Slice;
 pub use token::{Token, TokenKey};
+pub use trace::{SpanId, TraceContext, TraceId};
 pub use waiting::{Beats, ClosedWait, EndKind, WaitKind, Waiting};

@@ -496,6 +496,7 @@ mod tests {
                 alias: None,
                 map_run: None,
                 test_case: None,
+                trace_context: None,
             },
             context: json!({"Given": "context"}),
             variables: BTreeMap::from([("v".to_owned(), Data::from(json!(1)))]),

@@ -17,8 +17,9 @@
 //! In reading order:
 //! - [`alert`]: the value. [`kind`]: what it may be about. `record`: what is stored.
 //! - [`windows`]: what is told and what is counted. [`config`]: how much.
-//! - `pages`: who asks.
+//! - `pages`: who asks; `about`: what a story needs.
 
+pub(crate) mod about;
 pub mod alert;
 pub mod config;
 pub mod kind;

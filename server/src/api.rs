@@ -19,6 +19,7 @@ use serde_json::json;
 use crate::app::App;
 use crate::clock::Busy;
 use crate::http::{Call, Reply, Unreadable};
+use crate::trace::Given;
 
 pub mod error;
 
@@ -88,7 +89,7 @@ const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
 const TARGET_PREFIX: &str = "AWSStepFunctions.";
 
 /// Answers a call at `/`.
-pub async fn handle(app: &App, call: Call) -> Reply {
+pub async fn handle(app: &App, mut call: Call) -> Reply {
     let target = call.header("x-amz-target").unwrap_or_default().to_owned();
     let answer = match target.strip_prefix(TARGET_PREFIX) {
         _ if !is_json(&call) => Err(ApiError::unknown_operation(format!(
@@ -97,7 +98,9 @@ pub async fn handle(app: &App, call: Call) -> Reply {
         // A long poll: virtual time goes on meanwhile.
         Some("GetActivityTask") => get_activity_task::answer(app, &call.body, call.busy).await,
         Some(operation) => {
-            let (answer, _busy) = perform_holding(app, operation, &call.body, call.busy).await;
+            let busy = call.busy.take();
+            let given = Given::by(&call);
+            let (answer, _busy) = perform_holding(app, operation, &call.body, &given, busy).await;
             answer
         }
         None => Err(ApiError::unknown_operation(format!(
@@ -136,15 +139,17 @@ pub(crate) async fn perform_holding(
     app: &App,
     operation: &str,
     body: &[u8],
+    given: &Given<'_>,
     busy: Busy,
 ) -> (Answer, Busy) {
     match operation {
-        "StartSyncExecution" => start_sync_execution::answer(app, body, busy).await,
+        "StartSyncExecution" => start_sync_execution::answer(app, body, given, busy).await,
+        "StartExecution" => (start_execution::answer(app, body, given).await, busy),
         _ => (perform(app, operation, body).await, busy),
     }
 }
 
-/// Performs an operation that waits for nothing.
+/// Performs an operation that waits for nothing and starts nothing.
 async fn perform(app: &App, operation: &str, body: &[u8]) -> Answer {
     match operation {
         "CreateActivity" => create_activity::answer(app, body).await,
@@ -168,7 +173,6 @@ async fn perform(app: &App, operation: &str, body: &[u8]) -> Answer {
         "SendTaskFailure" => send_task_failure::answer(app, body).await,
         "SendTaskHeartbeat" => send_task_heartbeat::answer(app, body).await,
         "SendTaskSuccess" => send_task_success::answer(app, body).await,
-        "StartExecution" => start_execution::answer(app, body).await,
         "StopExecution" => stop_execution::answer(app, body).await,
         "TagResource" => tag_resource::answer(app, body).await,
         "UntagResource" => untag_resource::answer(app, body).await,

@@ -385,6 +385,13 @@ impl std::fmt::Debug for Busy {
     }
 }
 
+impl Busy {
+    /// Hands it on; what is left holds no time.
+    pub fn take(&mut self) -> Busy {
+        Busy(self.0.take())
+    }
+}
+
 impl Clone for Busy {
     fn clone(&self) -> Busy {
         if let Some(state) = &self.0 {

@@ -20,6 +20,7 @@ use crate::mocks;
 use crate::runner::{NotDone, Runner};
 use crate::scheduler::Retention;
 use crate::services::{Caller, Services, unsupported};
+use crate::trace::Sent;
 
 /// Takes tasks to their resources. Cloning is a reference count.
 #[derive(Clone)]
@@ -100,8 +101,13 @@ impl Dispatcher {
             execution_arn: identity.arn.clone(),
             state_machine_arn: identity.state_machine_arn.clone(),
         };
+        let sent = Sent::of(identity, dispatch.wait);
+        let services = resources.services.traced(sent);
         let (this, busy) = (self.clone(), resources.clock.busy());
-        tokio::spawn(async move { this.call(key, &caller, dispatch, choosing, busy).await });
+        tokio::spawn(async move {
+            this.call(key, &caller, services, dispatch, choosing, busy)
+                .await
+        });
     }
 
     /// Runs the children of a distributed Map state; returns at once.
@@ -129,7 +135,8 @@ impl Dispatcher {
             state_machine_arn: identity.state_machine_arn.clone(),
         };
         let busy = self.0.resources.clock.busy();
-        Some(self.ask(&caller, dispatch, busy).await.0)
+        let services = &self.0.resources.services;
+        Some(Dispatcher::ask(services, &caller, dispatch, busy).await.0)
     }
 
     /// A wait is over.
@@ -179,6 +186,7 @@ impl Dispatcher {
         self,
         key: ExecutionKey,
         caller: &Caller,
+        services: Services,
         dispatch: Dispatch,
         choosing: Choosing,
         busy: Busy,
@@ -189,7 +197,7 @@ impl Dispatcher {
             ..
         } = &dispatch.resource
         {
-            return self.run(key, caller, dispatch, busy).await;
+            return self.run(key, caller, services, dispatch, busy).await;
         }
         // Without the server the task goes out again after its next start.
         let Some(_app) = self.0.resources.services.app() else {
@@ -200,7 +208,7 @@ impl Dispatcher {
         if let Err(failure) = registered.await {
             return self.complete(key, wait, Err(failure)).await;
         }
-        let (answer, _busy) = self.ask(caller, &dispatch, busy).await;
+        let (answer, _busy) = Dispatcher::ask(&services, caller, &dispatch, busy).await;
         match answer {
             Ok(output) if waits_for_token(&dispatch) => {
                 let registered = self.register(key, wait, &choosing, Phase::Result, output.value());
@@ -236,12 +244,11 @@ impl Dispatcher {
     /// What the resource answers. The `Busy` comes back with the answer; a resource that hangs loses
     /// it for a while, so that virtual time can come to its timeout.
     async fn ask(
-        &self,
+        services: &Services,
         caller: &Caller,
         dispatch: &Dispatch,
         busy: Busy,
     ) -> (Result<Data, Failure>, Busy) {
-        let services = &self.0.resources.services;
         let parameters = &dispatch.parameters;
         match &dispatch.resource {
             Resource::Function { arn } => services.invoke_function(arn, parameters, busy).await,
@@ -265,7 +272,14 @@ impl Dispatcher {
     }
 
     /// `.sync`: starts an execution, says so, and brings what it came to.
-    async fn run(self, key: ExecutionKey, caller: &Caller, dispatch: Dispatch, busy: Busy) {
+    async fn run(
+        self,
+        key: ExecutionKey,
+        caller: &Caller,
+        services: Services,
+        dispatch: Dispatch,
+        busy: Busy,
+    ) {
         let (wait, resources) = (dispatch.wait, &self.0.resources);
         let Resource::Service {
             service, action, ..
@@ -277,7 +291,6 @@ impl Dispatcher {
             let failure = unsupported(service, action);
             return self.complete(key, wait, Err(failure)).await;
         }
-        let services = &resources.services;
         let Some(app) = services.app() else {
             return;
         };
@@ -304,7 +317,7 @@ impl Dispatcher {
         // the next start.
         let ending = resources.runner.ending(ExecutionKey::of(&child)).await;
         let weak = self.downgrade();
-        drop((self, app, busy));
+        drop((self, app, services, busy));
         let _busy = match ending {
             Ok(ending) => ending.await,
             Err(what) => return eprintln!("rejoin: a task's execution was lost sight of: {what}"),

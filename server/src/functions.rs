@@ -46,6 +46,7 @@ use uuid::Uuid;
 
 use crate::client::Client;
 use crate::clock::{Busy, Clock};
+use crate::trace::Sent;
 use program::Program;
 pub use task_result::{function_not_found, lambda_result, payload_not_json};
 use url::UrlFunction;
@@ -89,6 +90,8 @@ pub(crate) struct Invocation {
     pub arn: String,
     /// JSON text.
     pub payload: Bytes,
+    /// The trace that it belongs to.
+    pub trace: Option<Arc<Sent>>,
 }
 
 /// `[functions.NAME]` of the configuration: a program, or a URL.
@@ -172,7 +175,7 @@ impl Functions {
     /// [`Functions::invoke_busy`].
     pub async fn invoke(&self, name: &str, arn: &str, payload: &str) -> Invoked {
         let busy = self.0.clock.busy();
-        self.invoke_busy(name, arn, payload, busy).await.0
+        self.invoke_busy(name, arn, payload, None, busy).await.0
     }
 
     /// Like [`Functions::invoke`], for a caller that keeps virtual time standing: takes its `Busy`,
@@ -185,6 +188,7 @@ impl Functions {
         name: &str,
         arn: &str,
         payload: &str,
+        trace: Option<Arc<Sent>>,
         busy: Busy,
     ) -> (Invoked, Busy) {
         let Some(function) = self.0.functions.get(name) else {
@@ -195,6 +199,7 @@ impl Functions {
             request_id: Uuid::new_v4().to_string(),
             arn: arn.to_owned(),
             payload: Bytes::copy_from_slice(payload.as_bytes()),
+            trace,
         };
         if payload.len() > PAYLOAD_BYTES_MAX {
             return (failure::payload_too_large(&invocation.request_id), busy);

@@ -54,6 +54,7 @@
 //! - `start`: a callback that nobody waits for starts an execution.
 //! - `attend`: time passes. `sweep`: much time has passed.
 //! - `alert`: what is told. `inbox`: who asks. `manage`: routes over the API.
+//! - `trail`: what a story is made of.
 //! - `held`: references by their waits.
 //! - `urls`: a URL for each wait. `chosen`: references that the workflow chooses itself.
 //! - `remote`: engines elsewhere, AWS's too. `expected`, `recall`, `flights`, `engine`: what the above needs.
@@ -89,6 +90,7 @@ mod start;
 mod sweep;
 #[cfg(test)]
 mod tests;
+pub(crate) mod trail;
 mod urls;
 pub mod verify;
 mod words;
@@ -105,6 +107,7 @@ use uuid::Uuid;
 
 pub use self::chosen::{Choosing, Phase};
 pub use self::disposition::Disposition;
+pub(crate) use self::record::Place;
 pub use self::remote::EngineConfig;
 pub use self::route::config::RouteConfig;
 pub use self::verify::config::VerifyConfig;
@@ -435,6 +438,11 @@ impl Gateway {
 
     fn routes(&self) -> Arc<Routes> {
         self.0.routes.read().clone()
+    }
+
+    /// Whether there is a route of this name.
+    pub(crate) fn has_route(&self, name: &str) -> bool {
+        self.route_named(name).is_some()
     }
 
     fn route_named(&self, name: &str) -> Option<Arc<Route>> {

@@ -20,6 +20,8 @@
 //! - [`executions`], [`time_control`]: what the Step Functions API does not have.
 //! - [`api`]: the Step Functions API, one file an operation.
 //! - [`functions`]: programs that speak the Lambda Runtime API, and URLs.
+//! - [`story`]: all that happened to an execution, a reference or a callback.
+//! - [`trace`]: which distributed trace requests belong to.
 //! - [`topics`]: `sns:publish` and its subscribers.
 //! - [`services`]: calls to other services, and to this server itself.
 //! - [`mocks`]: what test cases say instead of them.
@@ -55,9 +57,11 @@ pub mod runner;
 pub mod scheduler;
 pub mod services;
 pub mod status_changes;
+pub mod story;
 pub mod tags;
 pub mod time_control;
 pub mod topics;
+pub mod trace;
 pub mod unstored;
 pub mod versions;
 pub mod waits;

@@ -6,6 +6,7 @@
 //! | `GET /health` | here: 503 once the store takes nothing any more |
 //! | `/rejoin/clock` | [`crate::time_control`] |
 //! | `/rejoin/executions/...` | [`crate::executions`] |
+//! | `/rejoin/trace/...` | [`crate::story`] |
 //! | `/rejoin/waits/...` | [`crate::waits`] |
 //! | `GET /metrics` | [`crate::metrics`] |
 //! | `/rejoin/topics/...` | [`crate::topics`] |
@@ -17,7 +18,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::http::{Call, Reply, Unreadable};
-use crate::{api, executions, metrics, time_control, waits};
+use crate::{api, executions, metrics, story, time_control, waits};
 
 /// Answers a request.
 pub async fn answer(app: App, call: Call) -> Reply {
@@ -32,6 +33,9 @@ pub async fn answer(app: App, call: Call) -> Reply {
     }
     if call.path.starts_with("/rejoin/clock") {
         return time_control::handle(&app, call).await;
+    }
+    if call.path.starts_with("/rejoin/trace/") {
+        return story::handle(&app, call).await;
     }
     if call.path.starts_with("/rejoin/executions/") {
         return executions::handle(&app, call).await;

@@ -1358,7 +1358,9 @@ mod tests {
             {
                 let body = body.to_string();
                 let busy = app.clock.busy();
-                let done = crate::api::perform_holding(&app, operation, body.as_bytes(), busy);
+                let given = crate::trace::Given::inside(None);
+                let done =
+                    crate::api::perform_holding(&app, operation, body.as_bytes(), &given, busy);
                 let (done, _) = done.await;
                 assert!(done.is_ok(), "{operation}");
             }
@@ -1396,6 +1398,7 @@ mod tests {
             alias: None,
             map_run: None,
             test_case: None,
+            trace_context: None,
         };
         let started = runner.start(Arc::new(machine), identity).await;
         assert!(matches!(started, Ok(Started::New(_))));

@@ -49,6 +49,7 @@ use crate::clock::{Busy, Clock};
 use crate::functions::{Functions, with_grace};
 use crate::mocks::Mocks;
 use crate::topics::Topics;
+use crate::trace::Sent;
 pub use environment::{Credentials, Environment};
 pub use keys::KeyRefusal;
 pub use logs::{CloudWatchLogs, NotTaken};
@@ -58,7 +59,7 @@ pub(crate) use step_functions::{Refused, StepFunctions};
 
 /// Calls services. Cloning is a reference count.
 #[derive(Clone)]
-pub struct Services(Arc<Inner>);
+pub struct Services(Arc<Inner>, Option<Arc<Sent>>);
 
 struct Inner {
     environment: Environment,
@@ -90,7 +91,7 @@ impl Services {
         functions: Functions,
         topics: Topics,
     ) -> Services {
-        Services(Arc::new(Inner {
+        let inner = Arc::new(Inner {
             environment,
             clock,
             client,
@@ -98,7 +99,13 @@ impl Services {
             topics,
             keys: Mutex::default(),
             app: OnceLock::new(),
-        }))
+        });
+        Services(inner, None)
+    }
+
+    /// The same services, as a task's attempt calls them: their requests say which trace they belong to.
+    pub(crate) fn traced(&self, sent: Sent) -> Services {
+        Services(self.0.clone(), Some(Arc::new(sent)))
     }
 
     /// Names the server whose API `states:*` calls.
@@ -164,7 +171,8 @@ impl Services {
     }
 
     async fn send(&self, call: http::Call<'_>) -> Result<Answer, Failure> {
-        call.send(&self.0.client, &self.0.environment).await
+        let trace = self.1.as_deref();
+        call.send(&self.0.client, &self.0.environment, trace).await
     }
 
     /// Waits for an answer with virtual time standing for a while.

@@ -38,6 +38,7 @@ pub fn identity(input: Data) -> Identity {
         alias: None,
         map_run: None,
         test_case: None,
+        trace_context: None,
     }
 }
 

@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use crate::app::App;
 use crate::machines::{Machine, MachineType};
+use crate::trace::Given;
 use crate::versions::Chosen;
 
 use super::arn::{self, Resource};
@@ -102,7 +103,7 @@ impl Start<'_> {
 
     /// What the execution is given. Of an Express machine each start is an execution of its own, also
     /// under a name that was used before.
-    pub(super) fn identity(self, app: &App) -> Identity {
+    pub(super) fn identity(self, app: &App, given: &Given<'_>) -> Identity {
         let arn = match self.machine.kind {
             MachineType::Standard => arn::execution(&app.place, &self.machine.name, &self.name),
             MachineType::Express => {
@@ -123,6 +124,7 @@ impl Start<'_> {
             alias: self.chosen.alias,
             map_run: None,
             test_case: self.test_case,
+            trace_context: given.context(self.trace_header).map(Arc::new),
         }
     }
 }

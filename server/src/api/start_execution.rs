@@ -1,7 +1,7 @@
 //! `StartExecution`: of a STANDARD machine idempotent by name, as long as the first execution of that
 //! name runs; of an EXPRESS machine each time another one, which nobody can ask for later.
 //!
-//! A trace header is taken and not kept.
+//! A trace header says which trace the execution is part of.
 
 use asl::Data;
 use engine::{Execution, Status};
@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::runner::Started;
+use crate::trace::Given;
 
 use super::error::ApiError;
 use super::request::{Answer, read, write};
@@ -21,11 +22,11 @@ struct Response<'a> {
     start_date: f64,
 }
 
-pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
+pub(super) async fn answer(app: &App, body: &[u8], given: &Given<'_>) -> Answer {
     let request: Request = read(body)?;
     let start = request.accept(app).await?;
     let is_express = start.is_express();
-    let identity = start.identity(app);
+    let identity = start.identity(app, given);
     let (arn, started_at) = (identity.arn.clone(), identity.started_at);
     let started_at = if is_express {
         let started = app.express.start(identity).await;

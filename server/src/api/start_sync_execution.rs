@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use crate::app::App;
 use crate::clock::Busy;
 use crate::runner::Ended;
+use crate::trace::Given;
 
 use super::error::ApiError;
 use super::request::{Answer, read, write};
@@ -69,8 +70,13 @@ impl Billing {
 }
 
 /// The time of the execution has to pass, so the caller's `Busy` is given up until it has ended.
-pub(super) async fn answer(app: &App, body: &[u8], busy: Busy) -> (Answer, Busy) {
-    let begun = match begin(app, body).await {
+pub(super) async fn answer(
+    app: &App,
+    body: &[u8],
+    given: &Given<'_>,
+    busy: Busy,
+) -> (Answer, Busy) {
+    let begun = match begin(app, body, given).await {
         Ok(begun) => begun,
         Err(error) => return (Err(error), busy),
     };
@@ -97,14 +103,14 @@ struct Shown {
     with_data: bool,
 }
 
-async fn begin(app: &App, body: &[u8]) -> Result<Begun, ApiError> {
+async fn begin(app: &App, body: &[u8], given: &Given<'_>) -> Result<Begun, ApiError> {
     let request: Request = read(body)?;
     let start = request.accept(app).await?;
     if !start.is_express() {
         return Err(ApiError::type_not_supported());
     }
     let (with_data, trace_header) = (start.with_data, start.trace_header.map(str::to_owned));
-    let identity = start.identity(app);
+    let identity = start.identity(app, given);
     let compiled = app.machines.definition(&identity.definition).await;
     let compiled = compiled.map_err(ApiError::server)?;
     let started = app

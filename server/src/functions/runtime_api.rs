@@ -30,6 +30,7 @@ use uuid::Uuid;
 
 use super::{ANSWER_BYTES_MAX, Invocation};
 use crate::clock::Clock;
+use crate::trace::Sent;
 
 const PREFIX: &str = "/2018-06-01/runtime/";
 
@@ -159,7 +160,10 @@ impl Desk {
                 "lambda-runtime-invoked-function-arn",
                 invocation.arn.clone(),
             ),
-            ("lambda-runtime-trace-id", trace_id(self.clock.now())),
+            (
+                "lambda-runtime-trace-id",
+                trace_id(invocation.trace.as_deref(), self.clock.now()),
+            ),
         ];
         for (name, value) in said {
             // An ARN comes from a definition and may hold anything; one that is no header is left out.
@@ -222,7 +226,10 @@ fn said(status: StatusCode, error: &str, message: &str) -> Response<Full<Bytes>>
 }
 
 /// In X-Ray's form, and not sampled: nobody collects it.
-pub fn trace_id(now: Timestamp) -> String {
+pub fn trace_id(sent: Option<&Sent>, now: Timestamp) -> String {
+    if let Some(sent) = sent {
+        return sent.x_ray().to_owned();
+    }
     let random = Uuid::new_v4().simple().to_string();
     let parent = Uuid::new_v4().simple().to_string();
     format!(

@@ -15,7 +15,7 @@ pub fn lambda_result(payload: Value, request_id: &str) -> Value {
     let now = Clock::machine_time();
     let content_length = payload.to_string().len().to_string();
     let date = http_date(now);
-    let trace_id = runtime_api::trace_id(now);
+    let trace_id = runtime_api::trace_id(None, now);
     json!({
         "ExecutedVersion": "$LATEST",
         "Payload": payload,

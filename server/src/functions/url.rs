@@ -48,14 +48,16 @@ impl UrlFunction {
         let now = self.clock.now();
         let deadline = now.plus_seconds(self.timeout_seconds.into());
         let deadline_ms = deadline.0.to_string();
-        let trace_id = runtime_api::trace_id(now);
-        let headers = [
+        let trace = invocation.trace.as_deref();
+        let trace_id = runtime_api::trace_id(trace, now);
+        let mut headers = vec![
             ("content-type", "application/json"),
             ("lambda-runtime-aws-request-id", &invocation.request_id),
             ("lambda-runtime-deadline-ms", &deadline_ms),
             ("lambda-runtime-invoked-function-arn", &invocation.arn),
             ("lambda-runtime-trace-id", &trace_id),
         ];
+        headers.extend(trace.into_iter().flat_map(|sent| sent.headers()));
         let limit = Duration::from_secs(self.timeout_seconds.into()) + REAL_LIMIT_EXTRA;
         let id = &invocation.request_id;
         let exchange = async {

@@ -41,6 +41,7 @@ pub(super) fn about(delivery: &Delivery, step: &Step) -> Alert {
         alert.execution_arn = known(&place.execution_arn);
         alert.execution_name = known(&place.execution_name);
         alert.state_machine_arn = known(&place.state_machine_arn);
+        alert.trace_id = place.trace_id.clone();
         alert.state_name = known(&place.state_name);
         alert.wait_began_at = Some(place.wait_began_at.into());
         alert.wait_deadline = place.wait_deadline.map(Into::into);

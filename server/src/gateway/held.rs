@@ -32,6 +32,24 @@ impl Gateway {
             .collect()
     }
 
+    /// The references that an execution's waits hold, with their routes; at most so many.
+    pub(super) fn references_of_execution(
+        &self,
+        execution: ExecutionKey,
+        most: usize,
+    ) -> Vec<(String, String)> {
+        let prefix = format!("{:032x}{SEPARATOR}", execution.0);
+        let store = &self.0.store;
+        let keys = store.keys(Table::HeldReference, &prefix, None, most, false);
+        keys.iter()
+            .filter_map(|key| {
+                let (_wait, named) = key.strip_prefix(&prefix)?.split_once(SEPARATOR)?;
+                named.split_once(SEPARATOR)
+            })
+            .map(|(route, reference)| (route.to_owned(), reference.to_owned()))
+            .collect()
+    }
+
     /// The waits that hold a reference, on whichever route.
     ///
     /// # Errors

@@ -84,13 +84,16 @@ pub(super) struct Holder {
 /// execution itself is forgotten.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Place {
+pub(crate) struct Place {
     pub execution_arn: String,
     pub execution_name: String,
     pub state_machine_arn: String,
     pub state_name: String,
     pub wait_began_at: Timestamp,
     pub wait_deadline: Option<Timestamp>,
+    /// The trace that the execution is part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
 }
 
 /// One callback, as it came, and what became of it.

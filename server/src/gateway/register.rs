@@ -151,6 +151,7 @@ impl Gateway {
                 state_name: wait.state_name.to_string(),
                 wait_began_at: wait.opened_at,
                 wait_deadline: wait.timeout_at,
+                trace_id: Some(view.identity.trace_id().to_string()),
             },
             engine: None,
             over_at: None,

@@ -31,6 +31,7 @@ use super::expression::Query;
 use super::route::config::StartsConfig;
 use crate::api;
 use crate::app::{App, WeakApp};
+use crate::trace::Given;
 
 /// How long an execution's name may be.
 const NAME_CHARS_MAX: usize = 80;
@@ -127,7 +128,8 @@ impl Operations for WeakApp {
             };
             let (body, busy) = (request.to_string(), app.clock.busy());
             let (answer, _busy) =
-                api::perform_holding(&app, operation, body.as_bytes(), busy).await;
+                api::perform_holding(&app, operation, body.as_bytes(), &Given::inside(None), busy)
+                    .await;
             match answer {
                 Ok(answer) => Ok(serde_json::from_slice(&answer).unwrap_or_default()),
                 Err(error) => Err(Refusal {

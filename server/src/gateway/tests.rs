@@ -78,6 +78,7 @@ fn identity(execution: u128) -> Identity {
         alias: None,
         map_run: None,
         test_case: None,
+        trace_context: None,
     }
 }
 

@@ -101,7 +101,13 @@ impl Driver {
         let record = taken_up(&app, &parent, self.wait).await?;
         let found = children(&app, &record).await?;
         let machine = app.machines.definition(&parent.identity().definition);
-        let work = Work::new(&record, parent.identity(), &open, machine.await?, found);
+        let work = Work::new(
+            &record,
+            (parent.identity(), self.wait),
+            &open,
+            machine.await?,
+            found,
+        );
         match record.standing {
             Standing::Running => self.drive(app, parent, work, busy).await,
             // It ended before the server did, and the Map state was not told.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use asl::{Failure, StateMachine, Timestamp};
 use engine::map_run::OpenRun;
-use engine::{Identity, MapRunChild, Status};
+use engine::{Identity, MapRunChild, Status, TraceContext, WaitId};
 use hashbrown::HashMap;
 
 use crate::items::batch::Batch;
@@ -72,6 +72,8 @@ pub(super) struct Work {
     machine: Arc<StateMachine>,
     /// Of whose Map state it is.
     parent: Arc<Identity>,
+    /// The parent's trace, seen from the Map Run.
+    trace: TraceContext,
     /// The Map state.
     state: Arc<str>,
     /// Children that were found, by name, and what was last heard of those that were not come to yet.
@@ -89,7 +91,7 @@ impl Work {
     /// The work of a Map Run of which these children were found.
     pub(super) fn new(
         record: &Record,
-        parent: &Identity,
+        (parent, wait): (&Identity, WaitId),
         open: &OpenRun<'_>,
         machine: Arc<StateMachine>,
         found: Vec<(String, Found)>,
@@ -108,6 +110,7 @@ impl Work {
             items: (None, 1),
             machine,
             parent: Arc::new(parent.clone()),
+            trace: parent.trace().below(parent.wait_span(wait)),
             state: open.state_name.clone(),
             found: found.into_iter().collect(),
             open: HashMap::new(),
@@ -173,6 +176,7 @@ impl Work {
                             items,
                         }),
                         test_case: self.parent.test_case.clone(),
+                        trace_context: Some(self.trace.clone().into()),
                     },
                     place,
                 }))

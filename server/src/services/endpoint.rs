@@ -57,6 +57,17 @@ impl Services {
         if !typed && !body.is_empty() {
             headers.push(("content-type", if form { FORM } else { "application/json" }));
         }
+        let untold: Vec<_> = self
+            .1
+            .iter()
+            .flat_map(|sent| sent.headers())
+            .filter(|(name, _)| {
+                !given
+                    .iter()
+                    .any(|(other, _)| other.eq_ignore_ascii_case(name))
+            })
+            .collect();
+        headers.extend(untold);
         let client = &self.0.client;
         let sent = client.send(method, &url, &headers, Bytes::from(body), ANSWER_LIMIT);
         let answer = sent

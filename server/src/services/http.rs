@@ -12,6 +12,7 @@ use super::service::Service;
 use super::sign::{self, Scope, Signable};
 use crate::client::{Answer, Client, Opened, address};
 use crate::clock::Clock;
+use crate::trace::Sent;
 
 /// The longest that an answer may take in real time; the limit of the task is the engine's to watch.
 /// Lambda's functions may run for 15 minutes.
@@ -36,7 +37,7 @@ pub struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// Sends it, signed.
+    /// Sends it, signed, as part of a trace if there is one.
     ///
     /// # Errors
     /// The failure of a task whose service can't be reached. An error that the service reports is an answer.
@@ -44,8 +45,10 @@ impl Call<'_> {
         self,
         client: &Client,
         environment: &Environment,
+        trace: Option<&Sent>,
     ) -> Result<Answer, asl::Failure> {
-        self.send_within(client, environment, ANSWER_LIMIT).await
+        self.exchange(client, environment, trace, ANSWER_LIMIT)
+            .await
     }
 
     /// Sends it, signed, and waits for the answer for as long as `limit` of real time.
@@ -58,9 +61,20 @@ impl Call<'_> {
         environment: &Environment,
         limit: Duration,
     ) -> Result<Answer, asl::Failure> {
+        self.exchange(client, environment, None, limit).await
+    }
+
+    async fn exchange(
+        self,
+        client: &Client,
+        environment: &Environment,
+        trace: Option<&Sent>,
+        limit: Duration,
+    ) -> Result<Answer, asl::Failure> {
         let signed = self.signed(environment)?;
         let cannot = |what: String| failure::unreachable(self.prefix, &what);
-        let headers = signed.headers();
+        let mut headers = signed.headers();
+        headers.extend(trace.into_iter().flat_map(|sent| sent.headers()));
         let sent = client.send(self.method, &signed.url, &headers, self.body, limit);
         sent.await.map_err(cannot)
     }

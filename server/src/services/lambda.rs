@@ -94,7 +94,7 @@ impl Services {
         }
         let functions = &self.0.functions;
         let (invoked, busy) = functions
-            .invoke_busy(name, name_or_arn, payload, busy)
+            .invoke_busy(name, name_or_arn, payload, self.1.clone(), busy)
             .await;
         let outcome = match invoked {
             Invoked::Answer {

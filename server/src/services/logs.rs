@@ -88,7 +88,7 @@ impl CloudWatchLogs {
             ],
             body: Bytes::from(request.to_string()),
         };
-        let answer = match call.send(&self.client, &self.environment).await {
+        let answer = match call.send(&self.client, &self.environment, None).await {
             Ok(answer) if answer.status.is_success() => return Ok(()),
             Ok(answer) => answer,
             Err(failure) => return Err(NotTaken::Later(failure.cause.unwrap_or_default())),

@@ -24,6 +24,7 @@ use crate::api;
 use crate::clock::{Busy, Clock};
 use crate::functions::task_result::http_date;
 use crate::machines::MachineType;
+use crate::trace::Given;
 
 const OLDER: Older = Older {
     prefix: "StepFunctions",
@@ -185,7 +186,9 @@ impl Services {
             return std::future::pending().await;
         };
         let body = request.to_string();
-        let (answer, busy) = api::perform_holding(&app, operation, body.as_bytes(), busy).await;
+        let given = Given::inside(self.1.as_deref());
+        let (answer, busy) =
+            api::perform_holding(&app, operation, body.as_bytes(), &given, busy).await;
         let answer = match answer {
             Ok(body) => Ok(serde_json::from_slice(&body).unwrap_or_default()),
             Err(error) => {

@@ -182,7 +182,10 @@ pub async fn deliver(
     };
     let event = envelope::event(topic_arn, &subscriber.arn, message).to_string();
     let arn = function_arn(topic_arn, name);
-    let (invoked, busy) = all.functions.invoke_busy(name, &arn, &event, busy).await;
+    let (invoked, busy) = all
+        .functions
+        .invoke_busy(name, &arn, &event, None, busy)
+        .await;
     let came_to = match invoked {
         Invoked::Answer { .. } => Ok(()),
         Invoked::Failed { error, cause } => Err(Undelivered::ForNow(format!("{error}: {cause}"))),

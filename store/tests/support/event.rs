@@ -45,6 +45,7 @@ pub fn snapshot() -> Snapshot {
         alias: None,
         map_run: None,
         test_case: None,
+        trace_context: None,
     };
     serde_json::from_value(serde_json::json!({
         "identity": identity,

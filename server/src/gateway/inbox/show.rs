@@ -179,6 +179,7 @@ pub(in super::super) fn place_members(shown: &mut Value, place: &Place) {
     // What the worker has not said of a wait elsewhere is empty.
     let known = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     shown["executionArn"] = known(&place.execution_arn).into();
+    shown["traceId"] = place.trace_id.clone().into();
     shown["executionName"] = known(&place.execution_name).into();
     shown["stateMachineArn"] = known(&place.state_machine_arn).into();
     shown["stateName"] = known(&place.state_name).into();

@@ -97,6 +97,7 @@ impl Gateway {
                 state_name,
                 wait_began_at: now,
                 wait_deadline: deadline,
+                trace_id: None,
             },
             engine: Some(engine.to_owned()),
             over_at: None,

@@ -1,0 +1,256 @@
+//! What the gateway knows for a story: the references and callbacks of an execution, of a reference, of a
+//! callback; and what came that may belong to a wait although nothing says so.
+//!
+//! Tokens stay here: a wait is told by its number.
+
+use std::sync::Arc;
+
+use asl::Timestamp;
+use engine::{ExecutionKey, WaitId};
+use store::{StoreError, Table};
+
+use super::found::{execution_prefix, id_of, reference_prefix};
+use super::record::{Delivery, Holder, Place, Reference, Standing};
+use super::{Disposition, Gateway, read};
+use crate::trace::TRACEPARENT;
+
+/// How many references and callbacks a story is made of at most.
+const TOLD_MAX: usize = 1000;
+
+/// How many documents are looked at to find what may belong together: it is a hint, and it has to be quick.
+const LOOKED_AT_MAX: usize = 2000;
+
+/// How many are read at a time.
+const PAGE: usize = 256;
+
+/// A reference that somebody has registered.
+#[derive(Debug, Clone)]
+pub(crate) struct Registration {
+    pub route: String,
+    pub reference: String,
+    pub at: Timestamp,
+    pub place: Place,
+    pub wait: Option<WaitId>,
+}
+
+/// A callback that came.
+#[derive(Debug, Clone)]
+pub(crate) struct Arrived {
+    pub id: String,
+    pub route: String,
+    pub reference: Option<String>,
+    pub at: Timestamp,
+    /// The wait that it met, and when the reference of that was registered.
+    pub met: Option<(Place, Timestamp)>,
+    pub wait: Option<WaitId>,
+    /// What it was taken for, one after the other, and why.
+    pub steps: Vec<(Timestamp, Disposition, String)>,
+    /// The trace that it said it belongs to.
+    pub traceparent: Option<String>,
+}
+
+/// What is known of something.
+#[derive(Debug, Default)]
+pub(crate) struct Trail {
+    pub registrations: Vec<Registration>,
+    pub arrived: Vec<Arrived>,
+}
+
+impl Trail {
+    /// Takes over what is not there yet.
+    pub fn add(&mut self, other: Trail) {
+        for registration in other.registrations {
+            let same = |r: &Registration| {
+                (&r.route, &r.reference) == (&registration.route, &registration.reference)
+            };
+            if !self.registrations.iter().any(same) {
+                self.registrations.push(registration);
+            }
+        }
+        for arrived in other.arrived {
+            if !self.arrived.iter().any(|known| known.id == arrived.id) {
+                self.arrived.push(arrived);
+            }
+        }
+    }
+}
+
+impl Gateway {
+    /// The references and callbacks of an execution.
+    pub(crate) async fn trail_of_execution(&self, arn: &str) -> Result<Trail, String> {
+        let mut trail = Trail::default();
+        let held = self.references_of_execution(ExecutionKey::of(arn), TOLD_MAX);
+        for (route, reference) in held {
+            if let Some((_, reference)) = self.reference(&route, &reference).await? {
+                trail.registrations.extend(self.registration(&reference));
+            }
+        }
+        trail.registrations.retain(|r| r.place.execution_arn == arn);
+        let name = arn.rsplit(':').next().unwrap_or(arn);
+        let arrived = self.deliveries_of(&execution_prefix(name)).await?;
+        let its = |d: &&Delivery| {
+            d.target
+                .as_ref()
+                .is_some_and(|h| h.place.execution_arn == arn)
+        };
+        trail.arrived = arrived
+            .iter()
+            .filter(its)
+            .map(|d| self.arrived(d))
+            .collect();
+        Ok(trail)
+    }
+
+    /// A reference on one route, or on whichever has it, and the callbacks that came with it.
+    pub(crate) async fn trail_of_reference(
+        &self,
+        route: Option<&str>,
+        reference: &str,
+    ) -> Result<Trail, String> {
+        let mut trail = Trail::default();
+        let routes = self.routes();
+        for known in routes.names() {
+            if route.is_none_or(|route| route == known)
+                && let Some((_, found)) = self.reference(known, reference).await?
+            {
+                trail.registrations.extend(self.registration(&found));
+            }
+        }
+        let arrived = self.deliveries_of(&reference_prefix(reference)).await?;
+        let its = |d: &&Delivery| d.reference.as_deref() == Some(reference);
+        let arrived = arrived.iter().filter(its).map(|d| self.arrived(d));
+        trail.arrived = arrived
+            .filter(|arrived| route.is_none_or(|route| route == arrived.route))
+            .collect();
+        Ok(trail)
+    }
+
+    /// A callback, if there is one with this id.
+    pub(crate) async fn trail_of_delivery(&self, id: &str) -> Result<Option<Arrived>, String> {
+        let found = self.delivery(id).await?;
+        Ok(found.map(|(_, delivery)| self.arrived(&delivery)))
+    }
+
+    /// The routes on which a state's callbacks are expected.
+    pub(crate) fn routes_expecting(&self, machine_arn: &str, state: &str) -> Vec<Arc<str>> {
+        self.0.expected.by(machine_arn, state)
+    }
+
+    /// Callbacks that came on one of these routes between two times and met no wait, oldest first.
+    pub(crate) async fn strays(
+        &self,
+        routes: &[String],
+        from: Timestamp,
+        to: Timestamp,
+        most: usize,
+    ) -> Result<Vec<Arrived>, String> {
+        let mut after = Some(id_before(from));
+        let mut strays = Vec::new();
+        for _ in 0..LOOKED_AT_MAX / PAGE {
+            let store = &self.0.store;
+            let page = store.scan(Table::Delivery, "", after.as_deref(), PAGE, false);
+            let page = page.await.map_err(|StoreError(what)| what)?;
+            let last = page.len() < PAGE;
+            for (key, document) in page {
+                let delivery: Delivery = read(&document)?;
+                if delivery.received_at > to || strays.len() == most {
+                    return Ok(strays);
+                }
+                if delivery.target.is_none() && routes.contains(&delivery.route) {
+                    strays.push(self.arrived(&delivery));
+                }
+                after = Some(key);
+            }
+            if last {
+                break;
+            }
+        }
+        Ok(strays)
+    }
+
+    /// Registrations on a route whose waits were open at a time, as far as a short look finds them.
+    pub(crate) async fn waiting_at(
+        &self,
+        route: &str,
+        at: Timestamp,
+        most: usize,
+    ) -> Result<Vec<Registration>, String> {
+        let prefix = format!("{route}\n");
+        let store = &self.0.store;
+        let page = store.scan(Table::Reference, &prefix, None, LOOKED_AT_MAX, false);
+        let mut waiting = Vec::new();
+        for (_, document) in page.await.map_err(|StoreError(what)| what)? {
+            let reference: Reference = read(&document)?;
+            let open = |r: &Registration| {
+                let deadline = r.place.wait_deadline;
+                r.place.wait_began_at <= at && deadline.is_none_or(|deadline| deadline >= at)
+            };
+            let answered = matches!(reference.standing, Standing::Answered { .. });
+            waiting.extend(
+                self.registration(&reference)
+                    .filter(open)
+                    .filter(|_| !answered),
+            );
+            if waiting.len() == most {
+                break;
+            }
+        }
+        Ok(waiting)
+    }
+
+    /// The newest deliveries that are found by this.
+    async fn deliveries_of(&self, prefix: &str) -> Result<Vec<Delivery>, String> {
+        let table = Table::DeliveryIndex;
+        let keys = self.0.store.keys(table, prefix, None, TOLD_MAX, true);
+        let mut deliveries = Vec::with_capacity(keys.len());
+        for id in keys.iter().filter_map(|key| id_of(key)) {
+            if let Some((_, delivery)) = self.delivery(&id).await? {
+                deliveries.push(delivery);
+            }
+        }
+        Ok(deliveries)
+    }
+
+    fn registration(&self, reference: &Reference) -> Option<Registration> {
+        let holder = reference.standing.holder()?;
+        Some(Registration {
+            route: reference.route.clone(),
+            reference: reference.reference.clone(),
+            at: holder.registered_at,
+            place: holder.place.clone(),
+            wait: self.wait_of(holder),
+        })
+    }
+
+    fn arrived(&self, delivery: &Delivery) -> Arrived {
+        let steps = delivery.steps.iter();
+        let holder = delivery.target.as_ref();
+        let header = |(name, _): &&(String, String)| name == TRACEPARENT;
+        let traceparent = delivery.headers.iter().find(header);
+        Arrived {
+            id: delivery.id.clone(),
+            route: delivery.route.clone(),
+            reference: delivery.reference.clone(),
+            at: delivery.received_at,
+            met: holder.map(|holder| (holder.place.clone(), holder.registered_at)),
+            wait: holder.and_then(|holder| self.wait_of(holder)),
+            steps: steps
+                .map(|step| (step.at, step.disposition, step.note.clone()))
+                .collect(),
+            traceparent: traceparent.map(|(_, value)| value.clone()),
+        }
+    }
+
+    fn wait_of(&self, holder: &Holder) -> Option<WaitId> {
+        let token = self.0.engine.check(&holder.token).ok()?;
+        Some(token.wait)
+    }
+}
+
+/// What sorts before every id of a delivery that came at a time or later: ids begin with the time.
+fn id_before(at: Timestamp) -> String {
+    let millis = u64::try_from(at.0).unwrap_or_default();
+    uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10])
+        .into_uuid()
+        .to_string()
+}

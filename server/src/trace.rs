@@ -1,0 +1,88 @@
+//! A trace on its way: read off requests that come in, and carried by those that tasks send.
+//!
+//! | a request carries | read from whoever starts an execution | sent with a task's request |
+//! | --- | --- | --- |
+//! | `traceparent`, `tracestate` | yes, first of all | yes |
+//! | `X-Amzn-Trace-Id` | yes, and `traceHeader` in the body | yes |
+//! | `Lambda-Runtime-Trace-Id` | | to functions |
+//!
+//! What it means and how its ids are made is [`engine::trace`]'s.
+
+use engine::{Identity, TraceContext, WaitId};
+
+use crate::http::Call;
+
+/// W3C's headers.
+pub(crate) const TRACEPARENT: &str = "traceparent";
+const TRACESTATE: &str = "tracestate";
+/// X-Ray's.
+const X_RAY: &str = "x-amzn-trace-id";
+
+/// What an incoming request says of the trace that it belongs to.
+pub(crate) struct Given<'a> {
+    w3c: Option<TraceContext>,
+    x_ray: Option<&'a str>,
+}
+
+impl<'a> Given<'a> {
+    /// Off a request's headers.
+    pub(crate) fn by(call: &'a Call) -> Given<'a> {
+        let traceparent = call.header(TRACEPARENT);
+        let read = |parent| TraceContext::of_headers(parent, call.header(TRACESTATE));
+        Given {
+            w3c: traceparent.and_then(read),
+            x_ray: call.header(X_RAY),
+        }
+    }
+
+    /// By one of this server's own tasks, or by nobody.
+    pub(crate) fn inside(sent: Option<&Sent>) -> Given<'static> {
+        Given {
+            w3c: sent.map(|sent| sent.context.clone()),
+            x_ray: None,
+        }
+    }
+
+    /// The context, if `member` is what the request's body says in X-Ray's form.
+    pub(crate) fn context(&self, member: Option<&str>) -> Option<TraceContext> {
+        let x_ray = || [member, self.x_ray].into_iter().flatten();
+        self.w3c
+            .clone()
+            .or_else(|| x_ray().find_map(TraceContext::of_x_ray))
+    }
+}
+
+/// What one attempt of a task tells those whom it asks.
+#[derive(Debug)]
+pub struct Sent {
+    /// The execution's trace, seen from the attempt.
+    context: TraceContext,
+    traceparent: String,
+    x_ray: String,
+}
+
+impl Sent {
+    /// For an execution's task.
+    pub fn of(identity: &Identity, wait: WaitId) -> Sent {
+        let span = identity.wait_span(wait);
+        let context = identity.trace().below(span);
+        Sent {
+            traceparent: context.traceparent(span),
+            x_ray: context.x_ray(span),
+            context,
+        }
+    }
+
+    /// The headers of a request, none of which is to be signed: whatever passes it on may change them.
+    pub(crate) fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        let state = self.context.state.as_deref();
+        [(TRACEPARENT, &*self.traceparent), (X_RAY, &self.x_ray)]
+            .into_iter()
+            .chain(state.map(|state| (TRACESTATE, state)))
+    }
+
+    /// What Lambda's Runtime API gives a function.
+    pub(crate) fn x_ray(&self) -> &str {
+        &self.x_ray
+    }
+}
