@@ -234,6 +234,9 @@ impl Delivery {
     pub fn forget_what_was_redacted(&mut self) {
         if !self.redacted.is_empty() && self.intent != Some(Intent::Heartbeat) {
             self.intent = None;
+            if let Some(start) = &mut self.start {
+                start.input = None;
+            }
         }
     }
 

@@ -307,6 +307,8 @@ async fn send(
         status if status.is_success() => Ok(()),
         // What the endpoint does not want once it will not want again; so says SNS too.
         StatusCode::TOO_MANY_REQUESTS => Err(Undelivered::ForNow(why)),
+        // A proxy that was slow, or too early: the subscriber has not refused anything.
+        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY => Err(Undelivered::ForNow(why)),
         status if status.is_client_error() => Err(Undelivered::ForGood(why)),
         _ => Err(Undelivered::ForNow(why)),
     }

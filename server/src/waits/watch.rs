@@ -102,6 +102,9 @@ fn written(value: &impl Serialize) -> Option<Vec<u8>> {
     Some(serde_json::to_vec(value).expect("times can be written as JSON"))
 }
 
+/// When the store could not be read, it is asked again after so long.
+const LOOK_AGAIN_SECONDS: i64 = 60;
+
 impl Waits {
     /// Reads what a former run has said, and looks whether something was due meanwhile.
     ///
@@ -171,7 +174,11 @@ impl Waits {
                 Ok(Some(next)) => waits.look_at(next),
                 Ok(None) => {}
                 // The marks stay where they are, so the next look finds what this one has not said.
-                Err(what) => eprintln!("rejoin: stuck waits could not be looked for: {what}"),
+                Err(what) => {
+                    eprintln!("rejoin: stuck waits could not be looked for: {what}");
+                    let again = waits.0.clock.now().plus_seconds(LOOK_AGAIN_SECONDS);
+                    waits.look_at(again);
+                }
             }
         });
     }

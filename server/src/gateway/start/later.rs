@@ -37,8 +37,8 @@ impl Gateway {
             let step = self.step(Disposition::Heartbeat, note);
             return self.settle(route, arrival, None, step, None).await;
         }
-        if !started.done || started.digest == arrival.digest {
-            let step = self.repeat(&started.delivery, started.digest == arrival.digest);
+        if started.digest == arrival.digest {
+            let step = self.repeat(&started.delivery, true);
             return self.settle(route, arrival, None, step, None).await;
         }
         if let Some(kept) = &started.kept
@@ -47,8 +47,14 @@ impl Gateway {
             let step = self.repeat(&kept.delivery, kept.digest == arrival.digest);
             return self.settle(route, arrival, None, step, None).await;
         }
-        let known = self.known(&started.start.execution_arn).await?;
-        let stopped_at = known.as_ref().map(|known| known.stopped_at);
+        // One that could not be started yet is tried again, and may have an answer in this callback.
+        let stopped_at = match started.done {
+            true => {
+                let known = self.known(&started.start.execution_arn).await?;
+                known.as_ref().map(|known| known.stopped_at)
+            }
+            false => Some(None),
+        };
         if stopped_at != Some(None) {
             let note = format!(
                 "Execution {execution}, which its reference had started, has ended and waits for nothing."
@@ -116,6 +122,7 @@ impl Gateway {
                 );
                 let step = self.step(Disposition::UnknownReference, note);
                 delivery.steps.push(step.clone());
+                delivery.forget_what_was_redacted();
                 documents.extend(delivery.changes(Expect::Version(read), None));
                 documents.extend(self.alert(route.as_deref(), &delivery, &step));
             }

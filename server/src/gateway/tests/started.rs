@@ -224,6 +224,26 @@ async fn what_could_not_be_started_is_tried_again() {
 }
 
 #[tokio::test]
+async fn what_comes_for_an_execution_that_can_not_be_started_yet_is_kept_for_it() {
+    let (world, executions) = world();
+    executions.0.lock().refuses = Some("StateMachineDoesNotExist");
+    assert_eq!(world.call_back(order(1)).await, took(503, "undeliverable"));
+    assert_eq!(world.call_back(order(2)).await, took(202, "early"));
+    executions.0.lock().refuses = None;
+    world.pass(60).await;
+    let token = world.engine.open(1, 1);
+    let (status, said) = world.register("loan-1", &token).await;
+    assert_eq!(
+        (status, &said["early"]["disposition"]),
+        (200, &json!("delivered"))
+    );
+    assert_eq!(
+        world.dispositions().await,
+        ["undeliverable > started", "early > delivered"]
+    );
+}
+
+#[tokio::test]
 async fn what_can_never_be_started_is_malformed_and_the_next_one_counts() {
     let (world, executions) = world();
     executions.0.lock().refuses = Some("InvalidName");
