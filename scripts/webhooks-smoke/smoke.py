@@ -51,6 +51,9 @@ ROUTES = {
 def configuration(listener):
     """Routes that verify, and a topic that signs what it tells."""
     text = f"""
+[alerts]
+window_seconds = 0  # each by itself: the last one is waited for
+
 [topics.alerts]
 subscribers = [{{ webhook = {{ url = "http://127.0.0.1:{listener}/", secrets = ["{STANDARD}", "{STANDARD_OLD}"] }} }}]
 """
