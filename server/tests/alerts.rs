@@ -415,6 +415,59 @@ async fn a_subscriber_that_fails_is_an_alert_to_the_others_and_so_is_its_recover
     assert_eq!(topics["topics"][0]["states"][0]["status"], "ok");
 }
 
+/// What it did not take is lost, and it is well again all the same.
+#[tokio::test]
+async fn a_subscriber_that_was_given_up_on_is_well_again_with_the_next_message_that_it_takes() {
+    let directory = scratch();
+    let status = Arc::new(AtomicU32::new(503));
+    let answers = status.clone();
+    let bad = Endpoint::start(Arc::new(move |_: &str| {
+        let status = answers.load(Ordering::Relaxed) as u16;
+        Some((status, &[][..], String::new()))
+    }))
+    .await;
+    let subscribers = vec![SubscriberConfig::Http(bad.url("/"))];
+    let about = |alerts: Vec<Value>| {
+        let sinks = alerts.into_iter().filter(|a| a["kind"] == "failing-sink");
+        sinks.collect::<Vec<_>>()
+    };
+    let server = Server::open_as(Settings {
+        directory: Some(directory.clone()),
+        ..settings(subscribers.clone())
+    })
+    .await;
+    forged(&server).await;
+    pass(&server, 30 * 3600).await;
+    let told = about(heard(&server).await);
+    assert_eq!(
+        told.len(),
+        2,
+        "that it fails, and that it was given up: {told:#?}"
+    );
+    drop(server);
+    // It is remembered over a restart.
+    let copy = scratch();
+    copy_all(&directory, &copy);
+    let server = Server::open_as(Settings {
+        directory: Some(copy.clone()),
+        clock: Clock::standing_at(NOW.plus_seconds(31 * 3600)),
+        ..settings(subscribers)
+    })
+    .await;
+    status.store(200, Ordering::Relaxed);
+    for _ in 0..2 {
+        forged(&server).await;
+        pass(&server, 600).await;
+    }
+    let told = about(heard(&server).await);
+    assert_eq!(told.len(), 3, "it is said once: {told:#?}");
+    assert_eq!(told[2]["resolved"], true);
+    assert_eq!(told[2]["dedupKey"], told[0]["dedupKey"]);
+    for left in [directory, copy] {
+        let _ = std::fs::remove_dir_all(left);
+    }
+}
+
 #[tokio::test]
 async fn two_that_fail_do_not_tell_of_each_other_for_ever() {
     let answers = |_: &str| Some((503, &[][..], String::new()));

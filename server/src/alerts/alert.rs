@@ -289,8 +289,11 @@ impl Alert {
             .execution_arn
             .as_ref()
             .or(self.state_machine_arn.as_ref());
+        // Of an engine there is no more than the source.
+        let engine = (self.kind == Kind::EngineUnreachable).then_some(&self.source);
         hash(&[
             self.kind.name(),
+            text(engine),
             text(route),
             text(reference),
             text(whose.filter(|_| wait)),

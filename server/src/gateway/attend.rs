@@ -18,11 +18,11 @@ impl Gateway {
                 None => self.0.flights.landed(id).await,
             }
         };
-        let Some((version, mut delivery)) = self.delivery(id).await? else {
+        let Some((_, mut delivery)) = self.delivery(id).await? else {
             return Ok(());
         };
         if delivery.refused.is_some() {
-            return self.close_window(version, delivery).await;
+            return self.close_window(id).await;
         }
         if delivery.start.is_some() && delivery.target.is_none() {
             return match delivery.disposition() {

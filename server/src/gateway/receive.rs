@@ -51,9 +51,12 @@ impl Gateway {
                     disposition: Disposition::RateLimited,
                     reason: too_many.reason.clone(),
                 };
-                if let Some(id) = self.count_refused(&at, &too_many).await {
+                if let Some(counted) = self.count_refused(&at, &too_many).await {
                     let step = self.step(fault.disposition, fault.reason);
-                    return reply(&at, &id, Ok(step), manner);
+                    return match counted {
+                        Ok(id) => reply(&at, &id, Ok(step), manner),
+                        Err(what) => reply(&at, "", Err(what), manner),
+                    };
                 }
                 Err(fault)
             }

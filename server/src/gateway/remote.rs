@@ -33,6 +33,7 @@ mod judge;
 mod lane;
 mod place;
 mod show;
+mod unreachable;
 mod verdict;
 
 use std::collections::BTreeMap;

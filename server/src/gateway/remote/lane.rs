@@ -20,8 +20,8 @@ use tokio::task::JoinSet;
 use super::breaker::State;
 use super::judge::Circumstances;
 use super::verdict::{Later, Verdict};
-use super::{Remote, lot};
-use crate::alerts::{Alert, Kind};
+use super::{Remote, lot, unreachable};
+use crate::alerts::Alert;
 use crate::gateway::deliver::{LOOK_AFTER_SECONDS, used_keep_seconds};
 use crate::gateway::disposition::Disposition;
 use crate::gateway::record::{Delivery, Holder, Standing, Step};
@@ -352,7 +352,7 @@ impl Gateway {
     }
 
     /// Tells the breaker how an attempt went. If it closes, all that waits goes out; when it first opens,
-    /// that is told.
+    /// that is told, and when the engine answers again, that.
     fn tell_breaker(&self, engine: &Arc<Remote>, verdict: &Verdict) -> Option<Alert> {
         let (trouble, what) = match verdict {
             Verdict::Later(Later {
@@ -366,7 +366,8 @@ impl Gateway {
                     eprintln!("rejoin: the engine {} answers again", engine.name);
                     self.work_all(engine);
                 }
-                return None;
+                return unreachable::is_told(&self.0.store, &engine.name)
+                    .then(|| unreachable::over(&engine.name, &engine.api.endpoint()));
             }
         };
         let now = self.0.clock.now();
@@ -379,14 +380,13 @@ impl Gateway {
         if !closed {
             return None;
         }
-        let (name, place) = (&engine.name, engine.api.endpoint());
+        let name = &engine.name;
         eprintln!("rejoin: the engine {name} is left alone until {until}: {what}");
-        Some(Alert::new(
-            Kind::EngineUnreachable,
-            format!("rejoin gateway, engine {name}"),
-            format!(
-                "The engine {name} ({place}) takes no callbacks: {what}. They are kept, and delivered when it does; the next attempt is at {until}."
-            ),
+        Some(unreachable::alert(
+            name,
+            &engine.api.endpoint(),
+            what,
+            until,
         ))
     }
 
@@ -539,8 +539,10 @@ impl Gateway {
             }
             if news {
                 documents.extend(self.alert(route.as_deref(), delivery, &step));
+                documents.extend(self.all_clear(route.as_deref(), delivery, &step));
             }
             if let Some(alert) = &alert {
+                documents.push(unreachable::remembered(&lane.engine, alert));
                 documents.push(self.0.alerts.prepare(None, alert.clone()));
             }
             match self.commit(documents).await {
