@@ -36,7 +36,6 @@ mod inbox;
 mod mocks;
 mod run;
 mod serve;
-mod source;
 mod table;
 mod topics;
 mod trace;
