@@ -160,9 +160,9 @@ impl Source {
     ///
     /// # Errors
     /// What keeps the text from being JSON or YAML, or a name that is given twice.
-    pub fn value(&self) -> Result<Value, Found<'_>> {
+    pub fn value(&self) -> Result<Value, Vec<Found<'_>>> {
         let error = |message: &str, hint: Option<String>, range: Range<usize>| {
-            self.found(Severity::Error, "", message, hint, range)
+            vec![self.found(Severity::Error, "", message, hint, range)]
         };
         let tree = match &self.tree {
             Ok(tree) => tree,

@@ -256,6 +256,6 @@ fn what_is_wrong_with_a_file_of_ours_is_found_in_it() {
     assert_eq!(source.report(&[found], report::plain), expected);
     let twice = Source::of("mock.yaml", "a: 1\na: 2\n".into(), true);
     let found = twice.value().expect_err("a is there twice");
-    assert_eq!(found.diagnostic.message, "`a` is given twice");
-    assert_eq!(found.place.map(|place| place.line), Some(2));
+    assert_eq!(found[0].diagnostic.message, "`a` is given twice");
+    assert_eq!(found[0].place.as_ref().map(|place| place.line), Some(2));
 }
