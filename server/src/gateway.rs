@@ -134,6 +134,7 @@ use crate::metrics::Metrics;
 use crate::runner::Runner;
 use crate::services::Environment;
 use crate::topics::Topics;
+use crate::waits::StuckWaits;
 
 /// The gateway of a server. Cloning is a reference count.
 #[derive(Clone)]
@@ -169,6 +170,8 @@ struct Inner {
     came_bytes: AtomicU64,
     inbox_limits: OnceLock<InboxLimits>,
     metrics: OnceLock<Metrics>,
+    /// When a wait elsewhere counts as stuck.
+    stuck_waits: OnceLock<StuckWaits>,
 }
 
 /// What engines elsewhere are reached with.
@@ -262,6 +265,7 @@ impl Gateway {
             came_bytes: AtomicU64::new(0),
             inbox_limits: OnceLock::new(),
             metrics: OnceLock::new(),
+            stuck_waits: OnceLock::new(),
         })))
     }
 

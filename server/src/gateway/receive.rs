@@ -499,6 +499,15 @@ impl Gateway {
         let flight = self.0.flights.begin(&delivery.id);
         let flight = flight.expect("nobody else knows of a delivery before it is stored");
         delivery.target = Some(holder.clone());
+        if let Some(engine) = &holder.engine {
+            // In the lane of its reference, as everything that goes to that engine.
+            let mut documents = delivery.changes(Expect::Absent, None);
+            documents.push(self.enqueue(engine, delivery));
+            documents.extend(beside);
+            self.commit(documents).await?;
+            drop(flight);
+            return Ok(self.forward(engine, delivery).await?);
+        }
         let mut documents = delivery.changes(Expect::Absent, self.look_after());
         documents.extend(beside);
         self.commit(documents).await?;
