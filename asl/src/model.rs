@@ -181,6 +181,16 @@ pub enum Resource {
     },
 }
 
+impl Resource {
+    /// As the definition has it.
+    pub fn as_written(&self) -> &Arc<str> {
+        let (Resource::Function { arn }
+        | Resource::Activity { arn }
+        | Resource::Service { arn, .. }) = self;
+        arn
+    }
+}
+
 /// How a Task waits for its resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pattern {

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 
 use engine::TokenKey;
+use store::log::Sizes;
+use store::log::disk::Disk;
 use store::{Commit, DocumentChange, Expect, Opening, Options, Store, Table};
 
 use crate::activities::ActivityQueues;
@@ -138,7 +140,20 @@ impl App {
     /// # Errors
     /// One sentence: what is wrong and what to do.
     pub async fn open(settings: Settings) -> Result<(App, Opening), String> {
-        App::start(settings, false).await
+        let (store, opening) = kept(settings.directory.clone())?;
+        App::start(settings, store, opening, false).await
+    }
+
+    /// The same with its data on a disk of one's own, such as memory that outlives the server.
+    ///
+    /// # Errors
+    /// As [`App::open`].
+    pub async fn open_on(
+        settings: Settings,
+        disk: Arc<dyn Disk>,
+    ) -> Result<(App, Opening), String> {
+        let (store, opening) = Store::open_on(disk, Sizes::default()).map_err(|e| e.to_string())?;
+        App::start(settings, store, opening, false).await
     }
 
     /// The same without an engine: callbacks for engines elsewhere, and nothing else.
@@ -146,14 +161,20 @@ impl App {
     /// # Errors
     /// As [`App::open`]; also if a route names no engine, or if the data has executions.
     pub async fn open_gateway(settings: Settings) -> Result<(App, Opening), String> {
-        App::start(settings, true).await
+        let (store, opening) = kept(settings.directory.clone())?;
+        App::start(settings, store, opening, true).await
     }
 
-    async fn start(settings: Settings, alone: bool) -> Result<(App, Opening), String> {
+    async fn start(
+        settings: Settings,
+        store: Store,
+        opening: Opening,
+        alone: bool,
+    ) -> Result<(App, Opening), String> {
         let Settings {
             place,
             clock,
-            directory,
+            directory: _,
             retention_days,
             quotas,
             functions,
@@ -166,7 +187,6 @@ impl App {
             environment,
         } = settings;
         quotas.check()?;
-        let (store, opening) = Store::open(Options { directory }).map_err(|e| e.to_string())?;
         if alone && opening.executions > 0 {
             return Err(format!(
                 "the data has {} executions, which `rejoin gateway` does not run; use `rejoin serve`, or another --data-dir",
@@ -340,6 +360,11 @@ impl std::ops::Deref for App {
     fn deref(&self) -> &Parts {
         &self.0
     }
+}
+
+/// The data in a directory, or in memory.
+fn kept(directory: Option<PathBuf>) -> Result<(Store, Opening), String> {
+    Store::open(Options { directory }).map_err(|e| e.to_string())
 }
 
 /// A function that calls back through an AWS SDK, or registers a reference, finds this server

@@ -249,6 +249,16 @@ impl Clock {
         }
     }
 
+    /// Forgets the store, whose server is gone, and all who slept there.
+    pub fn detach(&self) {
+        if let Some(state) = &self.0 {
+            let mut inner = state.lock();
+            let (source, scheduler) = (inner.source.take(), inner.scheduler.take());
+            drop(inner);
+            drop((source, scheduler));
+        }
+    }
+
     /// Returns when something in `source` is due; for the one scheduler.
     pub async fn until_due(&self, source: &dyn TimerSource) -> Busy {
         loop {

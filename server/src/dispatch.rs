@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use serde_json::Value;
 
 use crate::activities::ActivityQueues;
+use crate::actors::{Acting, Asked};
 use crate::clock::{Busy, Clock};
 use crate::gateway::{Choosing, Gateway, Phase};
 use crate::map_runs::MapRuns;
@@ -83,11 +84,6 @@ impl Dispatcher {
             tokio::spawn(async move { this.mocked(key, dispatch.wait, outcome, busy).await });
             return;
         }
-        if let Resource::Activity { arn } = &dispatch.resource {
-            let busy = resources.clock.busy();
-            resources.activities.offer(arn, key, dispatch.wait, busy);
-            return;
-        }
         let choosing = match waits_for_token(&dispatch) {
             true => resources.gateway.wait_opened(
                 key,
@@ -97,13 +93,28 @@ impl Dispatcher {
             ),
             false => Choosing::default(),
         };
+        let mut busy = resources.clock.busy();
+        if let Some(actors) = resources.services.actors() {
+            match actors.act(self.asked(key, identity, &dispatch), busy) {
+                Ok(acting) => {
+                    let this = self.clone();
+                    tokio::spawn(async move { this.played(key, dispatch, choosing, acting).await });
+                    return;
+                }
+                Err(declined) => busy = declined,
+            }
+        }
+        if let Resource::Activity { arn } = &dispatch.resource {
+            resources.activities.offer(arn, key, dispatch.wait, busy);
+            return;
+        }
         let caller = Caller {
             execution_arn: identity.arn.clone(),
             state_machine_arn: identity.state_machine_arn.clone(),
         };
         let sent = Sent::of(identity, dispatch.wait);
         let services = resources.services.traced(sent);
-        let (this, busy) = (self.clone(), resources.clock.busy());
+        let this = self.clone();
         tokio::spawn(async move {
             this.call(key, &caller, services, dispatch, choosing, busy)
                 .await
@@ -181,6 +192,54 @@ impl Dispatcher {
         self.bring(key, CommandKind::Mocked { wait, outcome }).await;
     }
 
+    /// What an actor is asked.
+    fn asked(&self, key: ExecutionKey, identity: &Identity, dispatch: &Dispatch) -> Asked {
+        let token = Token {
+            execution: key,
+            wait: dispatch.wait,
+        };
+        Asked {
+            execution: key,
+            execution_arn: identity.arn.to_string(),
+            machine: identity.defined_machine_name().to_owned(),
+            state: dispatch.state_name.to_string(),
+            resource: dispatch.resource.clone(),
+            parameters: dispatch.parameters.clone(),
+            token: self.0.resources.runner.token(token),
+        }
+    }
+
+    /// Brings what an actor says instead of the resource.
+    async fn played(
+        self,
+        key: ExecutionKey,
+        dispatch: Dispatch,
+        choosing: Choosing,
+        acting: Acting,
+    ) {
+        let wait = dispatch.wait;
+        if waits_for_token(&dispatch) {
+            let request = dispatch.parameters.value();
+            let registered = self.register(key, wait, &choosing, Phase::Request, request);
+            if let Err(failure) = registered.await {
+                return self.complete(key, wait, Err(failure)).await;
+            }
+        }
+        let (answer, _busy) = acting.await;
+        // Without the server the task goes out again after its next start.
+        let Some(_app) = self.0.resources.services.app() else {
+            return;
+        };
+        if waits_for_token(&dispatch) {
+            return self.taken(key, wait, &choosing, answer).await;
+        }
+        let outcome = match answer {
+            Ok(output) => Outcome::Success(output),
+            Err(failure) => Outcome::Failure(failure),
+        };
+        self.bring(key, CommandKind::Mocked { wait, outcome }).await;
+    }
+
     /// Calls the resource and brings its answer back.
     async fn call(
         self,
@@ -209,17 +268,30 @@ impl Dispatcher {
             return self.complete(key, wait, Err(failure)).await;
         }
         let (answer, _busy) = Dispatcher::ask(&services, caller, &dispatch, busy).await;
-        match answer {
-            Ok(output) if waits_for_token(&dispatch) => {
-                let registered = self.register(key, wait, &choosing, Phase::Result, output.value());
-                if let Err(failure) = registered.await {
-                    return self.complete(key, wait, Err(failure)).await;
-                }
-                self.bring(key, CommandKind::Submitted { wait, output })
-                    .await;
-            }
-            answer => self.complete(key, wait, answer).await,
+        match waits_for_token(&dispatch) {
+            true => self.taken(key, wait, &choosing, answer).await,
+            false => self.complete(key, wait, answer).await,
         }
+    }
+
+    /// The request of a task that waits for its token was answered.
+    async fn taken(
+        &self,
+        key: ExecutionKey,
+        wait: WaitId,
+        choosing: &Choosing,
+        answer: Result<Data, Failure>,
+    ) {
+        let output = match answer {
+            Ok(output) => output,
+            failed => return self.complete(key, wait, failed).await,
+        };
+        let registered = self.register(key, wait, choosing, Phase::Result, output.value());
+        if let Err(failure) = registered.await {
+            return self.complete(key, wait, Err(failure)).await;
+        }
+        self.bring(key, CommandKind::Submitted { wait, output })
+            .await;
     }
 
     /// Registers the reference that the workflow has chosen for a wait, if it has.

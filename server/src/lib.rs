@@ -24,13 +24,14 @@
 //! - [`trace`]: which distributed trace requests belong to.
 //! - [`topics`]: `sns:publish` and its subscribers.
 //! - [`services`]: calls to other services, and to this server itself.
-//! - [`mocks`]: what test cases say instead of them.
+//! - [`mocks`]: what test cases say instead of them. [`actors`]: who plays the outside.
 //! - [`alerts`]: what somebody should know. [`status_changes`]: what executions come to.
 //! - [`gateway`]: references, callbacks, dispositions.
 //! - [`waits`]: which waits are open, and which are stuck. [`metrics`]: what Prometheus is told.
 
 pub mod activities;
 pub mod activity;
+pub mod actors;
 pub mod alerts;
 pub mod api;
 pub mod app;

@@ -100,7 +100,9 @@ impl Logs {
         let outlet = match (to, service) {
             (Some(LogsTo::Nowhere), _) => return Ok(Logs(None)),
             (Some(LogsTo::File(path)), _) => Outlet::File(path),
-            (Some(LogsTo::CloudWatch) | None, Some(service)) => Outlet::CloudWatch(service),
+            (Some(LogsTo::CloudWatch) | None, Some(service)) => {
+                Outlet::CloudWatch(Box::new(service))
+            }
             (Some(LogsTo::Stderr) | None, _) => Outlet::Stderr,
             (Some(LogsTo::CloudWatch), None) => {
                 return Err(

@@ -43,6 +43,7 @@ use hashbrown::HashMap;
 use parking_lot::Mutex;
 use serde_json::Value;
 
+use crate::actors::Actors;
 use crate::app::{App, WeakApp};
 use crate::client::{Answer, Client};
 use crate::clock::{Busy, Clock};
@@ -116,6 +117,11 @@ impl Services {
     /// What test cases say instead of services.
     pub(crate) fn mocks(&self) -> Option<&Mocks> {
         self.0.environment.mocks()
+    }
+
+    /// Who answers tasks instead of services.
+    pub(crate) fn actors(&self) -> Option<&dyn Actors> {
+        self.0.environment.actors()
     }
 
     /// This server, unless it is being stopped.

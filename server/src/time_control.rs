@@ -16,6 +16,8 @@
 
 mod until_ended;
 
+pub use until_ended::what_it_waits_for;
+
 use std::time::Duration;
 
 use asl::Timestamp;

@@ -36,7 +36,7 @@ const TOLD_EVERY: Duration = Duration::from_secs(60);
 #[derive(Clone)]
 pub(super) enum Outlet {
     /// The group that the machine names.
-    CloudWatch(CloudWatchLogs),
+    CloudWatch(Box<CloudWatchLogs>),
     /// This server's standard error, a line of JSON each.
     Stderr,
     /// A file, a line of JSON each.

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::service::Service;
+use crate::actors::Actors;
 use crate::gateway::EngineConfig;
 use crate::logs::LogsTo;
 use crate::mocks::Mocks;
@@ -34,6 +35,7 @@ pub struct Environment {
     buckets: Option<PathBuf>,
     engines: Arc<BTreeMap<String, EngineConfig>>,
     mocks: Option<Arc<Mocks>>,
+    actors: Option<Arc<dyn Actors>>,
 }
 
 /// Who signs.
@@ -93,6 +95,7 @@ impl Environment {
             buckets: None,
             engines: Arc::default(),
             mocks: None,
+            actors: None,
         }
     }
 
@@ -138,6 +141,17 @@ impl Environment {
     /// What test cases say instead of services.
     pub fn mocks(&self) -> Option<&Mocks> {
         self.mocks.as_deref()
+    }
+
+    /// Names who answers tasks instead of their resources.
+    pub fn played_by(mut self, actors: Arc<dyn Actors>) -> Environment {
+        self.actors = Some(actors);
+        self
+    }
+
+    /// Who answers tasks instead of their resources.
+    pub(crate) fn actors(&self) -> Option<&dyn Actors> {
+        self.actors.as_deref()
     }
 
     /// The same environment, seen from another region and with a service at another place.

@@ -151,19 +151,7 @@ fn still_runs(app: &App, execution: &Execution, why: &Stopped) -> Reply {
             })
         })
         .collect();
-    let mut what: Vec<_> = open
-        .iter()
-        .take(WAITS_SHOWN_MAX)
-        .map(|(_, waiting)| said(waiting))
-        .collect();
-    if open.len() > WAITS_SHOWN_MAX {
-        what.push(format!("in {} places more", open.len() - WAITS_SHOWN_MAX));
-    }
-    let what = match (what.is_empty(), execution.next_timer()) {
-        (false, _) => format!("the execution waits {}", what.join("; ")),
-        (true, Some(at)) => format!("the execution goes on at {at}"),
-        (true, None) => "the execution waits for nothing".to_owned(),
-    };
+    let what = what_it_waits_for(execution);
     let (error, first, hint) = match why {
         Stopped::Limit(end) => (
             "NotEndedInTime",
@@ -195,6 +183,23 @@ fn still_runs(app: &App, execution: &Execution, why: &Stopped) -> Reply {
             "waits": waits,
         }),
     )
+}
+
+/// `the execution waits in Ask for its callback, no deadline`.
+pub fn what_it_waits_for(execution: &Execution) -> String {
+    let open = execution
+        .open_waits()
+        .filter_map(|wait| execution.waiting(wait));
+    let mut what: Vec<_> = open.map(|waiting| said(&waiting)).collect();
+    if what.len() > WAITS_SHOWN_MAX {
+        let more = what.split_off(WAITS_SHOWN_MAX).len();
+        what.push(format!("in {more} places more"));
+    }
+    match (what.is_empty(), execution.next_timer()) {
+        (false, _) => format!("the execution waits {}", what.join("; ")),
+        (true, Some(at)) => format!("the execution goes on at {at}"),
+        (true, None) => "the execution waits for nothing".to_owned(),
+    }
 }
 
 /// `in Ask for its callback, no deadline`.

@@ -1,0 +1,18 @@
+//! Where failure modes are tried out: an execution, an outside that does as it is told, and what comes of it; on a
+//! virtual clock, in memory, in milliseconds.
+//!
+//! The server is the whole one, with its doors. Only the outside is played: tasks are answered by a [`Director`]
+//! ([`part`]), who also says what happens later (callbacks through the gateway, heartbeats, answers to tokens, an
+//! operator's stop, a restart of the server). [`world`] moves the time and does what is due; [`seen`] is what a test
+//! may look at afterwards.
+//!
+//! Not known here: flags, colours, what a file of scenarios looks like on disk beyond its text.
+
+pub mod part;
+pub mod seen;
+mod sign;
+pub mod world;
+
+pub use part::{Act, Asked, Callback, Deed, Director, Part, Reply};
+pub use seen::{Call, Ended, Passed, Seen, Told};
+pub use world::{Machine, Settings, Stopped, World};

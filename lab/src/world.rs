@@ -1,0 +1,624 @@
+//! A server with its clock, an outside that does as it is told, and time that moves from one thing to the next.
+//!
+//! The server lives in a runtime of its own, which ends with it: so a [`World::restart`] drops all that was in
+//! flight, as the end of a process does, and what comes back is what was durable. The data is on a disk in memory,
+//! the clock and what the outside is about to do outlive the server.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use asl::{Data, Failure, Timestamp};
+use engine::{ExecutionKey, Status};
+use hyper::{HeaderMap, Method};
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+use server::actors::{Acting, Actors};
+use server::alerts::AlertsConfig;
+use server::app::{App, Place};
+use server::clock::{Busy, Clock};
+use server::functions::FunctionConfig;
+use server::gateway::RouteConfig;
+use server::http::Call as Request;
+use server::quotas::Quotas;
+use server::services::Environment;
+use server::status_changes::StatusChangeConfig;
+use server::topics::TopicConfig;
+use server::waits::policy::StuckWaits;
+use store::log::disk::Memory;
+use tokio::runtime::Runtime;
+
+use crate::part::{Act, Asked, Director, Part, Reply};
+use crate::seen::{Call, Done, Seen};
+use crate::sign::Signing;
+
+mod read;
+
+/// When every case begins, unless it says otherwise: a Tuesday.
+const STARTED_AT: Timestamp = Timestamp(1_700_000_000_000);
+/// For how long a case may go on in virtual time after its execution has ended: all that is kept for the sake of
+/// callbacks is gone by then.
+const AFTER_THE_END: i64 = 400 * 86_400_000;
+/// For how long in real time; a program that hangs is told of.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How many moments a case may come to: two machines that wake each other would go on for ever.
+const MOMENTS_MAX: usize = 200_000;
+
+/// How the server of a case is configured.
+#[derive(Clone)]
+pub struct Settings {
+    /// Which region and account its ARNs name.
+    pub place: Place,
+    /// `[functions]`.
+    pub functions: BTreeMap<String, FunctionConfig>,
+    /// `[topics]`.
+    pub topics: BTreeMap<String, TopicConfig>,
+    /// `[[routes]]`.
+    pub routes: Vec<RouteConfig>,
+    /// `[alerts]`.
+    pub alerts: AlertsConfig,
+    /// `[[status_changes]]`.
+    pub status_changes: Vec<StatusChangeConfig>,
+    /// `[stuck_waits]`.
+    pub stuck_waits: StuckWaits,
+    /// `[quotas]`.
+    pub quotas: Quotas,
+    /// Where other services are.
+    pub environment: Environment,
+    /// When it begins.
+    pub now: Timestamp,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            place: Place {
+                region: "us-east-1".to_owned(),
+                account: "123456789012".to_owned(),
+            },
+            functions: BTreeMap::new(),
+            topics: BTreeMap::new(),
+            routes: Vec::new(),
+            alerts: AlertsConfig::default(),
+            status_changes: Vec::new(),
+            stuck_waits: StuckWaits::default(),
+            quotas: Quotas::default(),
+            environment: Environment::default(),
+            now: STARTED_AT,
+        }
+    }
+}
+
+/// A state machine of a case.
+#[derive(Debug, Clone)]
+pub struct Machine {
+    /// Its name.
+    pub name: String,
+    /// Its definition, JSON text.
+    pub definition: String,
+}
+
+/// A server, and the outside.
+pub struct World {
+    settings: Settings,
+    disk: Arc<Memory>,
+    clock: Clock,
+    outside: Arc<Mutex<Outside>>,
+    signing: Vec<Signing>,
+    life: Option<Life>,
+    /// The one execution that a case is about.
+    execution: Option<(String, Timestamp)>,
+    stuck: Option<String>,
+}
+
+/// A server from its start to its end.
+struct Life {
+    app: App,
+    runtime: Runtime,
+}
+
+/// Who answers tasks, and what is yet to happen.
+struct Outside {
+    clock: Clock,
+    director: Box<dyn Director>,
+    attempts: HashMap<(String, String), u32>,
+    /// By the token: a task that goes out again after a restart has its part already.
+    parts: HashMap<String, Part>,
+    calls: Vec<(Timestamp, Call)>,
+    due: BTreeMap<(Timestamp, u64), (Act, Option<String>)>,
+    sequence: u64,
+    done: Vec<(Timestamp, Done)>,
+}
+
+impl Outside {
+    fn schedule(&mut self, at: Timestamp, act: Act, token: Option<String>) {
+        self.sequence += 1;
+        self.due.insert((at, self.sequence), (act, token));
+    }
+}
+
+/// The outside as the server knows it.
+struct Stagehand(Arc<Mutex<Outside>>);
+
+impl Actors for Stagehand {
+    fn act(&self, task: Asked, busy: Busy) -> Result<Acting, Busy> {
+        let mut outside = self.0.lock();
+        let now = outside.clock.now();
+        let part = match outside.parts.get(&task.token) {
+            Some(part) => part.clone(),
+            None => outside.begin_part(&task, now),
+        };
+        let Part { reply, delay, .. } = part;
+        let clock = outside.clock.clone();
+        drop(outside);
+        let answer = match reply {
+            Reply::Real => return Err(busy),
+            Reply::Return(output) => Ok(output),
+            Reply::Throw(failure) => Err(failure),
+            Reply::Never => return Ok(Box::pin(never(busy))),
+        };
+        Ok(Box::pin(async move {
+            if delay <= 0 {
+                return (answer, busy);
+            }
+            drop(busy);
+            let busy = clock.sleep_until(now.plus_millis(delay)).await;
+            (answer, busy)
+        }))
+    }
+}
+
+async fn never(busy: Busy) -> (Result<Data, Failure>, Busy) {
+    drop(busy);
+    std::future::pending().await
+}
+
+impl Outside {
+    fn begin_part(&mut self, task: &Asked, now: Timestamp) -> Part {
+        let counted = (task.execution_arn.clone(), task.state.clone());
+        let count = self.attempts.entry(counted).or_default();
+        let attempt = *count;
+        *count += 1;
+        let part = self.director.part(task, attempt);
+        let call = Call {
+            at: 0,
+            machine: task.machine.clone(),
+            state: task.state.clone(),
+            attempt,
+            resource: task.resource.as_written().to_string(),
+            parameters: task.parameters.value().clone(),
+        };
+        self.calls.push((now, call));
+        for deed in &part.deeds {
+            self.schedule(
+                now.plus_millis(deed.after),
+                deed.act.clone(),
+                Some(task.token.clone()),
+            );
+        }
+        self.parts.insert(task.token.clone(), part.clone());
+        part
+    }
+}
+
+/// Why time goes no further.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stopped {
+    /// What was waited for has come.
+    There,
+    /// Nothing is due any more.
+    NothingDue,
+    /// The limit of virtual time is reached.
+    Limit,
+}
+
+impl World {
+    /// A server with nothing in it.
+    ///
+    /// # Errors
+    /// One sentence: what of the settings is wrong.
+    pub fn open(settings: Settings, director: Box<dyn Director>) -> Result<World, String> {
+        let clock = Clock::standing_at(settings.now);
+        let outside = Outside {
+            clock: clock.clone(),
+            director,
+            attempts: HashMap::new(),
+            parts: HashMap::new(),
+            calls: Vec::new(),
+            due: BTreeMap::new(),
+            sequence: 0,
+            done: Vec::new(),
+        };
+        let mut settings = settings;
+        let signing = settings.routes.iter_mut().map(Signing::of).collect();
+        let mut world = World {
+            settings,
+            disk: Arc::default(),
+            clock,
+            outside: Arc::new(Mutex::new(outside)),
+            signing,
+            life: None,
+            execution: None,
+            stuck: None,
+        };
+        world.begin()?;
+        Ok(world)
+    }
+
+    fn begin(&mut self) -> Result<(), String> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|e| format!("no runtime can be started: {e}"))?;
+        let own = self.settings.clone();
+        let stagehand = Arc::new(Stagehand(self.outside.clone()));
+        let (clock, disk) = (self.clock.clone(), self.disk.clone());
+        let app = runtime.block_on(async move {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
+            let listener = listener.map_err(|e| format!("no port is free: {e}"))?;
+            let address = listener
+                .local_addr()
+                .map_err(|e| format!("the listening address is not known: {e}"))?;
+            let settings = server::app::Settings {
+                place: own.place,
+                clock,
+                directory: None,
+                retention_days: 90,
+                quotas: own.quotas,
+                functions: own.functions,
+                topics: own.topics,
+                alerts: own.alerts,
+                status_changes: own.status_changes,
+                routes: own.routes,
+                stuck_waits: own.stuck_waits,
+                address,
+                environment: own.environment.played_by(stagehand),
+            };
+            let (app, _) = App::open_on(settings, disk).await?;
+            tokio::spawn(server::http::serve(app.clone(), listener));
+            Ok::<_, String>(app)
+        })?;
+        self.life = Some(Life { app, runtime });
+        Ok(())
+    }
+
+    /// The server ends as if its process were killed, and another one starts so many milliseconds later.
+    ///
+    /// # Errors
+    /// If what is on the disk can't be opened.
+    pub fn restart(&mut self, down: i64) -> Result<(), String> {
+        self.life = None;
+        self.clock.detach();
+        if down > 0 {
+            // Nothing is in flight, and nobody sleeps: it is there at once.
+            let runtime = tokio::runtime::Builder::new_current_thread().build();
+            let runtime = runtime.map_err(|e| format!("no runtime can be started: {e}"))?;
+            let then = self.clock.now().plus_millis(down);
+            drop(runtime.block_on(self.clock.advance(then)));
+        }
+        self.begin()
+    }
+
+    fn life(&self) -> &Life {
+        self.life.as_ref().expect("the server runs")
+    }
+
+    fn wait_for<T>(&self, work: impl Future<Output = T>) -> T {
+        self.life().runtime.block_on(work)
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Makes a state machine, and the activities that it is for; gives its ARN.
+    ///
+    /// # Errors
+    /// What `CreateStateMachine` said.
+    pub fn create(&mut self, machine: &Machine) -> Result<String, String> {
+        if let Ok(parsed) = asl::parse(&machine.definition).machine.ok_or(()) {
+            for arn in parsed.activities() {
+                let name = arn.rsplit(':').next().unwrap_or(arn);
+                self.operation("CreateActivity", json!({ "name": name }))?;
+            }
+        }
+        let account = &self.settings.place.account;
+        let made = json!({
+            "name": machine.name,
+            "definition": machine.definition,
+            "roleArn": format!("arn:aws:iam::{account}:role/lab"),
+        });
+        let made = self.operation("CreateStateMachine", made)?;
+        let arn = made["stateMachineArn"].as_str();
+        arn.map(str::to_owned)
+            .ok_or_else(|| "a state machine was made without an ARN".to_owned())
+    }
+
+    /// Starts the execution that the case is about, and lets what is due have its turn; gives its ARN.
+    ///
+    /// # Errors
+    /// What `StartExecution` said.
+    pub fn start(&mut self, machine_arn: &str, name: &str, input: &str) -> Result<String, String> {
+        let start = json!({ "stateMachineArn": machine_arn, "name": name, "input": input });
+        let at = self.clock.now();
+        let started = self.operation("StartExecution", start)?;
+        let arn = started["executionArn"].as_str();
+        let arn = arn.ok_or("a start gave no ARN")?.to_owned();
+        self.execution = Some((arn.clone(), at));
+        self.settle();
+        Ok(arn)
+    }
+
+    /// Plans something for so many milliseconds from now. What is about a task is about the one with the token.
+    pub fn plan(&mut self, after: i64, act: Act, token: Option<String>) {
+        let at = self.clock.now().plus_millis(after);
+        self.outside.lock().schedule(at, act, token);
+    }
+
+    /// Returns when all that is due now has had its turn.
+    fn settle(&self) {
+        drop(self.wait_for(self.clock.advance(self.clock.now())));
+    }
+
+    /// What the execution waits for; nothing if there is none.
+    fn waits_for(&self) -> Option<String> {
+        let (arn, _) = self.execution.as_ref()?;
+        let found = self.wait_for(self.life().app.runner.execution(ExecutionKey::of(arn)));
+        let execution = found.ok()??;
+        Some(server::time_control::what_it_waits_for(&execution))
+    }
+
+    /// Goes on until the execution has ended, `limit` milliseconds from now at most.
+    ///
+    /// # Errors
+    /// If it takes too long in real time, or a restart fails.
+    pub fn until_ended(&mut self, limit: i64) -> Result<Stopped, String> {
+        let end = self.clock.now().plus_millis(limit);
+        let stopped = self.go(end, true)?;
+        if stopped == Stopped::NothingDue {
+            self.stuck = self.waits_for();
+        }
+        Ok(stopped)
+    }
+
+    /// Goes on until nothing is due any more: what the execution's end does not end, such as late callbacks.
+    ///
+    /// # Errors
+    /// As [`World::until_ended`].
+    pub fn until_quiet(&mut self) -> Result<Stopped, String> {
+        let end = self.clock.now().plus_millis(AFTER_THE_END);
+        self.go(end, false)
+    }
+
+    /// Goes on for so many milliseconds.
+    ///
+    /// # Errors
+    /// As [`World::until_ended`].
+    pub fn advance(&mut self, millis: i64) -> Result<Stopped, String> {
+        let end = self.clock.now().plus_millis(millis);
+        let stopped = self.go(end, false)?;
+        if self.clock.now() < end {
+            drop(self.wait_for(self.clock.advance(end)));
+        }
+        Ok(stopped)
+    }
+
+    /// From one thing that is due to the next.
+    fn go(&mut self, end: Timestamp, only_until_ended: bool) -> Result<Stopped, String> {
+        let begun = Instant::now();
+        for _ in 0..MOMENTS_MAX {
+            self.settle();
+            if self.do_what_is_due()? {
+                continue;
+            }
+            if only_until_ended && self.has_ended() {
+                return Ok(Stopped::There);
+            }
+            let planned = self.outside.lock().due.keys().next().map(|(at, _)| *at);
+            let next = match (self.clock.next_timer(), planned) {
+                (Some(a), Some(b)) => a.min(b),
+                (a, b) => match a.or(b) {
+                    Some(next) => next,
+                    None => return Ok(Stopped::NothingDue),
+                },
+            };
+            if next > end {
+                drop(self.wait_for(self.clock.advance(end)));
+                return Ok(Stopped::Limit);
+            }
+            if begun.elapsed() > PATIENCE {
+                return Err(format!(
+                    "it took more than {} s of real time; {}",
+                    PATIENCE.as_secs(),
+                    self.waits_for().unwrap_or_default()
+                ));
+            }
+            drop(self.wait_for(self.clock.advance(next)));
+        }
+        Err(format!(
+            "it has come to {MOMENTS_MAX} moments at which something happens, and no end"
+        ))
+    }
+
+    fn has_ended(&self) -> bool {
+        let Some((arn, _)) = &self.execution else {
+            return true;
+        };
+        let summary = self.wait_for(self.life().app.store.summary(ExecutionKey::of(arn)));
+        !matches!(summary, Ok(Some(summary)) if summary.status == Status::Running)
+    }
+
+    /// Does what the outside has planned for now; whether there was anything.
+    fn do_what_is_due(&mut self) -> Result<bool, String> {
+        let now = self.clock.now();
+        let act = {
+            let mut outside = self.outside.lock();
+            match outside.due.first_entry() {
+                Some(first) if first.key().0 <= now => first.remove(),
+                _ => return Ok(false),
+            }
+        };
+        let (act, token) = act;
+        let what = act.words();
+        let answer = self.perform(act, token)?;
+        let done = Done {
+            at: 0,
+            what,
+            answer,
+        };
+        self.outside.lock().done.push((now, done));
+        Ok(true)
+    }
+
+    fn perform(&mut self, act: Act, token: Option<String>) -> Result<(u16, Value), String> {
+        let needed = || token.clone().ok_or("it is about a task, and none is named");
+        let execution = || match &self.execution {
+            Some((arn, _)) => Ok(arn.clone()),
+            None => Err("no execution was started"),
+        };
+        Ok(match act {
+            Act::Succeed(output) => {
+                let request = json!({ "taskToken": needed()?, "output": output.to_string() });
+                self.ask("SendTaskSuccess", request)
+            }
+            Act::Fail(failure) => {
+                let mut request = described(&failure);
+                request["taskToken"] = needed()?.into();
+                self.ask("SendTaskFailure", request)
+            }
+            Act::Heartbeat => self.ask("SendTaskHeartbeat", json!({ "taskToken": needed()? })),
+            Act::Register { route, reference } => {
+                let path = format!("/rejoin/references/{route}/{}", percent_encoded(&reference));
+                let body = json!({ "taskToken": needed()? }).to_string();
+                self.request(Method::PUT, &path, &[], body.into_bytes())
+            }
+            Act::Callback(callback) => {
+                let mut headers = callback.headers;
+                let path = callback.path.split('?').next().unwrap_or_default();
+                for signing in &self.signing {
+                    if signing.is_for(path) {
+                        signing.add(
+                            &mut headers,
+                            &callback.body,
+                            self.clock.now(),
+                            callback.forged,
+                        );
+                    }
+                }
+                self.request(Method::POST, &callback.path, &headers, callback.body)
+            }
+            Act::Stop(failure) => {
+                let mut request = described(&failure);
+                request["executionArn"] = execution()?.into();
+                self.ask("StopExecution", request)
+            }
+            Act::Redrive => self.ask("RedriveExecution", json!({ "executionArn": execution()? })),
+            Act::Restart(down) => {
+                self.restart(down)?;
+                (200, Value::Null)
+            }
+        })
+    }
+
+    /// Calls an operation of the API, which has to succeed.
+    ///
+    /// # Errors
+    /// What it said.
+    pub fn operation(&self, operation: &str, request: Value) -> Result<Value, String> {
+        match self.ask(operation, request) {
+            (200, said) => Ok(said),
+            (_, said) => Err(match said["message"].as_str() {
+                Some(message) => message.to_owned(),
+                None => format!("{operation}: {said}"),
+            }),
+        }
+    }
+
+    fn ask(&self, operation: &str, request: Value) -> (u16, Value) {
+        let target = format!("AWSStepFunctions.{operation}");
+        let headers = [("x-amz-target".to_owned(), target)];
+        self.request(
+            Method::POST,
+            "/",
+            &headers,
+            request.to_string().into_bytes(),
+        )
+    }
+
+    /// Gets a page, which has to be there.
+    ///
+    /// # Errors
+    /// What was said instead.
+    pub fn get(&self, path_and_query: &str) -> Result<Value, String> {
+        match self.request(Method::GET, path_and_query, &[], Vec::new()) {
+            (200, said) => Ok(said),
+            (status, said) => Err(format!("{path_and_query}: {status} {said}")),
+        }
+    }
+
+    /// Makes a request as it comes from a socket; gives the status and the body.
+    pub fn request(
+        &self,
+        method: Method,
+        path_and_query: &str,
+        headers: &[(String, String)],
+        body: Vec<u8>,
+    ) -> (u16, Value) {
+        let parsed = headers
+            .iter()
+            .filter_map(|(name, value)| Some((name.parse().ok()?, value.parse().ok()?)));
+        let (path, query) = path_and_query
+            .split_once('?')
+            .unwrap_or((path_and_query, ""));
+        let app = self.life().app.clone();
+        let call = Request {
+            method,
+            path: path.to_owned(),
+            query: query.to_owned(),
+            headers: parsed.collect::<HeaderMap>(),
+            body: body.into(),
+            peer: ([127, 0, 0, 1], 4000).into(),
+            busy: self.clock.busy(),
+        };
+        let reply = self.wait_for(server::routes::answer(app, call));
+        let said = match reply.body.is_empty() {
+            true => Value::Null,
+            false => serde_json::from_slice(&reply.body)
+                .unwrap_or_else(|_| String::from_utf8_lossy(&reply.body).into()),
+        };
+        (reply.status.as_u16(), said)
+    }
+
+    /// What came of it all.
+    ///
+    /// # Errors
+    /// If something can't be read.
+    pub fn seen(&self) -> Result<Seen, String> {
+        read::seen(self)
+    }
+}
+
+fn described(failure: &Failure) -> Value {
+    let mut request = json!({});
+    if let Some(error) = &failure.error {
+        request["error"] = json!(error);
+    }
+    if let Some(cause) = &failure.cause {
+        request["cause"] = json!(cause);
+    }
+    request
+}
+
+/// A reference as one segment of a path.
+fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'-' | b'_' | b'.' | b'~' => encoded.push(char::from(byte)),
+            _ if byte.is_ascii_alphanumeric() => encoded.push(char::from(byte)),
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    encoded
+}
