@@ -14,7 +14,7 @@ use crate::http::Call;
 
 /// W3C's headers.
 pub(crate) const TRACEPARENT: &str = "traceparent";
-const TRACESTATE: &str = "tracestate";
+pub(crate) const TRACESTATE: &str = "tracestate";
 /// X-Ray's.
 const X_RAY: &str = "x-amzn-trace-id";
 
