@@ -16,7 +16,7 @@ use crate::http::Call;
 pub(crate) const TRACEPARENT: &str = "traceparent";
 pub(crate) const TRACESTATE: &str = "tracestate";
 /// X-Ray's.
-const X_RAY: &str = "x-amzn-trace-id";
+pub(crate) const X_RAY: &str = "x-amzn-trace-id";
 
 /// What an incoming request says of the trace that it belongs to.
 pub(crate) struct Given<'a> {

@@ -6,14 +6,14 @@
 use std::sync::Arc;
 
 use asl::Timestamp;
-use engine::{ExecutionKey, WaitId};
+use engine::{ExecutionKey, TraceContext, WaitId};
 use store::{StoreError, Table};
 
 use super::found::{execution_prefix, id_of, is_odd, reference_prefix};
 use super::record::{Delivery, Holder, Place, Reference, Standing};
 use super::{Disposition, Gateway, read};
 use crate::telemetry::callback::CallbackTold;
-use crate::trace::{TRACEPARENT, TRACESTATE};
+use crate::trace::{TRACEPARENT, TRACESTATE, X_RAY};
 
 /// How many references and callbacks a story is made of at most.
 const TOLD_MAX: usize = 1000;
@@ -132,6 +132,8 @@ impl Gateway {
         let its = |place: Option<WaitId>| place == Some(wait);
         trail.registrations.retain(|r| its(r.wait));
         trail.arrived.retain(|arrived| its(arrived.wait));
+        // Ids begin with the time, and tell even those of one millisecond apart.
+        trail.arrived.sort_by(|one, other| one.id.cmp(&other.id));
         Ok(trail)
     }
 
@@ -294,6 +296,15 @@ impl Gateway {
         let token = self.0.engine.check(&holder.token).ok()?;
         Some(token.wait)
     }
+}
+
+/// The trace that a callback said it belongs to.
+pub(super) fn trace_of(delivery: &Delivery) -> Option<TraceContext> {
+    let header = |wanted| header(delivery, wanted);
+    let state = header(TRACESTATE);
+    let w3c = header(TRACEPARENT);
+    w3c.and_then(|parent| TraceContext::of_headers(&parent, state.as_deref()))
+        .or_else(|| header(X_RAY).and_then(|text| TraceContext::of_x_ray(&text)))
 }
 
 fn header(delivery: &Delivery, wanted: &str) -> Option<String> {
