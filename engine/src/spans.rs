@@ -337,7 +337,7 @@ impl Spans {
                 self.threads.remove(&frame);
             }
             EventKind::BranchFailed | EventKind::IterationFailed => {
-                let failed = self.close(frame, at, |reason| SpanEnd::Failed(reason));
+                let failed = self.close(frame, at, SpanEnd::Failed);
                 // What has failed in a branch is the failure of the state that it is a branch of.
                 if let Some(Span {
                     end: SpanEnd::Failed(reason),
