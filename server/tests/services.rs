@@ -367,10 +367,7 @@ async fn a_test_shows_the_request_and_the_response_of_an_endpoint() {
         })
     );
     let received = api.received.recv().await.expect("a request");
-    assert_eq!(
-        (&*received.path, &*received.body),
-        ("/good", "{\"m\":1}")
-    );
+    assert_eq!((&*received.path, &*received.body), ("/good", "{\"m\":1}"));
     let response = &inspected["response"];
     assert_eq!(
         ["protocol", "statusCode", "statusMessage", "body"].map(|name| response[name].clone()),
