@@ -38,6 +38,7 @@ pub use data::Data;
 pub use diagnostic::{Diagnostic, Severity};
 pub use failure::Failure;
 pub use model::*;
+pub use parse::near::nearest;
 pub use parse::{Parsed, definition_message, parse, parse_express};
 pub use path::{Path, ReferencePath};
 pub use scope::{Context, NoVariables, Random, Scope, Variables};

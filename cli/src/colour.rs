@@ -2,22 +2,13 @@
 
 use std::io::IsTerminal;
 
+pub use source::report::{BLUE, BOLD, Paint, RED, YELLOW};
+
 /// What is well.
 pub const GREEN: &str = "\u{1b}[32m";
-/// What is wrong.
-pub const RED: &str = "\u{1b}[31m";
-/// What wants a look.
-pub const YELLOW: &str = "\u{1b}[33m";
-/// What frames.
-pub const BLUE: &str = "\u{1b}[34m";
 /// What is in the background.
 pub const DIM: &str = "\u{1b}[2m";
-/// What counts.
-pub const BOLD: &str = "\u{1b}[1m";
 const RESET: &str = "\u{1b}[0m";
-
-/// One of the two below.
-pub type Paint = fn(&str, &str) -> String;
 
 /// `text` for standard output.
 pub fn paint(colour: &str, text: &str) -> String {

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 
 use crate::ask::{At, Server, print};
 use crate::colour::paint_error;
-use crate::source::Source;
 use crate::validate::report_on;
+use source::Source;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -13,7 +13,6 @@
 //! - [`inbox`]: the callbacks that came.
 //! - [`serve`]: a server until it is told to stop.
 //! - [`run`]: one execution of a definition in a file.
-//! - [`source`]: a definition's file, JSON or YAML, and where in it everything stands.
 //! - [`trace`]: what happened to an execution, a reference or a callback.
 //! - [`validate`]: whether definitions are right.
 //! - [`waits`]: who waits on a running server, and what is stuck.
@@ -38,7 +37,6 @@ mod inbox;
 mod mocks;
 mod run;
 mod serve;
-mod source;
 mod table;
 mod topics;
 mod trace;

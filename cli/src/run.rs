@@ -22,8 +22,8 @@ use crate::colour::{BOLD, GREEN, RED, paint_error};
 use crate::config::{ClockKind, Config};
 use crate::mocks::MockFlags;
 use crate::serve::{runtime, until_told_to_stop};
-use crate::source::Source;
 use crate::validate;
+use source::Source;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -1,7 +1,7 @@
 //! `rejoin validate`: whether definitions are right, before anything runs them.
 //!
 //! What is said of a definition is `asl`'s, the same as ValidateStateMachineDefinition's; where in the
-//! file it stands is [`source`](crate::source)'s. [`report`] is what a person reads, [`json`] what a program does.
+//! file it stands is [`source`](source)'s. [`report`] is what a person reads, [`json`] what a program does.
 
 mod json;
 mod report;
@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use asl::Severity;
 
 use crate::colour::{Paint, paint};
-use crate::source::{Found, Source};
+use source::{Found, Source};
 
 const EXAMPLES: &str = "\
 Examples:

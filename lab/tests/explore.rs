@@ -88,7 +88,7 @@ late | FAILED ValuationServiceTimedOut | 10 | 0 | late-timed-out | LoanErrors
 duplicate-identical | SUCCEEDED | 5 | 0 | delivered duplicate-identical | LoanErrors
 duplicate-contradicting | SUCCEEDED | 5 | 0 | delivered duplicate-contradicting | LoanErrors
 heartbeats-stop | FAILED ValuationServiceTimedOut | 20 | 0 | heartbeat heartbeat | LoanErrors
-heartbeats-go-on | FAILED ValuationServiceTimedOut | 30 | 0 | heartbeat heartbeat heartbeat heartbeat heartbeat late-timed-out late-timed-out | LoanErrors
+heartbeats-go-on | FAILED ValuationServiceTimedOut | 30 | 0 | heartbeat heartbeat heartbeat heartbeat heartbeat | LoanErrors
 unknown-reference | FAILED ValuationServiceTimedOut | 10 | 0 | unknown-reference | LoanErrors
 malformed | FAILED ValuationServiceTimedOut | 10 | 0 | malformed | LoanErrors
 forged | FAILED ValuationServiceTimedOut | 10 | 0 | unverified | LoanErrors

@@ -1,7 +1,7 @@
 //! Plays a scenario on the engine alone, with a clock moved by hand.
 //!
-//! After every step the promise of [`crate::rebuild`] is checked, so that a scenario is a test of
-//! recovery as well.
+//! After every step the promises of [`crate::rebuild`] and [`crate::spans`] are checked, so that a scenario is a
+//! test of recovery, and of traces, as well.
 
 use std::sync::Arc;
 
@@ -12,11 +12,11 @@ use engine::{
 };
 
 use crate::outline::outline;
-use crate::rebuild;
 use crate::scenario::Scenario;
 use crate::script::{Action, Step, WaitName};
 use crate::waits;
 use crate::world::{self, EXECUTION_ARN, STARTED_AT};
+use crate::{rebuild, spans};
 
 /// The outline of what comes of a scenario.
 ///
@@ -198,7 +198,8 @@ impl Player {
     }
 
     fn check_rebuilt(&self) -> Result<(), String> {
-        rebuild::check(&self.machine, &self.execution, &self.events)
+        rebuild::check(&self.machine, &self.execution, &self.events)?;
+        spans::check(&self.execution, &self.events)
     }
 
     fn outline(&self) -> String {

@@ -14,7 +14,7 @@ mod choice;
 mod fail;
 mod fields;
 mod map;
-mod near;
+pub(crate) mod near;
 mod parallel;
 mod pass;
 mod reader;

@@ -4,7 +4,7 @@
 const LENGTH_MAX: usize = 80;
 
 /// The one of `known` that `word` was probably meant to be.
-pub(super) fn nearest<'n>(word: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+pub fn nearest<'n>(word: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let word = word.trim();
     let length = word.chars().count();
     if length > LENGTH_MAX {

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use crate::source::Source;
+use source::Source;
 
 /// JSON as given, the file after `@` (JSON or YAML), or standard input for `-`.
 ///

@@ -5,7 +5,7 @@ use asl::Severity;
 use serde_json::{Value, json};
 
 use super::Examined;
-use crate::source::Found;
+use source::Found;
 
 pub(super) fn document(examined: &[Examined<'_>]) -> Value {
     let files: Vec<Value> = examined.iter().map(file).collect();

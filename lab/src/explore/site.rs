@@ -112,9 +112,9 @@ impl Site {
         self.timeout.into_iter().chain(self.heartbeat).min()
     }
 
-    /// How many heartbeats it takes until TimeoutSeconds is over, if that is not too many to play.
+    /// How many heartbeats fit in before TimeoutSeconds is over, if that is not too many to play.
     pub fn beats(&self) -> Option<i64> {
-        let beats = self.timeout? / (self.heartbeat? / 2).max(1) + 1;
+        let beats = (self.timeout? - 1) / (self.heartbeat? / 2).max(1);
         (beats <= BEATS_MAX).then_some(beats)
     }
 

@@ -544,7 +544,12 @@ impl Gateway {
                 documents.push(self.0.alerts.prepare(None, alert.clone()));
             }
             match self.commit(documents).await {
-                Ok(()) => return Ok(()),
+                Ok(()) => {
+                    if news {
+                        self.counted(delivery, &step);
+                    }
+                    return Ok(());
+                }
                 Err(NotStored::Conflict) => {}
                 Err(NotStored::Server(what)) => return Err(what),
             }

@@ -1,10 +1,15 @@
-//! A definition as somebody wrote it: a file of JSON or YAML, and where in it everything stands.
+//! A file of JSON or YAML as somebody wrote it, and where in it everything stands: a definition, a mock of
+//! services, scenarios.
 //!
-//! The language ([`asl`]) reads JSON and names the place of a fault by a pointer. Here the text is
-//! walked once ([`json`], [`yaml`]) to a tree of places, and a pointer is looked up in that. YAML
-//! is made into JSON first: the API takes JSON alone, as AWS does, so YAML ends here.
+//! The language ([`asl`]) reads JSON and names the place of a fault by a pointer, and so does everybody else who
+//! reads a file's [`value`](Source::value) and finds fault with it ([`Source::wrong`]). Here the text is
+//! walked once (`json`, `yaml`) to a tree of places, and a pointer is looked up in that. YAML
+//! is made into JSON first: the API takes JSON alone, as AWS does, so YAML ends here. [`report`] is what a person reads.
+//!
+//! Not known here: what a file other than a definition means, and terminals.
 
 mod json;
+pub mod report;
 mod yaml;
 
 #[cfg(test)]
@@ -14,11 +19,14 @@ use std::io::Read;
 use std::ops::Range;
 
 use asl::{Diagnostic, Parsed, Severity};
+use serde_json::Value;
+
+use report::Paint;
 
 /// As deep as a definition may be nested, which is what [`asl::parse`] takes too.
 const DEPTH_MAX: usize = 128;
 
-/// A definition and its text.
+/// A file and its text.
 pub struct Source {
     /// The file, or `<stdin>`.
     pub name: String,
@@ -81,6 +89,15 @@ pub struct Place<'s> {
     pub text: &'s str,
 }
 
+/// What of a member is meant: in `"Nxt": "B"`, which of the two is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// `"Nxt"`.
+    Name,
+    /// `"B"`.
+    Value,
+}
+
 /// A diagnostic and where it belongs in the text.
 pub struct Found<'s> {
     /// What is wrong.
@@ -111,7 +128,8 @@ impl Source {
         Ok(Source::of(path, text, yaml))
     }
 
-    fn of(name: &str, text: String, yaml: bool) -> Source {
+    /// What was read elsewhere, from the file `name`.
+    pub fn of(name: &str, text: String, yaml: bool) -> Source {
         let name = name.to_owned();
         let (json, tree) = if text.trim().is_empty() {
             // The language has its own word for an empty definition.
@@ -136,6 +154,65 @@ impl Source {
     /// The definition as JSON, as far as the text is one.
     pub fn json(&self) -> &str {
         self.json.as_deref().unwrap_or(&self.text)
+    }
+
+    /// What the file says, if it is not a definition but something of ours.
+    ///
+    /// # Errors
+    /// What keeps the text from being JSON or YAML, or a name that is given twice.
+    pub fn value(&self) -> Result<Value, Vec<Found<'_>>> {
+        let error = |message: &str, hint: Option<String>, range: Range<usize>| {
+            vec![self.found(Severity::Error, "", message, hint, range)]
+        };
+        let tree = match &self.tree {
+            Ok(tree) => tree,
+            Err(Fault { at, message, hint }) => {
+                return Err(error(message, hint.clone(), at.clone()));
+            }
+        };
+        if let Some(Repeated { name, first, again }) = tree.repeated.first() {
+            let line = self.place(*first..*first).map_or(1, |place| place.line);
+            let message = format!("`{name}` is given twice");
+            let hint = format!("It is on line {line} too. Remove or rename one of them.");
+            return Err(error(&message, Some(hint), again.clone()));
+        }
+        serde_json::from_str(self.json()).map_err(|why| error(&why.to_string(), None, 0..0))
+    }
+
+    /// Something that is wrong with what [`Source::value`] gave, at a pointer like `/services/a b/routes[0]`
+    /// (names are not escaped).
+    pub fn wrong(
+        &self,
+        pointer: &str,
+        part: Part,
+        message: impl Into<String>,
+        hint: Option<String>,
+    ) -> Found<'_> {
+        let place = self.tree.as_ref().ok().and_then(|tree| {
+            let (_, node) = tree.root.nearest(pointer);
+            self.place(match part {
+                Part::Name => node.name.clone().unwrap_or(node.value.clone()),
+                Part::Value => node.named_range(),
+            })
+        });
+        Found {
+            diagnostic: Diagnostic {
+                severity: Severity::Error,
+                code: "",
+                message: message.into(),
+                pointer: pointer.to_owned(),
+                hint,
+            },
+            place,
+        }
+    }
+
+    /// What a person is told of everything that was found.
+    pub fn report(&self, found: &[Found<'_>], paint: Paint) -> String {
+        let each = found
+            .iter()
+            .map(|f| report::diagnostic(&self.name, f, paint));
+        each.collect()
     }
 
     /// Reads the definition; what is said of it comes in the order of the text.

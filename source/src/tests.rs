@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Source, json, yaml};
+use super::{Part, Source, json, report, yaml};
 
 fn source(text: &str) -> Source {
     let yaml = !text.trim_start().starts_with('{');
@@ -207,4 +207,55 @@ fn nothing_is_found_in_nothing() {
     let (_, found) = source.examine(false);
     assert_eq!(found[0].diagnostic.code, "MISSING_DESCRIPTION");
     assert!(found[0].place.is_none());
+}
+
+#[test]
+fn what_is_wrong_with_a_file_of_ours_is_found_in_it() {
+    let text = "services:\n  a/b:\n    routes:\n      - post: /x\n        relpy: {status: 201}\n";
+    let source = Source::of("mock.yaml", text.to_owned(), true);
+    assert_eq!(
+        source.value().ok(),
+        Some(json!({"services": {"a/b": {"routes": [{"post": "/x", "relpy": {"status": 201}}]}}}))
+    );
+    for (pointer, part, expected) in [
+        ("/services/a/b/routes[0]/relpy", Part::Name, "5:9 relpy"),
+        ("/services/a/b/routes[0]/post", Part::Value, "4:15 /x"),
+        (
+            "/services/a/b/routes[0]/relpy/status",
+            Part::Value,
+            "5:25 201",
+        ),
+        // What is missing stands where it should.
+        (
+            "/services/a/b/routes[0]/relpy/body",
+            Part::Value,
+            "5:9 relpy",
+        ),
+    ] {
+        let found = source.wrong(pointer, part, "no", Some("Do.".into()));
+        let place = found.place.as_ref().expect("the text is not empty");
+        let marked: String = place
+            .text
+            .chars()
+            .skip(place.column - 1)
+            .take(place.width)
+            .collect();
+        assert_eq!(
+            format!("{}:{} {marked}", place.line, place.column),
+            expected,
+            "{pointer}"
+        );
+    }
+    let found = source.wrong(
+        "/services/a/b/routes[0]/relpy",
+        Part::Name,
+        "no",
+        Some("Do.".into()),
+    );
+    let expected = "error: no\n --> mock.yaml:5:9  /services/a/b/routes[0]/relpy\n  |\n5 |         relpy: {status: 201}\n  |         ^^^^^\n  = Do.\n\n";
+    assert_eq!(source.report(&[found], report::plain), expected);
+    let twice = Source::of("mock.yaml", "a: 1\na: 2\n".into(), true);
+    let found = twice.value().expect_err("a is there twice");
+    assert_eq!(found[0].diagnostic.message, "`a` is given twice");
+    assert_eq!(found[0].place.as_ref().map(|place| place.line), Some(2));
 }
