@@ -13,8 +13,8 @@ use server::topics::TopicConfig;
 use crate::colour::paint_error;
 use crate::config::Config;
 use crate::serve::{ACCOUNT_DEFAULT, REGION_DEFAULT};
-use crate::source::Source;
 use crate::validate::report_on;
+use source::Source;
 
 /// What the flags say.
 pub(super) struct Given<'f> {
