@@ -12,6 +12,7 @@
 //! - [`inbox`]: the callbacks that came.
 //! - [`serve`]: a server until it is told to stop.
 //! - [`run`]: one execution of a definition in a file.
+//! - [`test`]: scenario files, on a virtual clock.
 //! - [`trace`]: what happened to an execution, a reference or a callback.
 //! - [`validate`]: whether definitions are right.
 //! - [`waits`]: who waits on a running server, and what is stuck.
@@ -36,6 +37,7 @@ mod mocks;
 mod run;
 mod serve;
 mod table;
+mod test;
 mod topics;
 mod trace;
 mod validate;
@@ -51,6 +53,7 @@ Begin with:
   rejoin demo --serve          the same system, left running for you to try
   rejoin validate FILE         whether a definition is right, and where it is not
   rejoin run FILE INPUT        one execution of it, here and now
+  rejoin test FILE             everything that can go wrong with it, in milliseconds
   rejoin serve                 http://127.0.0.1:8083, data in ./rejoin-data
   rejoin trace NAME            what became of an execution, a reference or a callback
   rejoin help serve            how to point the AWS CLI at it";
@@ -76,6 +79,8 @@ enum Command {
     Function,
     /// Run one execution of a definition in a file, and show its states as they pass
     Run(run::Run),
+    /// Run scenario files: what the outside does to a state machine, and what must come of it
+    Test(test::Test),
     /// Check definitions, in JSON or YAML, before anything runs them
     Validate(validate::Validate),
     /// Show the callbacks that came, newest first, and replay, re-match or dismiss them
@@ -104,6 +109,7 @@ fn main() -> ExitCode {
         Command::Demo(demo) => demo.run(),
         Command::Function => demo::run_function(),
         Command::Run(run) => run.run(),
+        Command::Test(test) => test.run(),
         Command::Validate(validate) => validate.run(),
         Command::Inbox(inbox) => inbox.run(),
         Command::Trace(trace) => trace.run(),
