@@ -33,9 +33,6 @@ mod tasks;
 mod template;
 mod text;
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 

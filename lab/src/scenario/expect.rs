@@ -26,6 +26,8 @@ pub struct Expect {
 
 const STATUSES: [&str; 5] = ["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "RUNNING"];
 
+const ENDED_BADLY: [&str; 3] = ["FAILED", "TIMED_OUT", "ABORTED"];
+
 const NAMES: [&str; 13] = [
     "status",
     "output",
@@ -140,7 +142,23 @@ impl Expect {
                 });
             }
         }
-        // How it ended explains the rest, and is said first.
+        self.explain(came, &mut mismatches);
+        mismatches
+    }
+
+    /// How it ended explains the rest, and is said first.
+    fn explain(&self, came: &Value, mismatches: &mut Vec<Mismatch>) {
+        let says = |wanted: &str| self.members.iter().any(|(name, _)| *name == wanted);
+        let status = came["status"].as_str().unwrap_or_default();
+        // Who names an error has said that it is to end badly.
+        if says("error") && !says("status") && !ENDED_BADLY.contains(&status) {
+            mismatches.retain(|mismatch| !["error", "cause"].contains(&mismatch.at.as_str()));
+            mismatches.push(Mismatch {
+                at: "status".to_owned(),
+                expected: "FAILED".to_owned(),
+                got: status.to_owned(),
+            });
+        }
         mismatches.sort_by_key(|mismatch| {
             let order = ["status", "error", "cause", "waits"];
             order
@@ -159,7 +177,6 @@ impl Expect {
                 }
             }
         }
-        mismatches
     }
 }
 

@@ -181,10 +181,10 @@ impl Pattern {
                 format!("{{{}}}", members.collect::<Vec<_>>().join(", "))
             }
             Pattern::List(items) => {
-                let items: Vec<String> = items.iter().map(Pattern::words).collect();
+                let items: Vec<String> = items.iter().map(Pattern::brief).collect();
                 match items.is_empty() {
                     true => "none".to_owned(),
-                    false => format!("{} of them: [{}]", items.len(), items.join(", ")),
+                    false => format!("{}: {}", items.len(), items.join("; ")),
                 }
             }
             Pattern::Includes(items) => {
@@ -201,6 +201,18 @@ impl Pattern {
         }
     }
 
+    /// What fits, by what one of a list is called.
+    fn brief(&self) -> String {
+        let Pattern::Object(members) = self else {
+            return self.words();
+        };
+        let of = |name: &&str| members.iter().find(|(known, _)| known == *name);
+        match CALLED.iter().find_map(|name| of(name)) {
+            Some((_, member)) => member.words(),
+            None => self.words(),
+        }
+    }
+
     /// What is there instead, as far as it was looked at.
     fn shown(&self, got: &Value) -> String {
         match (self, got) {
@@ -210,14 +222,15 @@ impl Pattern {
             (Pattern::List(items), Value::Array(there)) => {
                 let there: Vec<String> = there
                     .iter()
-                    .map(|there| match items.first() {
-                        Some(item) => item.part(there),
-                        None => shown(there),
+                    .map(|there| match (called(there), items.first()) {
+                        (Some(called), _) => called,
+                        (None, Some(item)) => item.part(there),
+                        (None, None) => shown(there),
                     })
                     .collect();
                 match there.is_empty() {
                     true => "none".to_owned(),
-                    false => format!("{} of them: [{}]", there.len(), there.join(", ")),
+                    false => format!("{}: {}", there.len(), there.join("; ")),
                 }
             }
             _ => shown(got),
@@ -275,6 +288,15 @@ impl Comparison {
             Comparison::Most => "<= ",
         }
     }
+}
+
+/// By what people know one alert, callback or call from another.
+const CALLED: [&str; 4] = ["description", "became", "disposition", "state"];
+
+fn called(there: &Value) -> Option<String> {
+    let members = CALLED.iter().filter_map(|name| there.get(name));
+    let texts = members.filter_map(Value::as_str);
+    texts.map(str::to_owned).next()
 }
 
 /// Whether two values are the same; `1` is `1.0`.
