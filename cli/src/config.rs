@@ -12,6 +12,7 @@ use server::logs::LogsTo;
 use server::quotas::Quotas;
 use server::services::Environment;
 use server::status_changes::StatusChangeConfig;
+use server::telemetry::TelemetryConfig;
 use server::topics::TopicConfig;
 use server::waits::policy::StuckWaits;
 
@@ -45,6 +46,8 @@ pub struct Config {
     pub s3: S3Config,
     /// `[logs]`.
     pub logs: LogsConfig,
+    /// `[telemetry]`.
+    pub telemetry: TelemetryConfig,
     /// `[mocks]`.
     pub mocks: MocksConfig,
 }
@@ -181,6 +184,7 @@ impl Config {
         if let Some(file) = &mut self.mocks.file {
             *file = folder.join(&*file);
         }
+        self.telemetry.relative_to(folder);
         if let Some(LogsTo::File(path)) = &mut self.logs.to {
             *path = folder.join(&*path);
         }

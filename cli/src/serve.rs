@@ -23,7 +23,7 @@ pub const ACCOUNT_DEFAULT: &str = "123456789012";
 pub const REGION_DEFAULT: &str = "us-east-1";
 /// For how many days ended executions are kept; as on AWS.
 pub const RETENTION_DAYS_DEFAULT: u32 = 90;
-/// How long a server that stops goes on delivering logs.
+/// How long a server that stops goes on delivering logs and spans.
 const LOGS_PATIENCE: Duration = Duration::from_secs(5);
 
 const EXAMPLES: &str = "\
@@ -116,6 +116,8 @@ impl Serve {
             .clock
             .or(config.server.clock)
             .unwrap_or(ClockKind::Real);
+        let export = config.telemetry.export(variables())?;
+        let spans_to = export.as_ref().map(|export| export.url().to_owned());
         let engines: Vec<String> = config.engines.keys().cloned().collect();
         let settings = Settings {
             place,
@@ -139,6 +141,7 @@ impl Serve {
                 .logging_to(config.logs.to)
                 .with_buckets(config.s3.directory)
                 .with_engines(config.engines)
+                .traced_to(export)
                 .mocked_by(mocks),
         };
         let (app, opening) = match alone {
@@ -170,6 +173,9 @@ impl Serve {
             }
             None => say("data in memory: gone at the end"),
         }
+        if let Some(url) = &spans_to {
+            say(&format!("traces go to {url}"));
+        }
         if let Some(about) = &about_mocks {
             say(about);
         }
@@ -184,8 +190,9 @@ impl Serve {
             told = until_told_to_stop() => told?,
         }
         app.functions.stop().await;
-        // What has been logged goes out, unless nobody takes it.
-        let _ = tokio::time::timeout(LOGS_PATIENCE, app.logs.settled()).await;
+        // What has been logged and traced goes out, unless nobody takes it.
+        let out = async { tokio::join!(app.logs.settled(), app.telemetry.settled()) };
+        let _ = tokio::time::timeout(LOGS_PATIENCE, out).await;
         say("stopped");
         Ok(ExitCode::SUCCESS)
     }

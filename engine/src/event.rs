@@ -384,6 +384,21 @@ impl EventKind {
     }
 }
 
+impl Event {
+    /// How many bytes it takes, about.
+    pub fn bytes(&self) -> usize {
+        let cause = match &self.kind {
+            EventKind::TaskFailed { failure, .. }
+            | EventKind::MapRunFailed { failure, .. }
+            | EventKind::ExecutionFailed { failure }
+            | EventKind::EvaluationFailed { failure, .. } => failure.cause.as_ref(),
+            EventKind::ExecutionAborted { cause, .. } => cause.as_ref(),
+            _ => None,
+        };
+        size_of::<Event>() + self.kind.payload_bytes() + cause.map_or(0, String::len)
+    }
+}
+
 impl EventKind {
     /// How many bytes of documents are stored with it.
     pub(crate) fn payload_bytes(&self) -> usize {

@@ -11,7 +11,7 @@
 //! - [`slice`]: how far one command goes.
 //! - [`effect`]: what has to leave the process once events are durable.
 //! - [`token`]: task tokens.
-//! - [`trace`]: which distributed trace it is part of.
+//! - [`trace`]: which distributed trace it is part of. [`spans`]: its steps in that trace, a projection of the events.
 //! - [`waiting`]: what can be told of an open wait.
 //! - [`history`]: the AWS history, a projection of the events.
 //! - [`trial`]: one state on its own.
@@ -41,6 +41,7 @@ mod random;
 mod recovery;
 pub mod redrive;
 pub mod slice;
+pub mod spans;
 mod states;
 mod timers;
 pub mod token;
@@ -61,6 +62,7 @@ pub use limits::Quotas;
 pub use map_run::{Item, MapRun};
 pub use redrive::NotRedrivable;
 pub use slice::Slice;
+pub use spans::{Span, Spans};
 pub use token::{Token, TokenKey};
 pub use trace::{SpanId, TraceContext, TraceId};
 pub use waiting::{Beats, ClosedWait, EndKind, WaitKind, Waiting};

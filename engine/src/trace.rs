@@ -226,9 +226,9 @@ impl Identity {
         self.span("wait", wait.0, 0)
     }
 
-    /// A state as a step of its trace: the `nth` that the frame was in.
-    pub fn state_span(&self, frame: u32, nth: u32) -> SpanId {
-        self.span("state", frame, nth)
+    /// A stay in a state as a step of its trace: the `nth` of the execution, of all its branches and iterations.
+    pub fn state_span(&self, nth: u32) -> SpanId {
+        self.span("state", nth, 0)
     }
 
     fn own_trace(&self) -> TraceId {

@@ -28,6 +28,7 @@ use crate::runner::Runner;
 use crate::scheduler::{self, Retention};
 use crate::services::{CloudWatchLogs, Environment, Services};
 use crate::status_changes::{StatusChangeConfig, StatusChanges};
+use crate::telemetry::Telemetry;
 use crate::time_control::TimeControl;
 use crate::topics::{TopicConfig, Topics};
 use crate::waits::Waits;
@@ -61,6 +62,8 @@ pub struct Parts {
     pub express: Express,
     /// What executions leave in logs.
     pub logs: Logs,
+    /// What executions and callbacks leave in traces.
+    pub telemetry: Telemetry,
     /// Tasks to their resources.
     pub dispatcher: Dispatcher,
     /// Map Runs.
@@ -263,9 +266,14 @@ impl App {
             machines.clone(),
         )?;
         runner.log_to(logs.clone());
+        let export = environment.telemetry().cloned();
+        let telemetry = Telemetry::new(export, client.clone(), store.clone());
+        runner.trace_to(telemetry.clone());
+        gateway.trace_to(telemetry.clone());
         let metrics = Metrics::default();
         gateway.count_in(metrics.clone());
         alerts.count_in(metrics.clone());
+        gateway.watch_elsewhere(stuck_waits.clone());
         let waits = Waits::new(stuck_waits, clock.clone(), store.clone(), metrics.clone())?;
         runner.watched_by(waits.clone());
         let services = Services::new(
@@ -304,6 +312,7 @@ impl App {
             runner,
             express,
             logs,
+            telemetry,
             dispatcher,
             map_runs,
             activity_documents,
@@ -321,6 +330,7 @@ impl App {
         services.connect(app.downgrade());
         app.topics.connect(app.downgrade());
         app.map_runs.connect(app.downgrade());
+        app.telemetry.connect(app.downgrade());
         app.gateway.connect(&app);
         app.waits.begin(app.downgrade()).await?;
         // Before anybody else has a say: what is dispatched from now on must not be taken for

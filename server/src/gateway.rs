@@ -133,7 +133,9 @@ use crate::http::{Call, Reply, Unreadable, percent_decode};
 use crate::metrics::Metrics;
 use crate::runner::Runner;
 use crate::services::Environment;
+use crate::telemetry::Telemetry;
 use crate::topics::Topics;
+use crate::waits::StuckWaits;
 
 /// The gateway of a server. Cloning is a reference count.
 #[derive(Clone)]
@@ -169,6 +171,9 @@ struct Inner {
     came_bytes: AtomicU64,
     inbox_limits: OnceLock<InboxLimits>,
     metrics: OnceLock<Metrics>,
+    /// When a wait elsewhere counts as stuck.
+    stuck_waits: OnceLock<StuckWaits>,
+    telemetry: OnceLock<Telemetry>,
 }
 
 /// What engines elsewhere are reached with.
@@ -262,6 +267,8 @@ impl Gateway {
             came_bytes: AtomicU64::new(0),
             inbox_limits: OnceLock::new(),
             metrics: OnceLock::new(),
+            stuck_waits: OnceLock::new(),
+            telemetry: OnceLock::new(),
         })))
     }
 
@@ -275,6 +282,11 @@ impl Gateway {
         let _ = self.0.metrics.set(metrics);
     }
 
+    /// Says where callbacks are told of as parts of traces. The first call counts.
+    pub fn trace_to(&self, telemetry: Telemetry) {
+        let _ = self.0.telemetry.set(telemetry);
+    }
+
     /// A delivery got a disposition, and that is durable.
     fn counted(&self, delivery: &Delivery, step: &Step) {
         if let Some(metrics) = self.0.metrics.get() {
@@ -282,6 +294,9 @@ impl Gateway {
                 .wait_ended_at
                 .map(|ended| delivery.received_at.0 - ended.0);
             metrics.callback(&delivery.route, step.disposition, late);
+        }
+        if let Some(telemetry) = self.0.telemetry.get().filter(|t| t.is_on()) {
+            telemetry.callback(self.told(delivery));
         }
     }
 

@@ -21,7 +21,7 @@
 //! - [`api`]: the Step Functions API, one file an operation.
 //! - [`functions`]: programs that speak the Lambda Runtime API, and URLs.
 //! - [`story`]: all that happened to an execution, a reference or a callback.
-//! - [`trace`]: which distributed trace requests belong to.
+//! - [`trace`]: which distributed trace requests belong to. [`telemetry`]: what goes to a collector of traces.
 //! - [`topics`]: `sns:publish` and its subscribers.
 //! - [`services`]: calls to other services, and to this server itself.
 //! - [`mocks`]: what test cases say instead of them. [`actors`]: who plays the outside.
@@ -60,6 +60,7 @@ pub mod services;
 pub mod status_changes;
 pub mod story;
 pub mod tags;
+pub mod telemetry;
 pub mod time_control;
 pub mod topics;
 pub mod trace;

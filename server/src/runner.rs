@@ -38,6 +38,7 @@ use crate::logs::{Logging, Logs};
 use crate::machines::Machines;
 use crate::redrives::Redrives;
 use crate::status_changes::StatusChanges;
+use crate::telemetry::Telemetry;
 use crate::unstored::Open;
 use crate::waits::Waits;
 pub use volatile::Ended;
@@ -81,6 +82,7 @@ struct Inner {
     logs: OnceLock<Logs>,
     waits: OnceLock<Waits>,
     status_changes: OnceLock<StatusChanges>,
+    telemetry: OnceLock<Telemetry>,
     /// The dispatcher knows the runner too, and the app holds both.
     dispatcher: OnceLock<WeakDispatcher>,
 }
@@ -232,6 +234,7 @@ impl Runner {
             logs: OnceLock::new(),
             waits: OnceLock::new(),
             status_changes: OnceLock::new(),
+            telemetry: OnceLock::new(),
             dispatcher: OnceLock::new(),
         }))
     }
@@ -250,6 +253,12 @@ impl Runner {
     pub fn tell_of_changes(&self, changes: StatusChanges) {
         let set = self.0.status_changes.set(changes);
         assert!(set.is_ok(), "a runner tells of changes in one way");
+    }
+
+    /// Names where executions are told of as parts of traces; without it nowhere.
+    pub fn trace_to(&self, telemetry: Telemetry) {
+        let set = self.0.telemetry.set(telemetry);
+        assert!(set.is_ok(), "a runner's traces go to one place");
     }
 
     /// Names who takes tasks to their resources; it needs the runner itself, so it comes after.
@@ -708,6 +717,11 @@ impl Runner {
                     {
                         if let (Some(logging), Some(logs)) = (logging, self.0.logs.get()) {
                             logs.offer(logging, key, &decided.events, decided.history_before);
+                        }
+                        if let Some(telemetry) = self.0.telemetry.get() {
+                            let volatile = matches!(keeping, Keeping::Volatile(_));
+                            let (events, before) = (&decided.events, decided.history_before);
+                            telemetry.offer(key, execution.identity(), volatile, events, before);
                         }
                         if let Some(watch) = self.0.waits.get() {
                             watch.changed(execution, &decided.events, &waits, &decided.ended);

@@ -14,9 +14,9 @@ use crate::http::Call;
 
 /// W3C's headers.
 pub(crate) const TRACEPARENT: &str = "traceparent";
-const TRACESTATE: &str = "tracestate";
+pub(crate) const TRACESTATE: &str = "tracestate";
 /// X-Ray's.
-const X_RAY: &str = "x-amzn-trace-id";
+pub(crate) const X_RAY: &str = "x-amzn-trace-id";
 
 /// What an incoming request says of the trace that it belongs to.
 pub(crate) struct Given<'a> {

@@ -7,6 +7,7 @@
 //! - [`play`]: a scenario played on the engine alone.
 //! - [`waits`]: what scripts and outlines call a wait.
 //! - [`rebuild`]: the promise that what is stored is enough.
+//! - [`spans`]: the promise that spans are a tree.
 //! - [`world`]: what every execution in a test needs.
 //! - [`outline`]: a history in one line an event.
 //! - [`hostile`]: what a fuzzer calls.
@@ -17,5 +18,6 @@ pub mod play;
 pub mod rebuild;
 pub mod scenario;
 pub mod script;
+pub mod spans;
 pub mod waits;
 pub mod world;

@@ -1,7 +1,7 @@
 //! Plays a scenario on the engine alone, with a clock moved by hand.
 //!
-//! After every step the promise of [`crate::rebuild`] is checked, so that a scenario is a test of
-//! recovery as well.
+//! After every step the promises of [`crate::rebuild`] and [`crate::spans`] are checked, so that a scenario is a
+//! test of recovery, and of traces, as well.
 
 use std::sync::Arc;
 
@@ -12,17 +12,29 @@ use engine::{
 };
 
 use crate::outline::outline;
-use crate::rebuild;
 use crate::scenario::Scenario;
 use crate::script::{Action, Step, WaitName};
 use crate::waits;
 use crate::world::{self, EXECUTION_ARN, STARTED_AT};
+use crate::{rebuild, spans};
 
 /// The outline of what comes of a scenario.
 ///
 /// # Errors
 /// A sentence that says which step did not go as the script says, or that the definition is refused.
 pub fn play(scenario: &Scenario) -> Result<String, String> {
+    Ok(player(scenario)?.outline())
+}
+
+/// The events of a scenario's execution.
+///
+/// # Errors
+/// As [`play`].
+pub fn events(scenario: &Scenario) -> Result<Vec<Event>, String> {
+    Ok(player(scenario)?.events)
+}
+
+fn player(scenario: &Scenario) -> Result<Player, String> {
     let machine = world::machine(&scenario.definition)?;
     let (input, steps) = scenario.steps();
     let input = Data::parse(input).map_err(|e| format!("the input is not JSON: {e}"))?;
@@ -32,7 +44,7 @@ pub fn play(scenario: &Scenario) -> Result<String, String> {
             .step(step)
             .map_err(|e| format!("{}: {e}", step.text))?;
     }
-    Ok(player.outline())
+    Ok(player)
 }
 
 struct Player {
@@ -198,7 +210,8 @@ impl Player {
     }
 
     fn check_rebuilt(&self) -> Result<(), String> {
-        rebuild::check(&self.machine, &self.execution, &self.events)
+        rebuild::check(&self.machine, &self.execution, &self.events)?;
+        spans::check(&self.execution, &self.events)
     }
 
     fn outline(&self) -> String {

@@ -11,8 +11,8 @@ use engine::{
     Command, CommandKind, Effect, Event, EventKind, Execution, Outcome, Status, TokenKey, WaitId,
     history, wait_end,
 };
-use testkit::rebuild;
 use testkit::world::{STARTED_AT, identity, machine, tokens};
+use testkit::{rebuild, spans};
 
 /// Enough for every ending; in a release build ten times as many take a second.
 const SEEDS: u64 = 25;
@@ -266,8 +266,9 @@ fn send(
 }
 
 fn check(machine: &Arc<StateMachine>, execution: &Execution, events: &[Event], seed: u64) {
-    if let Err(difference) = rebuild::check(machine, execution, events) {
-        panic!("seed {seed}: {difference}");
+    let promises = rebuild::check(machine, execution, events);
+    if let Err(broken) = promises.and_then(|()| spans::check(execution, events)) {
+        panic!("seed {seed}: {broken}");
     }
     assert_eq!(
         execution.has_undelivered(),

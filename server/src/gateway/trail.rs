@@ -6,16 +6,20 @@
 use std::sync::Arc;
 
 use asl::Timestamp;
-use engine::{ExecutionKey, WaitId};
+use engine::{ExecutionKey, TraceContext, WaitId};
 use store::{StoreError, Table};
 
-use super::found::{execution_prefix, id_of, reference_prefix};
+use super::found::{execution_prefix, id_of, is_odd, reference_prefix};
 use super::record::{Delivery, Holder, Place, Reference, Standing};
 use super::{Disposition, Gateway, read};
-use crate::trace::TRACEPARENT;
+use crate::telemetry::callback::CallbackTold;
+use crate::trace::{TRACEPARENT, TRACESTATE, X_RAY};
 
 /// How many references and callbacks a story is made of at most.
 const TOLD_MAX: usize = 1000;
+
+/// How many callbacks of one reference are looked at for the wait that holds it.
+const WAIT_TOLD_MAX: usize = 50;
 
 /// How many documents are looked at to find what may belong together: it is a hint, and it has to be quick.
 const LOOKED_AT_MAX: usize = 2000;
@@ -99,6 +103,55 @@ impl Gateway {
             .map(|d| self.arrived(d))
             .collect();
         Ok(trail)
+    }
+
+    /// The references that a wait holds, and the callbacks that have met it; what is on its way to it has landed then.
+    pub(crate) async fn trail_of_wait(
+        &self,
+        execution: ExecutionKey,
+        wait: WaitId,
+    ) -> Result<Trail, String> {
+        let mut trail = Trail::default();
+        for (route, reference) in self.references_of(execution, wait) {
+            let Some((_, found)) = self.reference(&route, &reference).await? else {
+                continue;
+            };
+            trail.registrations.extend(self.registration(&found));
+            let table = Table::DeliveryIndex;
+            let prefix = reference_prefix(&reference);
+            let keys = self.0.store.keys(table, &prefix, None, WAIT_TOLD_MAX, true);
+            for id in keys.iter().filter_map(|key| id_of(key)) {
+                self.0.flights.landed(&id).await;
+                if let Some((_, delivery)) = self.delivery(&id).await?
+                    && delivery.reference.as_deref() == Some(&reference)
+                {
+                    trail.arrived.push(self.arrived(&delivery));
+                }
+            }
+        }
+        let its = |place: Option<WaitId>| place == Some(wait);
+        trail.registrations.retain(|r| its(r.wait));
+        trail.arrived.retain(|arrived| its(arrived.wait));
+        // Ids begin with the time, and tell even those of one millisecond apart.
+        trail.arrived.sort_by(|one, other| one.id.cmp(&other.id));
+        Ok(trail)
+    }
+
+    /// What there is to tell of a callback that has just got a disposition.
+    pub(super) fn told(&self, delivery: &Delivery) -> CallbackTold {
+        let place = delivery.target.as_ref().map(|holder| &holder.place);
+        let started = delivery.start.as_ref().map(|start| &start.execution_arn);
+        let execution = place.map(|place| &place.execution_arn).or(started);
+        let sent_to = delivery.sent_to.as_ref();
+        CallbackTold {
+            arrived: self.arrived(delivery),
+            tracestate: header(delivery, TRACESTATE),
+            execution_arn: execution.cloned(),
+            method: sent_to.map(|sent_to| sent_to.method.clone()),
+            peer: delivery.peer.clone(),
+            body_bytes: delivery.body_bytes,
+            odd: delivery.disposition().is_some_and(is_odd),
+        }
     }
 
     /// A reference on one route, or on whichever has it, and the callbacks that came with it.
@@ -225,8 +278,6 @@ impl Gateway {
     fn arrived(&self, delivery: &Delivery) -> Arrived {
         let steps = delivery.steps.iter();
         let holder = delivery.target.as_ref();
-        let header = |(name, _): &&(String, String)| name == TRACEPARENT;
-        let traceparent = delivery.headers.iter().find(header);
         Arrived {
             id: delivery.id.clone(),
             route: delivery.route.clone(),
@@ -237,7 +288,7 @@ impl Gateway {
             steps: steps
                 .map(|step| (step.at, step.disposition, step.note.clone()))
                 .collect(),
-            traceparent: traceparent.map(|(_, value)| value.clone()),
+            traceparent: header(delivery, TRACEPARENT),
         }
     }
 
@@ -245,6 +296,20 @@ impl Gateway {
         let token = self.0.engine.check(&holder.token).ok()?;
         Some(token.wait)
     }
+}
+
+/// The trace that a callback said it belongs to.
+pub(super) fn trace_of(delivery: &Delivery) -> Option<TraceContext> {
+    let header = |wanted| header(delivery, wanted);
+    let state = header(TRACESTATE);
+    let w3c = header(TRACEPARENT);
+    w3c.and_then(|parent| TraceContext::of_headers(&parent, state.as_deref()))
+        .or_else(|| header(X_RAY).and_then(|text| TraceContext::of_x_ray(&text)))
+}
+
+fn header(delivery: &Delivery, wanted: &str) -> Option<String> {
+    let found = delivery.headers.iter().find(|(name, _)| name == wanted);
+    found.map(|(_, value)| value.clone())
 }
 
 /// What sorts before every id of a delivery that came at a time or later: ids begin with the time.

@@ -34,6 +34,7 @@ pub fn handle(app: &App, call: &Call) -> Reply {
     waits(&mut page, app);
     app.metrics.write(&mut page);
     gateway(&mut page, app);
+    spans(&mut page, app);
     store(&mut page, app);
     Reply {
         status: StatusCode::OK,
@@ -252,6 +253,20 @@ fn gateway(page: &mut Page, app: &App) {
         "Messages of topics that a sink has yet to take.",
     )
     .sample(&[], app.store.count_due(Table::Message));
+}
+
+/// What went to the collector of traces, if there is one.
+fn spans(page: &mut Page, app: &App) {
+    let Some((exported, dropped)) = app.telemetry.figures() else {
+        return;
+    };
+    let mut spans = page.counter(
+        "rejoin_spans_total",
+        "Spans of executions and callbacks: exported, or dropped because the collector refused them or did not keep up.",
+    );
+    for (result, count) in [("exported", exported), ("dropped", dropped)] {
+        spans.sample(&[("result", result)], count);
+    }
 }
 
 fn store(page: &mut Page, app: &App) {

@@ -19,6 +19,7 @@ use crate::actors::Actors;
 use crate::gateway::EngineConfig;
 use crate::logs::LogsTo;
 use crate::mocks::Mocks;
+use crate::telemetry::Export;
 
 const ENDPOINT: &str = "AWS_ENDPOINT_URL";
 
@@ -35,6 +36,7 @@ pub struct Environment {
     buckets: Option<PathBuf>,
     engines: Arc<BTreeMap<String, EngineConfig>>,
     mocks: Option<Arc<Mocks>>,
+    telemetry: Option<Arc<Export>>,
     actors: Option<Arc<dyn Actors>>,
 }
 
@@ -95,6 +97,7 @@ impl Environment {
             buckets: None,
             engines: Arc::default(),
             mocks: None,
+            telemetry: None,
             actors: None,
         }
     }
@@ -152,6 +155,17 @@ impl Environment {
     /// Who answers tasks instead of their resources.
     pub(crate) fn actors(&self) -> Option<&dyn Actors> {
         self.actors.as_deref()
+    }
+
+    /// Names where spans go.
+    pub fn traced_to(mut self, export: Option<Export>) -> Environment {
+        self.telemetry = export.map(Arc::new);
+        self
+    }
+
+    /// Where spans go, if they do.
+    pub fn telemetry(&self) -> Option<&Export> {
+        self.telemetry.as_deref()
     }
 
     /// The same environment, seen from another region and with a service at another place.
