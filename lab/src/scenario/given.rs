@@ -118,7 +118,7 @@ impl<'f> Given<'f> {
     }
 
     /// The value is none of these words.
-    pub(super) fn unknown_word<'k>(&self, what: &str, word: &str, known: &[&'k str]) {
+    pub(super) fn unknown_word(&self, what: &str, word: &str, known: &[&str]) {
         let message = format!("there is no {what} `{word}`");
         self.fault(Part::Value, message, Some(meant(word, known)));
     }

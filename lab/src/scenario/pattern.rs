@@ -87,7 +87,8 @@ impl Pattern {
                 Ok(regex) => Pattern::Found(regex),
                 Err(why) => {
                     let why = why.to_string();
-                    let last = why.lines().last().unwrap_or_default().trim().to_owned();
+                    let last = why.lines().last().unwrap_or_default();
+                    let last = last.trim_start_matches("error: ");
                     given.wrong(format!("the regular expression is not right: {last}"));
                     Pattern::Same(Value::Null)
                 }
@@ -207,7 +208,7 @@ impl Pattern {
             return self.words();
         };
         let of = |name: &&str| members.iter().find(|(known, _)| known == *name);
-        match CALLED.iter().find_map(|name| of(name)) {
+        match CALLED.iter().find_map(of) {
             Some((_, member)) => member.words(),
             None => self.words(),
         }
