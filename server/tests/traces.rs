@@ -42,7 +42,7 @@ async fn server(endpoint: &Endpoint) -> Server {
     ];
     let subscribers = [
         json!({ "http": endpoint.url("/http") }),
-        json!({ "webhook": { "url": endpoint.url("/webhook") } }),
+        json!({ "webhook": { "url": endpoint.url("/webhook"), "secrets": ["whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"] } }),
         json!({ "cloudevents": { "url": endpoint.url("/cloudevents"), "mode": "binary" } }),
     ];
     let subscribers = subscribers
