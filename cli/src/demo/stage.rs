@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use loan_processor::service::{VALUATIONS_PATH, ValuationService};
+use loan_processor::service::{SERVICE, VALUATIONS_PATH, valuation_service};
+use mock::{Listen, Running, Start};
 use serde_json::{Value, json};
 use server::app::{App, Place, Settings};
 use server::clock::Clock;
@@ -29,7 +30,7 @@ pub struct Stage {
     pub clock: Clock,
     app: App,
     address: SocketAddr,
-    service: ValuationService,
+    service: Arc<Running>,
     folder: Arc<PathBuf>,
 }
 
@@ -51,19 +52,25 @@ impl Stage {
             .local_addr()
             .map_err(|e| format!("the listening address is not known: {e}"))?;
         // The service calls through the same client as the server; which it is makes no difference.
-        let service = ValuationService::new(clock.clone(), server::client::Client::new());
-        let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let service_address = service
-            .start(anywhere)
-            .await
-            .map_err(|e| format!("the valuation service can't listen: {e}"))?;
-        let app = open_app(clock.clone(), &folder, address, service_address).await?;
+        let start = Start {
+            clock: clock.clone(),
+            client: server::client::Client::new(),
+            listen: Listen::Free,
+            seed: Clock::machine_time().0.unsigned_abs(),
+            heard: None,
+        };
+        let service = valuation_service().start(start).await?;
+        let valuations = service
+            .url(SERVICE)
+            .map(|url| format!("{url}{VALUATIONS_PATH}"))
+            .unwrap_or_default();
+        let app = open_app(clock.clone(), &folder, address, &valuations).await?;
         tokio::spawn(server::http::serve(app.clone(), listener));
         let stage = Stage {
             clock,
             app,
             address,
-            service,
+            service: Arc::new(service),
             folder: Arc::new(folder),
         };
         for (name, definition) in [
@@ -118,10 +125,11 @@ impl Stage {
                     brief["id"].as_str().unwrap_or_default()
                 ))
                 .await?;
-            let ours = |sent: &&loan_processor::service::SentCallback| {
-                sent.name_or_number == row.property && delivery["body"] == *sent.body
+            let ours = |sent: &mock::Sent| {
+                let property = &sent.request["body"]["property"];
+                property["nameOrNumber"] == row.property && delivery["body"] == *sent.body
             };
-            if sent.iter().any(|callback| ours(&callback)) {
+            if sent.iter().any(ours) {
                 about.push(delivery);
             }
         }
@@ -209,7 +217,7 @@ async fn open_app(
     clock: Clock,
     folder: &Path,
     address: SocketAddr,
-    service_address: SocketAddr,
+    valuations: &str,
 ) -> Result<App, String> {
     let mut config: Config = toml::from_str(loan_processor::CONFIGURATION)
         .map_err(|e| format!("the example's configuration is not right: {e}"))?;
@@ -220,10 +228,9 @@ async fn open_app(
             this.to_string_lossy().into_owned(),
             "function".to_owned(),
         ]);
-        let url = format!("http://{service_address}{VALUATIONS_PATH}");
         function
             .environment
-            .insert("VALUATION_SERVICE_URL".to_owned(), url);
+            .insert("VALUATION_SERVICE_URL".to_owned(), valuations.to_owned());
     }
     for topic in config.topics.values_mut() {
         // The report shows what the topic heard; there is no need to log it as well.
@@ -305,7 +312,11 @@ fn say_how_to_use(stage: &Stage) {
 }
 
 fn faults() -> String {
-    let names = loan_processor::service::Fault::NAMED.map(|(name, _)| format!("{name:?}"));
+    let service = valuation_service();
+    let names: Vec<String> = service
+        .fault_names(SERVICE)
+        .map(|name| format!("{name:?}"))
+        .collect();
     format!("{}, or any other", names.join(", "))
 }
 

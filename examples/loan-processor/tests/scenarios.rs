@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use engine::ExecutionKey;
 use hyper::Method;
-use loan_processor::service::{VALUATIONS_PATH, ValuationService};
+use loan_processor::service::{SERVICE, VALUATIONS_PATH, valuation_service};
 use loan_processor::{
     DEFINITION, DEFINITION_WITH_HEARTBEATS, FUNCTION, STATE_MACHINE, STATE_MACHINE_WITH_HEARTBEATS,
     TOPIC,
@@ -56,14 +56,22 @@ struct Stage {
     app: App,
     client: Client,
     address: SocketAddr,
+    _service: mock::Running,
 }
 
 impl Stage {
     async fn set() -> Stage {
         let clock = Clock::standing_at(Clock::machine_time());
         let client = Client::new();
-        let service = ValuationService::new(clock.clone(), client.clone());
-        let valuations = service.start(LOOPBACK).await.expect("a port");
+        let start = mock::Start {
+            clock: clock.clone(),
+            client: client.clone(),
+            listen: mock::Listen::Free,
+            seed: 0,
+            heard: None,
+        };
+        let service = valuation_service().start(start).await.expect("a port");
+        let valuations = service.url(SERVICE).expect("the file has it");
         let configuration: Configuration =
             toml::from_str(loan_processor::CONFIGURATION).expect("the sample is right");
         let mut functions = configuration.functions;
@@ -71,7 +79,7 @@ impl Stage {
         function.program = Some(vec![env!("CARGO_BIN_EXE_request-valuation").to_owned()]);
         function.environment.insert(
             "VALUATION_SERVICE_URL".to_owned(),
-            format!("http://{valuations}{VALUATIONS_PATH}"),
+            format!("{valuations}{VALUATIONS_PATH}"),
         );
         let listener = TcpListener::bind(LOOPBACK).await.expect("a port");
         let address = listener.local_addr().expect("it is bound");
@@ -100,6 +108,7 @@ impl Stage {
             app,
             client,
             address,
+            _service: service,
         }
     }
 

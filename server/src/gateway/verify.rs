@@ -27,13 +27,14 @@
 //! This module does not know what a callback says, and keeps nothing.
 //!
 //! In reading order: [`config`], [`secret`]: what is written in the configuration. `mac`,
-//! `standard_webhooks`, `stripe`, `credentials`, `proxy`: one scheme each, or one family.
+//! `standard_webhooks`, `stripe`, `credentials`, `proxy`: one scheme each, or one family. [`sign`]: the other side.
 
 pub mod config;
 mod credentials;
 mod mac;
 mod proxy;
 pub mod secret;
+pub mod sign;
 mod signed_url;
 mod standard_webhooks;
 mod stripe;

@@ -211,6 +211,25 @@ async fn an_engine_that_fails_is_left_alone_and_one_attempt_finds_out() {
             Some(answer(&format!("r{n}")))
         );
     }
+    // Who was told of it is told that it is over: of the engine once, of each callback once.
+    front.pass(1).await;
+    let (_, said) = front
+        .send(Method::GET, "/rejoin/alerts?limit=1000", Value::Null)
+        .await;
+    let all = said["alerts"].as_array().expect("a list");
+    for (kind, wanted) in [("engine-unreachable", 1), ("undeliverable", 20)] {
+        let of = |resolved: bool| {
+            let fits =
+                |alert: &&Value| alert["kind"] == kind && (alert["resolved"] == true) == resolved;
+            let keys = all
+                .iter()
+                .filter(fits)
+                .map(|alert| alert["dedupKey"].to_string());
+            keys.collect::<std::collections::BTreeSet<_>>()
+        };
+        assert_eq!((kind, of(true).len()), (kind, wanted));
+        assert_eq!(of(true), of(false), "{kind}");
+    }
     for delivery in front.deliveries().await {
         let steps = dispositions(&delivery);
         // Of the first five nobody knows whether an attempt counted; but the engine had said no.

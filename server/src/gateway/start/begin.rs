@@ -1,10 +1,9 @@
 //! A callback starts an execution, and what came of it is recorded.
 
-use asl::Timestamp;
 use serde_json::json;
 use store::{Expect, Table};
 
-use super::later::{Known, moment};
+use super::later::Known;
 use super::{Start, Started};
 use crate::api;
 use crate::gateway::arrival::Arrival;
@@ -34,7 +33,15 @@ impl Gateway {
         expect: Expect,
     ) -> Result<Step, NotStored> {
         let start = match arrival.start.clone() {
-            Some(Ok(start)) => self.addressed(start),
+            Some(Ok(start)) => {
+                let start = self.addressed(start);
+                // If the engine can't say it, it is tried again later, and what runs then is taken for ours.
+                let known = self.known(&start.execution_arn).await.unwrap_or_default();
+                Start {
+                    there_since: known.map(|known| known.started_at),
+                    ..start
+                }
+            }
             Some(Err(reason)) => {
                 arrival.receipts.clear();
                 let step = self.step(Disposition::Malformed, reason);
@@ -146,7 +153,12 @@ impl Gateway {
         }
         loop {
             match self.record_start(delivery, &step, news).await {
-                Ok(()) => return Ok(step),
+                Ok(()) => {
+                    if news {
+                        self.counted(delivery, &step);
+                    }
+                    return Ok(step);
+                }
                 Err(NotStored::Conflict) => {}
                 Err(NotStored::Server(what)) => return Err(what),
             }
@@ -175,7 +187,7 @@ impl Gateway {
             "traceHeader": trace_of_start(delivery).x_ray_header(),
         });
         match starter.operations.perform("StartExecution", request).await {
-            Ok(answer) => self.begun(delivery, start, moment(&answer["startDate"])),
+            Ok(_) => self.begun(start),
             Err(refusal) if refusal.kind == "ExecutionAlreadyExists" => {
                 match self.known(&start.execution_arn).await {
                     Ok(Some(known)) => self.there_already(delivery, start, &known),
@@ -197,9 +209,9 @@ impl Gateway {
         }
     }
 
-    /// The execution runs. One that is older than the callback was started by somebody else.
-    fn begun(&self, delivery: &Delivery, start: &Start, started_at: Timestamp) -> Step {
-        if started_at < delivery.received_at {
+    /// The execution runs.
+    fn begun(&self, start: &Start) -> Step {
+        if let Some(started_at) = start.there_since {
             let note = format!(
                 "Execution {} was started before, at {started_at}, with the same input.",
                 start.name
@@ -213,8 +225,8 @@ impl Gateway {
     /// An execution has this name, and does not run or has another input.
     fn there_already(&self, delivery: &Delivery, start: &Start, known: &Known) -> Step {
         // It was this delivery that started it, before the process died; it is over by now.
-        if known.started_at >= delivery.received_at && known.input == start.input {
-            return self.begun(delivery, start, known.started_at);
+        if start.there_since.is_none() && known.input == start.input {
+            return self.begun(start);
         }
         let Some(stopped_at) = known.stopped_at else {
             let note = format!(
@@ -289,6 +301,7 @@ impl Gateway {
         }
         if news {
             documents.extend(self.alert(route.as_deref(), delivery, step));
+            documents.extend(self.all_clear(route.as_deref(), delivery, step));
         }
         self.commit(documents).await
     }

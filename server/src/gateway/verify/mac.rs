@@ -53,6 +53,14 @@ impl Encoding {
             Encoding::Base64Url => BASE64_URL.decode(text).ok(),
         }
     }
+
+    pub fn write(self, bytes: &[u8]) -> String {
+        match self {
+            Encoding::Hex => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+            Encoding::Base64 => BASE64.encode(bytes),
+            Encoding::Base64Url => BASE64_URL.encode(bytes),
+        }
+    }
 }
 
 fn hex(text: &str) -> Option<Vec<u8>> {

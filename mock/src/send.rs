@@ -1,0 +1,285 @@
+//! Callbacks out: when, what they say, and what proves them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::Value;
+use server::client::address;
+use server::clock::Busy;
+use server::gateway::verify::sign::Signable;
+
+use crate::definition::Callback;
+use crate::event::Sent;
+use crate::plan::{Deed, Plan, Proves, Says};
+use crate::running::Inner;
+use crate::serve::{Chosen, half, written};
+use crate::template::{World, text_of};
+
+/// How long, in real time, the receiver of a callback may take to answer.
+const CALLBACK_LIMIT: Duration = Duration::from_secs(10);
+
+/// What a request has the service do.
+pub(crate) struct Work {
+    pub inner: Arc<Inner>,
+    pub id: u64,
+    pub request: Chosen,
+    pub plan: Plan,
+}
+
+/// A callback that is ready to go.
+struct Ready {
+    to: String,
+    body: String,
+    headers: Vec<(String, String)>,
+}
+
+impl Work {
+    /// Sends all callbacks now.
+    pub async fn at_once(&self) {
+        for (index, deed) in self.plan.deeds.iter().enumerate() {
+            self.call_back(index, deed).await;
+        }
+    }
+
+    /// Sends each callback when it is time, and keeps virtual time standing only while it does.
+    pub async fn in_time(self, mut busy: Busy) {
+        for (index, deed) in self.plan.deeds.iter().enumerate() {
+            let moment = self.request.at.plus_millis(deed.after);
+            if moment > self.inner.clock.now() {
+                // The alarm is set before time may move; else it could move past the moment.
+                let alarm = self.inner.clock.alarm(moment);
+                drop(busy);
+                busy = alarm.await;
+            }
+            let taken = self.call_back(index, deed).await;
+            if deed.says == Says::HeartbeatIfTaken && !taken {
+                return;
+            }
+        }
+    }
+
+    /// Sends one callback, once; says whether it was taken.
+    async fn call_back(&self, index: usize, deed: &Deed) -> bool {
+        let route = self.request.route(&self.inner);
+        let callback = &route.callbacks[deed.callback];
+        let at = self.inner.clock.now();
+        let (to, body, answer) = match self.ready(index, deed, callback) {
+            Err(why) => (String::new(), String::new(), Err(why)),
+            Ok(ready) => {
+                let headers = ready
+                    .headers
+                    .iter()
+                    .map(|(name, value)| (name.as_str(), value.as_str()));
+                let headers: Vec<(&str, &str)> = headers.collect();
+                let body = Bytes::copy_from_slice(ready.body.as_bytes());
+                let sent = self.inner.client.send(
+                    callback.method.clone(),
+                    &ready.to,
+                    &headers,
+                    body,
+                    CALLBACK_LIMIT,
+                );
+                let answer = sent.await.map(|answer| answer.status);
+                (ready.to, ready.body, answer)
+            }
+        };
+        let taken = answer.as_ref().is_ok_and(|status| status.is_success());
+        self.inner.sent(Sent {
+            id: self.id,
+            at: at.to_string(),
+            service: self.request.asked.service.clone(),
+            route: route.name.clone(),
+            reference: self.request.reference.clone(),
+            fault: self.request.fault.word(),
+            says: deed.says.word(),
+            to,
+            body,
+            status: answer.as_ref().ok().map(|status| status.as_u16()),
+            error: answer.err(),
+            request: self.request.asked.request.clone(),
+        });
+        taken
+    }
+
+    fn ready(&self, index: usize, deed: &Deed, callback: &Callback) -> Result<Ready, String> {
+        let mut world = self.request.world(&self.inner);
+        let seed = self
+            .inner
+            .seed
+            .named(format_args!("{}/{index}", self.request.reference));
+        if self.plan.wrong_reference {
+            world.reference = self
+                .inner
+                .seed
+                .named(format_args!("not {}", self.request.reference))
+                .id()
+                .into();
+        }
+        world.seed = seed.named("inside");
+        let to = text_of(
+            callback
+                .to
+                .render(&world)
+                .map_err(|why| format!("`to`: {why}"))?,
+        );
+        let uri = address(&to)?;
+        let body = self
+            .body(deed, callback, world)
+            .map_err(|why| format!("`body`: {why}"))?;
+        let (kind, mut body) = written(Some(body));
+        if self.plan.malformed {
+            body.truncate(half(&body).len());
+        }
+        let mut headers: Vec<(String, String)> = Vec::new();
+        headers.extend(kind.map(|kind| ("content-type".to_owned(), kind.to_owned())));
+        let world = self.request.world(&self.inner);
+        for (name, template) in &callback.headers {
+            let value = text_of(
+                template
+                    .render(&world)
+                    .map_err(|why| format!("`headers`: {why}"))?,
+            );
+            headers.retain(|(known, _)| known != name);
+            headers.push((name.clone(), value));
+        }
+        let what = Signable {
+            method: callback.method.as_str(),
+            uri: &uri,
+            id: &seed.id(),
+            at: self.inner.clock.now(),
+            body: body.as_bytes(),
+        };
+        headers.extend(self.proof(what));
+        Ok(Ready { to, body, headers })
+    }
+
+    /// What the callback says.
+    fn body(
+        &self,
+        deed: &Deed,
+        callback: &Callback,
+        mut world: World<'_>,
+    ) -> Result<Value, String> {
+        let template = match deed.says {
+            Says::Result | Says::Contradiction => &callback.body,
+            // Only callbacks that have one get this deed.
+            Says::Failure => callback.failure.as_ref().unwrap_or(&callback.body),
+            Says::Heartbeat | Says::HeartbeatIfTaken => {
+                callback.heartbeat.as_ref().unwrap_or(&callback.body)
+            }
+        };
+        let said = template.render(&world)?;
+        if deed.says != Says::Contradiction {
+            return Ok(said);
+        }
+        match self
+            .plan
+            .contradiction
+            .as_ref()
+            .and_then(|second| second.body.as_ref())
+        {
+            None => Ok(contradicted(said, &world.reference)),
+            Some(template) => {
+                world.body = Some(said);
+                template.render(&world)
+            }
+        }
+    }
+
+    fn proof(&self, mut what: Signable<'_>) -> Vec<(String, String)> {
+        let Some(proof) = &self.request.service(&self.inner).proof else {
+            return Vec::new();
+        };
+        match self.plan.proof {
+            Proves::Right => proof.right.sign(&what),
+            Proves::Forged => proof.forged.sign(&what),
+            Proves::Nothing => Vec::new(),
+            Proves::Expired(ago) => {
+                what.at = what.at.plus_millis(-ago);
+                proof.right.sign(&what)
+            }
+        }
+    }
+}
+
+impl Says {
+    fn word(self) -> &'static str {
+        match self {
+            Says::Result => "result",
+            Says::Contradiction => "contradiction",
+            Says::Failure => "failure",
+            Says::Heartbeat | Says::HeartbeatIfTaken => "heartbeat",
+        }
+    }
+}
+
+/// Something else than `said`, about the same reference: each number is one more, each yes a no; where there is
+/// neither, each text is another.
+fn contradicted(said: Value, reference: &Value) -> Value {
+    fn turn(value: &mut Value, texts: bool, reference: &Value) -> bool {
+        match value {
+            value if value == reference => false,
+            Value::Number(number) => {
+                let more = match number.as_i64() {
+                    Some(whole) => Value::from(whole.wrapping_add(1)),
+                    None => Value::from(number.as_f64().unwrap_or_default() + 1.0),
+                };
+                *value = more;
+                true
+            }
+            Value::Bool(yes) => {
+                *yes = !*yes;
+                true
+            }
+            Value::String(text) if texts => {
+                text.push_str(" (not)");
+                true
+            }
+            Value::Array(items) => items
+                .iter_mut()
+                .fold(false, |any, item| turn(item, texts, reference) | any),
+            Value::Object(members) => members
+                .values_mut()
+                .fold(false, |any, item| turn(item, texts, reference) | any),
+            Value::Null | Value::String(_) => false,
+        }
+    }
+    let mut other = said;
+    if !turn(&mut other, false, reference) {
+        turn(&mut other, true, reference);
+    }
+    other
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_contradicts_says_something_else_of_the_same_reference() {
+        let reference = json!("r-1");
+        for (said, expected) in [
+            (
+                json!({"ref": "r-1", "value": 5, "by": "A"}),
+                json!({"ref": "r-1", "value": 6, "by": "A"}),
+            ),
+            (
+                json!({"ref": "r-1", "ok": true}),
+                json!({"ref": "r-1", "ok": false}),
+            ),
+            (
+                json!({"ref": "r-1", "by": ["A"]}),
+                json!({"ref": "r-1", "by": ["A (not)"]}),
+            ),
+            (
+                json!({"ref": "r-1", "x": 1.5}),
+                json!({"ref": "r-1", "x": 2.5}),
+            ),
+        ] {
+            assert_eq!(contradicted(said, &reference), expected);
+        }
+    }
+}
