@@ -184,6 +184,19 @@ impl Execution {
 /// The source of items that are not read but given.
 pub const STATE_DATA: &str = "STATE_DATA";
 
+/// The items that a document is: an array's elements, or an object's members with their keys. Only a
+/// distributed Map takes an object.
+pub fn items(document: &Value) -> Vec<(Option<&str>, &Value)> {
+    match document {
+        Value::Array(elements) => elements.iter().map(|value| (None, value)).collect(),
+        Value::Object(members) => members
+            .iter()
+            .map(|(key, value)| (Some(key.as_str()), value))
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
 /// An item of a Map, as `$$.Map.Item` shows it.
 #[derive(Debug, Clone, Copy)]
 pub struct Item<'a> {
@@ -209,7 +222,7 @@ impl<'a> Item<'a> {
     }
 
     /// What an iteration is given if nothing is selected.
-    fn input(&self) -> Value {
+    pub(crate) fn input(&self) -> Value {
         match self.key {
             Some(key) => json!({"Key": key, "Value": self.value}),
             None => self.value.clone(),

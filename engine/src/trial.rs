@@ -107,6 +107,8 @@ pub struct Seen {
     pub after_arguments: Option<Data>,
     /// `ItemsPath`.
     pub after_items_path: Option<Data>,
+    /// `ItemsPointer`, for what the reader is said to have read.
+    pub after_items_pointer: Option<Data>,
     /// `ItemSelector`, for all items.
     pub after_item_selector: Option<Data>,
     /// `ItemBatcher`, and the items that it puts into batches.

@@ -272,19 +272,21 @@ impl Alerts {
             {
                 record.group = None;
                 record.count(&ended);
-                alert.count = ended.count;
-                alert.first_at = record.alert.first_at;
+                if alert.resolved {
+                    alert.count = ended.count;
+                    alert.first_at = record.alert.first_at;
+                }
                 records.insert(ended.alert_id, record);
             }
             if let Taken::Told { overflow } = taken {
                 if overflow {
-                    self.first_of_many(&mut alert);
+                    self.first_of_many(&mut alert, group);
                 }
                 let mut record = Record {
+                    group: windows.has(&alert.alert_id).then(|| group.to_owned()),
                     alert,
                     topic_arn,
                     messages: Vec::new(),
-                    group: (limits.window_seconds > 0).then(|| group.to_owned()),
                 };
                 self.tell(&mut record, &mut documents);
                 records.insert(record.alert.alert_id.clone(), record);
@@ -345,7 +347,10 @@ impl Alerts {
         }
     }
 
-    fn first_of_many(&self, alert: &mut Alert) {
+    /// It stands for others from here on: what is counted with it has nothing to do with its own incident, which
+    /// may be over before they are.
+    fn first_of_many(&self, alert: &mut Alert, group: &str) {
+        alert.dedup_key = format!("{group}-others");
         let (most, seconds) = (self.0.config.alerts_max, self.0.config.window_seconds);
         alert.description = format!(
             "There are more than {most} alerts of this kind within {seconds} s; from here on they are counted and not sent one by one. {}",

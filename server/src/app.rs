@@ -273,6 +273,7 @@ impl App {
         let metrics = Metrics::default();
         gateway.count_in(metrics.clone());
         alerts.count_in(metrics.clone());
+        gateway.watch_elsewhere(stuck_waits.clone());
         let waits = Waits::new(stuck_waits, clock.clone(), store.clone(), metrics.clone())?;
         runner.watched_by(waits.clone());
         let services = Services::new(

@@ -20,7 +20,7 @@ use crate::map_runs::MapRuns;
 use crate::mocks;
 use crate::runner::{NotDone, Runner};
 use crate::scheduler::Retention;
-use crate::services::{Caller, Services, unsupported};
+use crate::services::{Caller, Exchange, Services, unsupported};
 use crate::trace::Sent;
 
 /// Takes tasks to their resources. Cloning is a reference count.
@@ -127,17 +127,26 @@ impl Dispatcher {
         resources.map_runs.start(key, wait, resources.clock.busy());
     }
 
-    /// Asks a resource once for `TestState`, whose answer goes to no execution. `None`: it is an activity, or
+    /// Asks a resource once for `TestState`, whose answer goes to no execution, and says what went over the wire
+    /// if it is an HTTP endpoint. `None`: it is an activity, or
     /// its pattern waits for something else than the resource's answer.
-    pub async fn ask_once(
+    pub(crate) async fn ask_once(
         &self,
         identity: &Identity,
         dispatch: &Dispatch,
-    ) -> Option<Result<Data, Failure>> {
+    ) -> Option<(Result<Data, Failure>, Exchange)> {
+        let busy = self.0.resources.clock.busy();
+        let services = &self.0.resources.services;
         match &dispatch.resource {
             Resource::Activity { .. } => return None,
             Resource::Service { pattern, .. } if *pattern != Pattern::RequestResponse => {
                 return None;
+            }
+            Resource::Service {
+                service, action, ..
+            } if (&**service, &**action) == ("http", "invoke") => {
+                let parameters = dispatch.parameters.value();
+                return Some(services.http_exchange(parameters, busy).await);
             }
             _ => {}
         }
@@ -145,9 +154,8 @@ impl Dispatcher {
             execution_arn: identity.arn.clone(),
             state_machine_arn: identity.state_machine_arn.clone(),
         };
-        let busy = self.0.resources.clock.busy();
-        let services = &self.0.resources.services;
-        Some(Dispatcher::ask(services, &caller, dispatch, busy).await.0)
+        let (outcome, _) = Dispatcher::ask(services, &caller, dispatch, busy).await;
+        Some((outcome, Exchange::default()))
     }
 
     /// A wait is over.

@@ -135,6 +135,7 @@ use crate::runner::Runner;
 use crate::services::Environment;
 use crate::telemetry::Telemetry;
 use crate::topics::Topics;
+use crate::waits::StuckWaits;
 
 /// The gateway of a server. Cloning is a reference count.
 #[derive(Clone)]
@@ -170,6 +171,8 @@ struct Inner {
     came_bytes: AtomicU64,
     inbox_limits: OnceLock<InboxLimits>,
     metrics: OnceLock<Metrics>,
+    /// When a wait elsewhere counts as stuck.
+    stuck_waits: OnceLock<StuckWaits>,
     telemetry: OnceLock<Telemetry>,
 }
 
@@ -264,6 +267,7 @@ impl Gateway {
             came_bytes: AtomicU64::new(0),
             inbox_limits: OnceLock::new(),
             metrics: OnceLock::new(),
+            stuck_waits: OnceLock::new(),
             telemetry: OnceLock::new(),
         })))
     }

@@ -51,11 +51,12 @@ use crate::functions::{Functions, with_grace};
 use crate::mocks::Mocks;
 use crate::topics::Topics;
 use crate::trace::Sent;
+pub(crate) use endpoint::Exchange;
 pub use environment::{Credentials, Environment};
 pub use keys::KeyRefusal;
 pub use logs::{CloudWatchLogs, NotTaken};
 pub(crate) use objects::Content;
-pub use service::Service;
+pub use service::{Service, json_service};
 pub(crate) use step_functions::{Refused, StepFunctions};
 
 /// Calls services. Cloning is a reference count.
@@ -148,13 +149,28 @@ impl Services {
                 self.meanwhile(busy, self.put_events(caller, parameters))
                     .await
             }
-            ("http", "invoke") => self.meanwhile(busy, self.http_invoke(parameters)).await,
+            ("http", "invoke") => {
+                self.meanwhile(busy, self.http_invoke(parameters, None))
+                    .await
+            }
             ("aws-sdk:sfn", _) => self.sdk_sfn(operation, parameters, busy).await,
             _ => {
                 self.meanwhile(busy, self.sdk(service, operation, parameters))
                     .await
             }
         }
+    }
+
+    /// `http:invoke`, with what goes over the wire.
+    pub(crate) async fn http_exchange(
+        &self,
+        parameters: &Value,
+        busy: Busy,
+    ) -> (Result<Data, Failure>, Exchange) {
+        let mut exchange = Exchange::default();
+        let invoke = self.http_invoke(parameters, Some(&mut exchange));
+        let (outcome, _) = self.meanwhile(busy, invoke).await;
+        (outcome, exchange)
     }
 
     /// `aws-sdk:*`.
@@ -170,7 +186,7 @@ impl Services {
         {
             return result;
         }
-        match name.and_then(service::json_service) {
+        match name.and_then(json_service) {
             Some(service) => self.sdk_json(service, operation, parameters).await,
             None => Err(unsupported(service, operation)),
         }

@@ -53,7 +53,7 @@ use asl::Timestamp;
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use store::{Commit, CommitError, DocumentChange, Expect, Store, Table};
+use store::{Commit, CommitError, Document, DocumentChange, Expect, Store, Table};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
@@ -66,6 +66,7 @@ use aws::EventBridgeConfig;
 use cloud_events::CloudEventsConfig;
 use delivery::Subscriber;
 use email::EmailConfig;
+use failing::States;
 pub use failing::SubscriberState;
 use message::Message;
 pub use message::{DeliveryView, MessagePage, MessageView};
@@ -197,6 +198,10 @@ pub struct TopicView {
 /// How many of a topic's latest messages say how its subscribers are doing.
 const STATES_OF: usize = 1000;
 
+/// How many messages are in memory at once for that, and how many bytes of them a page shows at most, about.
+const READ_BATCH: usize = 50;
+const PAGE_BYTES: usize = 8 << 20;
+
 /// A message to be published.
 #[derive(Debug, Clone)]
 pub struct Publish {
@@ -298,19 +303,37 @@ impl Topics {
         let Some(topic) = self.find(topic) else {
             return Ok(Vec::new());
         };
+        let mut states = States::of(topic.subscribers.iter().map(|s| s.key.as_str()));
+        let mut after = None;
+        for _ in 0..STATES_OF / READ_BATCH {
+            let found = self.newest(&topic, after.take(), READ_BATCH).await?;
+            let full = found.len() == READ_BATCH;
+            for (key, document) in found {
+                states.add(&Message::read(&key, &document.content)?);
+                after = Some(key);
+            }
+            if !full {
+                break;
+            }
+        }
+        Ok(states.done())
+    }
+
+    /// Some messages of a topic, newest first, from after that key.
+    async fn newest(
+        &self,
+        topic: &Topic,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<Vec<(String, Document)>, String> {
         let prefix = message::key(&topic.name, "");
         let store = &self.0.store;
-        let scanned = store.scan(Table::Message, &prefix, None, STATES_OF, true);
-        let mut messages = Vec::new();
-        for (key, document) in scanned.await.map_err(|e| e.to_string())? {
-            messages.push(Message::read(&key, &document.content)?);
-        }
-        let subscribers = topic.subscribers.iter().map(|s| s.key.as_str());
-        Ok(failing::states(subscribers, &messages))
+        let found = store.scan(Table::Message, &prefix, after.as_deref(), limit, true);
+        found.await.map_err(|e| e.to_string())
     }
 
     /// A page of what was published to a topic (its name or ARN), newest first, from after the message
-    /// `after`; at most `limit`. `Ok(None)` if there is no such topic.
+    /// `after`; at most `limit`, and fewer if they are large. `Ok(None)` if there is no such topic.
     ///
     /// # Errors
     /// The store's, as text for the log.
@@ -323,23 +346,25 @@ impl Topics {
         let Some(topic) = self.find(topic) else {
             return Ok(None);
         };
-        let prefix = message::key(&topic.name, "");
-        let after = after.map(|id| message::key(&topic.name, id));
-        let found = self
-            .0
-            .store
-            .scan(Table::Message, &prefix, after.as_deref(), limit, true)
-            .await
-            .map_err(|e| e.to_string())?;
-        let full = found.len() == limit;
-        let mut messages = Vec::with_capacity(found.len());
-        for (key, document) in found {
-            messages.push(Message::read(&key, &document.content)?.view(&topic.arn));
-        }
+        let mut after = after.map(|id| message::key(&topic.name, id));
+        let (mut messages, mut bytes) = (Vec::new(), 0);
+        let more = loop {
+            let wanted = READ_BATCH.min(limit - messages.len());
+            let found = self.newest(&topic, after.take(), wanted).await?;
+            let full = found.len() == wanted;
+            for (key, document) in found {
+                bytes += document.content.len();
+                messages.push(Message::read(&key, &document.content)?.view(&topic.arn));
+                after = Some(key);
+            }
+            if !full || messages.len() == limit || bytes >= PAGE_BYTES {
+                break full;
+            }
+        };
         let next = messages
             .last()
-            .filter(|_| full)
-            .map(|m| m.message_id.clone());
+            .filter(|_| more)
+            .map(|m: &MessageView| m.message_id.clone());
         Ok(Some(MessagePage { messages, next }))
     }
 
@@ -456,11 +481,11 @@ impl Topics {
         }];
         if let Some(app) = all.app() {
             let topic_arn = format!("{}{name}", all.arn_prefix);
-            let alerts = failing::alerts(name, &topic_arn, &before, &message);
-            let prepared = alerts
-                .into_iter()
-                .map(|alert| app.alerts.prepare_for(&topic_arn, alert));
-            documents.extend(prepared);
+            let is_told = |subscriber: &str| failing::is_told(&all.store, name, subscriber);
+            for alert in failing::alerts(name, &topic_arn, &before, &message, is_told) {
+                documents.extend(failing::told(&alert));
+                documents.push(app.alerts.prepare_for(&topic_arn, alert));
+            }
         }
         let commit = Commit {
             execution: None,

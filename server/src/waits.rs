@@ -23,12 +23,13 @@ use std::sync::Arc;
 use engine::{ClosedWait, EndKind, Event, EventKind, Execution, WaitKind};
 use store::{OpenedWait, Store, WaitChanges};
 
-use self::policy::StuckWaits;
 use self::watch::Watch;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 
 pub use self::list::handle;
+pub use self::policy::StuckWaits;
+pub(crate) use self::say::span;
 
 /// Watches over waits. Cloning is a reference count.
 #[derive(Clone)]

@@ -182,6 +182,77 @@ async fn many_different_alerts_of_a_route_are_limited_and_add_up() {
     assert!(page["next"].is_null());
 }
 
+/// Somebody may have been woken for what is over, whatever else goes on.
+#[tokio::test]
+async fn an_all_clear_goes_out_however_much_else_is_told_and_closes_its_own_incident_alone() {
+    let mut settings = settings(Vec::new());
+    settings.alerts = AlertsConfig {
+        topic: Some("errors".into()),
+        alerts_max: 1,
+        window_seconds: 60,
+        ..AlertsConfig::default()
+    };
+    let server = Server::open_as(settings).await;
+    let stuck = |name: &str, reference: Option<&str>| Alert {
+        execution_arn: Some(format!(
+            "arn:aws:states:us-east-1:123456789012:execution:m:{name}"
+        )),
+        state_machine_arn: Some("arn:aws:states:us-east-1:123456789012:stateMachine:m".into()),
+        state_name: Some("W".into()),
+        route: reference.map(|_| "valuation".into()),
+        reference: reference.map(str::to_owned),
+        ..Alert::new(Kind::StuckWait, "test", "Stuck wait.")
+    };
+    let raise = async |alert: Alert| {
+        server.0.alerts.raise(None, alert).await.unwrap();
+        pass(&server, 0).await;
+    };
+    // The reference was there, and is not any more when the wait ends.
+    raise(stuck("one", Some("r-1"))).await;
+    pass(&server, 61).await;
+    for name in ["two", "three", "four"] {
+        raise(stuck(name, None)).await;
+    }
+    let over = Alert {
+        resolved: true,
+        ..stuck("one", None)
+    };
+    raise(over).await;
+    pass(&server, 61).await;
+    let told = heard(&server).await;
+    let seen: Vec<(Value, u64, bool)> = told
+        .iter()
+        .map(|alert| {
+            let name = alert["executionArn"].as_str().unwrap();
+            let name = name.rsplit(':').next().unwrap();
+            let resolved = alert["resolved"] == true;
+            (name.into(), alert["count"].as_u64().unwrap(), resolved)
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            ("one".into(), 1, false),
+            ("two".into(), 1, false),
+            ("three".into(), 1, false),
+            ("one".into(), 1, true),
+            ("three".into(), 2, false),
+        ]
+    );
+    let key = |index: usize| told[index]["dedupKey"].as_str().unwrap();
+    assert_eq!(key(3), key(0), "it closes what was opened");
+    assert_eq!(key(4), key(2), "the sum belongs to the first of the others");
+    // What stands for many is an incident of its own: that of `three` opens and closes without it.
+    raise(Alert {
+        resolved: true,
+        ..stuck("three", None)
+    })
+    .await;
+    let last = heard(&server).await.pop().unwrap();
+    assert_eq!(last["resolved"], true);
+    assert_ne!(last["dedupKey"], key(2));
+}
+
 #[test]
 fn the_count_survives_a_crash_at_any_moment_of_it() {
     let directory = scratch();
@@ -342,6 +413,59 @@ async fn a_subscriber_that_fails_is_an_alert_to_the_others_and_so_is_its_recover
     );
     let topics = get(&server, "/rejoin/topics").await;
     assert_eq!(topics["topics"][0]["states"][0]["status"], "ok");
+}
+
+/// What it did not take is lost, and it is well again all the same.
+#[tokio::test]
+async fn a_subscriber_that_was_given_up_on_is_well_again_with_the_next_message_that_it_takes() {
+    let directory = scratch();
+    let status = Arc::new(AtomicU32::new(503));
+    let answers = status.clone();
+    let bad = Endpoint::start(Arc::new(move |_: &str| {
+        let status = answers.load(Ordering::Relaxed) as u16;
+        Some((status, &[][..], String::new()))
+    }))
+    .await;
+    let subscribers = vec![SubscriberConfig::Http(bad.url("/"))];
+    let about = |alerts: Vec<Value>| {
+        let sinks = alerts.into_iter().filter(|a| a["kind"] == "failing-sink");
+        sinks.collect::<Vec<_>>()
+    };
+    let server = Server::open_as(Settings {
+        directory: Some(directory.clone()),
+        ..settings(subscribers.clone())
+    })
+    .await;
+    forged(&server).await;
+    pass(&server, 30 * 3600).await;
+    let told = about(heard(&server).await);
+    assert_eq!(
+        told.len(),
+        2,
+        "that it fails, and that it was given up: {told:#?}"
+    );
+    drop(server);
+    // It is remembered over a restart.
+    let copy = scratch();
+    copy_all(&directory, &copy);
+    let server = Server::open_as(Settings {
+        directory: Some(copy.clone()),
+        clock: Clock::standing_at(NOW.plus_seconds(31 * 3600)),
+        ..settings(subscribers)
+    })
+    .await;
+    status.store(200, Ordering::Relaxed);
+    for _ in 0..2 {
+        forged(&server).await;
+        pass(&server, 600).await;
+    }
+    let told = about(heard(&server).await);
+    assert_eq!(told.len(), 3, "it is said once: {told:#?}");
+    assert_eq!(told[2]["resolved"], true);
+    assert_eq!(told[2]["dedupKey"], told[0]["dedupKey"]);
+    for left in [directory, copy] {
+        let _ = std::fs::remove_dir_all(left);
+    }
 }
 
 #[tokio::test]

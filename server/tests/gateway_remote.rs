@@ -3,6 +3,8 @@
 
 #[path = "gateway_remote/engine.rs"]
 mod engine;
+#[path = "gateway_remote/inbox.rs"]
+mod inbox;
 #[path = "gateway_remote/order.rs"]
 mod order;
 #[path = "gateway_remote/rejoin.rs"]

@@ -621,3 +621,64 @@ fn a_test_of_a_map_shows_its_batches() {
     );
     batched(json!({"ItemsPath": "$.items"}), Value::Null);
 }
+
+#[test]
+fn a_test_of_a_map_shows_its_items_in_either_language() {
+    let server = Server::start();
+    let inspected = |language: &str, fields: Value, read: Value| {
+        let mut map: Value = serde_json::from_str(&distributed(pass(), fields)).expect("JSON");
+        map["States"]["Each"]["QueryLanguage"] = language.into();
+        let state = map["States"]["Each"].take().to_string();
+        let configuration = json!({"mapItemReaderData": read.to_string()});
+        let tested = server.ask(
+            "TestState",
+            json!({"definition": state, "inspectionLevel": "DEBUG", "mock": {"result": "[]"},
+                "stateConfiguration": configuration}),
+        );
+        let shown = ["Pointer", "Path", "Selector", "Batcher"].map(|step| {
+            let name = format!(
+                "after{}{step}",
+                if step == "Selector" || step == "Batcher" {
+                    "Item"
+                } else {
+                    "Items"
+                }
+            );
+            let text = tested["inspectionData"][name].as_str();
+            text.map(|text| serde_json::from_str(text).expect("JSON"))
+        });
+        shown.map(|shown: Option<Value>| shown.unwrap_or(Value::Null))
+    };
+    let reader = |arguments: &str, config: Value| {
+        json!({"Resource": "arn:aws:states:::s3:getObject", "ReaderConfig": config,
+            arguments: {"Bucket": "b", "Key": "k"}})
+    };
+    let pointed = json!({"InputType": "JSON", "ItemsPointer": "/in/it"});
+    let read = json!({"in": {"it": {"a": 1, "b": 2}}});
+    let items = json!({"a": 1, "b": 2});
+    let selected = json!([{"k": "a", "v": 1}, {"k": "b", "v": 2}]);
+    let batches = json!([{"Items": selected}]);
+    let batcher = json!({"MaxItemsPerBatch": 2});
+    let paths = json!({"ItemReader": reader("Parameters", pointed.clone()), "ItemBatcher": batcher,
+        "ItemSelector": {"k.$": "$$.Map.Item.Key", "v.$": "$$.Map.Item.Value"}});
+    assert_eq!(
+        inspected("JSONPath", paths, read.clone()),
+        [
+            items.clone(),
+            items.clone(),
+            selected.clone(),
+            batches.clone()
+        ]
+    );
+    let expressions = json!({"ItemReader": reader("Arguments", pointed), "ItemBatcher": batcher,
+        "ItemSelector": {"k": "{% $states.context.Map.Item.Key %}", "v": "{% $states.context.Map.Item.Value %}"}});
+    assert_eq!(
+        inspected("JSONata", expressions, read),
+        [items, Value::Null, selected, batches]
+    );
+    let whole = json!({"ItemReader": reader("Parameters", json!({"InputType": "JSON"}))});
+    assert_eq!(
+        inspected("JSONPath", whole, json!([3])),
+        [Value::Null, json!([3]), Value::Null, Value::Null]
+    );
+}

@@ -98,6 +98,78 @@ fn every_item_is_an_execution_of_its_own_and_the_output_is_the_list_of_theirs() 
     }
 }
 
+/// The members of an object are items as an array's elements are, each with its key. A Map that is not
+/// distributed takes arrays only.
+#[test]
+fn an_objects_members_are_items_with_keys() {
+    let server = Server::start();
+    let items = json!({"a": 1, "b": {"c": 2}});
+    let pairs = json!([{"Key": "a", "Value": 1}, {"Key": "b", "Value": {"c": 2}}]);
+    let selector =
+        json!({"k.$": "$$.Map.Item.Key", "v.$": "$$.Map.Item.Value", "i.$": "$$.Map.Item.Index"});
+    let selected = json!([{"k": "a", "v": 1, "i": 0}, {"k": "b", "v": {"c": 2}, "i": 1}]);
+    let expression = |fields: Value| {
+        let mut fields = fields;
+        fields["QueryLanguage"] = "JSONata".into();
+        fields
+    };
+    let whole = items.clone();
+    let within = json!({"items": items});
+    let rows = [
+        (json!({}), &whole, &pairs),
+        (json!({"ItemsPath": "$.items"}), &within, &pairs),
+        (
+            json!({"ItemsPath": "$.items", "ItemSelector": selector}),
+            &within,
+            &selected,
+        ),
+        (expression(json!({})), &whole, &pairs),
+        (
+            expression(json!({"Items": "{% $states.input.items %}"})),
+            &within,
+            &pairs,
+        ),
+        (
+            expression(json!({"Items": {"a": 1, "b": "{% {'c': 2} %}"}})),
+            &within,
+            &pairs,
+        ),
+    ];
+    for (row, (fields, input, expected)) in rows.into_iter().enumerate() {
+        let name = format!("m{row}");
+        server.machine(&name, &distributed(pass(), fields.clone()));
+        let execution = server.start_execution(&name, input.clone());
+        let ended = server.ended(&execution);
+        assert_eq!(ended["status"], "SUCCEEDED", "{fields} {ended}");
+        assert_eq!(&output(&ended), expected, "{fields}");
+        let counts = server.describe(&server.map_run(&execution))["itemCounts"].clone();
+        assert_eq!(
+            (&counts["total"], &counts["succeeded"]),
+            (&json!(2), &json!(2))
+        );
+        let history = server.ask("GetExecutionHistory", json!({"executionArn": execution}));
+        let started = &history["events"][2];
+        assert_eq!(
+            started["mapStateStartedEventDetails"]["length"], 2,
+            "{started}"
+        );
+    }
+    server.machine("text", &distributed(pass(), json!({})));
+    let refused = server.ended(&server.start_execution("text", json!("x")));
+    assert_eq!(refused["error"], "States.Runtime");
+
+    let mut inline: Value = serde_json::from_str(&distributed(pass(), json!({}))).expect("JSON");
+    let state = &mut inline["States"]["Each"];
+    state["ItemProcessor"]["ProcessorConfig"] = json!({"Mode": "INLINE"});
+    server.machine("inline", &inline.to_string());
+    let refused = server.ended(&server.start_execution("inline", items));
+    let cause = refused["cause"].as_str().expect("a cause");
+    assert!(
+        cause.ends_with("Reference path \"$\" must point to array."),
+        "{cause}"
+    );
+}
+
 #[test]
 fn no_items_are_no_children() {
     let server = Server::start();

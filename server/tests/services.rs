@@ -318,6 +318,82 @@ async fn any_endpoint_may_be_asked() {
     assert_eq!(execution["cause"], "nothing");
 }
 
+/// What goes over the wire, in the form of the example in AWS's documentation.
+#[tokio::test]
+async fn a_test_shows_the_request_and_the_response_of_an_endpoint() {
+    let mut api = Endpoint::start(Arc::new(|path| {
+        let told = &[("content-type", "text/plain"), ("x-told", "t")][..];
+        Some((
+            if path.contains("bad") { 404 } else { 200 },
+            told,
+            "as it is".to_owned(),
+        ))
+    }))
+    .await;
+    let server = Server::open(Environment::default(), None).await;
+    let url = api.url("");
+    let request = |path: &str, level: &str| {
+        let state = json!({
+            "Type": "Task",
+            "Resource": "arn:aws:states:::http:invoke",
+            "Parameters": {
+                "ApiEndpoint": format!("{url}{path}"),
+                "Method": "POST",
+                "Authentication": { "ConnectionArn": "arn:aws:events:us-east-1:123456789012:connection/c/1" },
+                "Headers": { "definitionHeader": "h1", "Authorization": "Basic eA==" },
+                "QueryParameters": { "q": "a b" },
+                "RequestBody": { "m": 1 },
+            },
+            "End": true,
+        });
+        json!({
+            "definition": state.to_string(),
+            "roleArn": "arn:aws:iam::123456789012:role/r",
+            "inspectionLevel": level,
+            "revealSecrets": false,
+        })
+    };
+    let told = server.ask("TestState", request("/good", "TRACE")).await;
+    assert_eq!(told["status"], "SUCCEEDED", "{told}");
+    let inspected = &told["inspectionData"];
+    assert_eq!(
+        inspected["request"],
+        json!({
+            "protocol": "http",
+            "method": "POST",
+            "url": format!("{url}/good?q=a%20b"),
+            "headers": "[definitionHeader: h1, Authorization: Basic eA==, content-type: application/json]",
+            "body": "{\"m\":1}",
+        })
+    );
+    let received = api.received.recv().await.expect("a request");
+    assert_eq!((&*received.path, &*received.body), ("/good", "{\"m\":1}"));
+    let response = &inspected["response"];
+    assert_eq!(
+        ["protocol", "statusCode", "statusMessage", "body"].map(|name| response[name].clone()),
+        ["http", "200", "OK", "as it is"].map(Value::from)
+    );
+    let headers = response["headers"].as_str().expect("a text");
+    assert!(
+        headers.starts_with('[') && headers.ends_with(']'),
+        "{headers}"
+    );
+    assert!(
+        headers.contains("content-type: text/plain, x-told: t"),
+        "{headers}"
+    );
+
+    // A failure has them as well, and no other level does.
+    let told = server.ask("TestState", request("/bad", "TRACE")).await;
+    assert_eq!(told["error"], "States.Http.StatusCode.404");
+    assert_eq!(told["inspectionData"]["response"]["statusCode"], "404");
+    let told = server.ask("TestState", request("/good", "DEBUG")).await;
+    assert!(told["inspectionData"].get("result").is_some());
+    for member in ["request", "response"] {
+        assert_eq!(told["inspectionData"].get(member), None);
+    }
+}
+
 #[tokio::test]
 async fn a_service_that_hangs_does_not_hold_virtual_time_for_good() {
     let sqs = Endpoint::start(Arc::new(|_| None)).await;

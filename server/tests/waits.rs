@@ -188,7 +188,13 @@ impl Server {
                 } else {
                     ""
                 };
-                (seconds, text(&alert["executionName"]) + over)
+                // Of one that can't be read no more than the machine is known.
+                let machine = || text(&alert["stateMachineArn"]);
+                let name = alert["executionName"].as_str().map_or_else(
+                    || machine().rsplit(':').next().unwrap_or_default().to_owned(),
+                    str::to_owned,
+                );
+                (seconds, name + over)
             })
             .collect();
         alerts.reverse();
@@ -376,6 +382,81 @@ async fn a_stuck_wait_is_spoken_of_once_at_its_time_and_time_does_not_run_there_
         .pop()
         .expect("there are some");
     assert_eq!(last.1, "a is over");
+}
+
+/// One execution that can't be read must not keep others from being spoken of.
+#[tokio::test]
+async fn a_wait_whose_execution_cannot_be_read_is_spoken_of_and_so_are_the_others() {
+    let server = Server::new(
+        json!({ "after_seconds": 100, "repeat_seconds": 1000, "warn_without_deadline": false }),
+    )
+    .await;
+    for (machine, execution) in [("First", "spoilt"), ("Second", "whole")] {
+        let machine = server.machine(machine, json!({})).await;
+        server.start(&machine, execution).await;
+    }
+    spoil(&server.directory, b"execution:First:spoilt");
+    server.advance(100).await;
+    let mut told = server.alerts("stuck-wait").await;
+    told.sort();
+    assert_eq!(told, [said(100, "First"), said(100, "whole")]);
+    // And it stays so: it is not asked for again and again.
+    server.advance(1000).await;
+    assert_eq!(server.alerts("stuck-wait").await.len(), 4);
+}
+
+/// Changes a byte of all that is stored and has this text in it.
+fn spoil(directory: &Path, text: &[u8]) {
+    let mut spoilt = 0;
+    for entry in std::fs::read_dir(directory).expect("it is there") {
+        let path = entry.expect("it is there").path();
+        let mut bytes = std::fs::read(&path).unwrap_or_default();
+        let found: Vec<usize> = (0..bytes.len().saturating_sub(text.len()))
+            .filter(|at| bytes[*at..].starts_with(text))
+            .collect();
+        if !found.is_empty() {
+            found.iter().for_each(|at| bytes[*at] ^= 1);
+            spoilt += found.len();
+            // In place: the server has it open.
+            let file = std::fs::OpenOptions::new().write(true).open(&path);
+            let mut file = file.expect("it can be written");
+            std::io::Write::write_all(&mut file, &bytes).expect("it can be written");
+        }
+    }
+    assert!(spoilt > 0, "there is something to spoil");
+}
+
+/// A reference that comes and goes, and siblings in a Map, are one incident that ends once.
+#[tokio::test]
+async fn the_waits_of_a_map_are_over_when_the_last_of_them_is() {
+    let server = Server::new(json!({ "after_seconds": 100 })).await;
+    let activity = json!({ "name": "value" });
+    let activity = server.operation("CreateActivity", activity).await;
+    let definition = json!({ "StartAt": "Each", "States": { "Each": {
+        "Type": "Map", "End": true, "ItemProcessor": { "StartAt": "Wait", "States": { "Wait": {
+            "Type": "Task", "Resource": activity["activityArn"], "End": true } } } } } });
+    let machine = json!({
+        "name": "Mapped",
+        "definition": definition.to_string(),
+        "roleArn": "arn:aws:iam::123456789012:role/parked",
+    });
+    let machine = text(&server.operation("CreateStateMachine", machine).await["stateMachineArn"]);
+    let start = json!({ "stateMachineArn": machine, "name": "m", "input": "[1,2]" });
+    server.operation("StartExecution", start).await;
+    let tokens = [server.take().await, server.take().await];
+    server.advance(100).await;
+    assert_eq!(server.alerts("stuck-wait").await, [said(100, "m")]);
+    server.answer(&tokens[0]).await;
+    server.advance(1).await;
+    assert_eq!(
+        server.alerts("stuck-wait").await,
+        [said(100, "m")],
+        "one waits still"
+    );
+    server.answer(&tokens[1]).await;
+    server.advance(1).await;
+    let told = server.alerts("stuck-wait").await;
+    assert_eq!(told, [said(100, "m"), said(101, "m is over")]);
 }
 
 #[tokio::test]

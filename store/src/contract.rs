@@ -188,6 +188,8 @@ pub enum Table {
     Remote = 21,
     /// References by the wait that holds them. No content.
     HeldReference = 22,
+    /// What was said to fail: subscribers, by topic and subscriber; engines elsewhere, by name. No content.
+    FailingSink = 23,
 }
 
 /// A document to be written or removed.

@@ -591,7 +591,7 @@ pub(crate) fn status_of(number: u8) -> Result<Status, String> {
 }
 
 /// All tables, in the order of their numbers, in which there may be gaps.
-pub(crate) const TABLES: [Table; 20] = [
+pub(crate) const TABLES: [Table; 21] = [
     Table::Meta,
     Table::StateMachine,
     Table::Definition,
@@ -612,6 +612,7 @@ pub(crate) const TABLES: [Table; 20] = [
     Table::OddDelivery,
     Table::Remote,
     Table::HeldReference,
+    Table::FailingSink,
 ];
 
 /// Room for each table in an array that is looked up by its number.

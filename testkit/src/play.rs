@@ -23,6 +23,18 @@ use crate::{rebuild, spans};
 /// # Errors
 /// A sentence that says which step did not go as the script says, or that the definition is refused.
 pub fn play(scenario: &Scenario) -> Result<String, String> {
+    Ok(player(scenario)?.outline())
+}
+
+/// The events of a scenario's execution.
+///
+/// # Errors
+/// As [`play`].
+pub fn events(scenario: &Scenario) -> Result<Vec<Event>, String> {
+    Ok(player(scenario)?.events)
+}
+
+fn player(scenario: &Scenario) -> Result<Player, String> {
     let machine = world::machine(&scenario.definition)?;
     let (input, steps) = scenario.steps();
     let input = Data::parse(input).map_err(|e| format!("the input is not JSON: {e}"))?;
@@ -32,7 +44,7 @@ pub fn play(scenario: &Scenario) -> Result<String, String> {
             .step(step)
             .map_err(|e| format!("{}: {e}", step.text))?;
     }
-    Ok(player.outline())
+    Ok(player)
 }
 
 struct Player {

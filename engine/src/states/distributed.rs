@@ -13,6 +13,7 @@
 use std::sync::Arc;
 
 use asl::{Amount, Data, Distributed, Failure, Map, QueryLanguage, State, StateKind, Tolerance};
+use serde_json::Value;
 
 use crate::decide::{Decider, Over, Stop};
 use crate::event::{EventKind, FrameId};
@@ -36,10 +37,11 @@ pub(crate) fn run(
         Some(_) => None,
         None => Some(items(decider, frame, map, &input)?),
     };
-    let length = items
-        .as_ref()
-        .and_then(|items| items.value().as_array())
-        .map_or(0, Vec::len) as u32;
+    let length = match items.as_ref().map(Data::value) {
+        Some(Value::Array(elements)) => elements.len(),
+        Some(Value::Object(members)) => members.len(),
+        _ => 0,
+    } as u32;
     decider.emit(frame, EventKind::DistributedMapStarted { length })?;
 
     let (tolerated_failure_count, tolerated_failure_percentage) =

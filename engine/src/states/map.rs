@@ -123,17 +123,20 @@ fn finish(decider: &mut Decider<'_>, frame: FrameId, state: &State, map: &Map) -
     decider.leave_with(frame, state, &map.result, outputs, map.next)
 }
 
+/// The items: an array, or where the Map is distributed an object, whose members they are.
 pub(super) fn items(
     decider: &Decider<'_>,
     frame: FrameId,
     map: &Map,
     input: &Data,
 ) -> Result<Data, Flaw> {
+    let are_items =
+        |value: &Value| value.is_array() || (map.distributed.is_some() && value.is_object());
     let path =
         match &map.items {
             Items::Path(path) => path,
             Items::Input => {
-                if input.value().is_array() {
+                if are_items(input.value()) {
                     return Ok(input.clone());
                 }
                 let cause = format!("Map state input must be an array but was: {}", input.text());
@@ -144,7 +147,7 @@ pub(super) fn items(
                 return decider.evaluate(frame, input.value(), Seen::default(), |scope| {
                     match template.as_jsonata() {
                         Some(expression) => expression.evaluate_as(scope, "array", |value| {
-                            value.is_array().then(|| Data::from(value.clone()))
+                            are_items(value).then(|| Data::from(value.clone()))
                         }),
                         None => template.render(scope).map(Data::from),
                     }
@@ -161,15 +164,16 @@ pub(super) fn items(
         Failure::runtime(format!("Reference path \"{text}\" must point to array."))
     };
     if path.is_root() {
-        return match input.value() {
-            Value::Array(_) => Ok(input.clone()),
-            _ => Err(decider.at_state(frame, must_be_array()).into()),
+        return match are_items(input.value()) {
+            true => Ok(input.clone()),
+            false => Err(decider.at_state(frame, must_be_array()).into()),
         };
     }
     decider.evaluate(frame, input.value(), Seen::default(), |scope| {
-        match path.select(scope)?.into_owned() {
-            items @ Value::Array(_) => Ok(Data::from(items)),
-            _ => Err(must_be_array()),
+        let items = path.select(scope)?;
+        match are_items(&items) {
+            true => Ok(Data::from(items.into_owned())),
+            false => Err(must_be_array()),
         }
     })
 }

@@ -1,7 +1,7 @@
 //! What is particular to a trial of a Map state: what its fields made of the items, and failed
 //! iterations that nobody has run but only told of.
 
-use asl::{Data, Failure, Map, QueryLanguage, State};
+use asl::{Data, Failure, Map, QueryLanguage, Scope, State};
 use serde_json::Value;
 
 use super::{FailedItems, Seen};
@@ -9,7 +9,7 @@ use crate::decide::{Decider, Stop};
 use crate::event::FrameId;
 use crate::flow;
 use crate::frame::Phase;
-use crate::map_run::{Item, STATE_DATA};
+use crate::map_run::{self, Item, STATE_DATA};
 use crate::states::{self, distributed};
 
 impl Decider<'_> {
@@ -34,7 +34,11 @@ impl Decider<'_> {
             Phase::MapRun(open) => {
                 let given = || self.frame(frame).data.clone();
                 let items = match open.run.reading {
-                    Some(_) => read.cloned(),
+                    Some(_) => {
+                        seen.after_items_pointer = read.and_then(|read| pointed(map, read));
+                        let pointed = seen.after_items_pointer.as_ref();
+                        pointed.or(read).cloned()
+                    }
                     None => Some(open.run.items.clone().unwrap_or_else(given)),
                 };
                 let source = open.run.source(map);
@@ -52,31 +56,34 @@ impl Decider<'_> {
         let (count, percentage) = distributed::tolerated(self, frame, state, tolerance, input)?;
         seen.tolerated_failure_count = tolerance.count.is_some().then_some(count);
         seen.tolerated_failure_percentage = tolerance.percentage.is_some().then_some(percentage);
-        // AWS shows the steps of JSONPath only.
-        if state.query_language == QueryLanguage::Jsonata {
-            return Ok(());
-        }
-        if let (Some(selector), Some(items)) = (&map.item_selector, &items) {
-            let mut selected = Vec::new();
-            for (index, value) in items.value().as_array().into_iter().flatten().enumerate() {
-                let item = Item {
-                    source: &source,
-                    ..Item::given(index as u32, value)
-                };
-                let seen = flow::Seen {
-                    given_item: Some(&item),
-                    ..flow::Seen::default()
-                };
-                selected.push(
-                    self.evaluate(frame, input.value(), seen, |scope| selector.render(scope))?,
-                );
+        let given = items.as_ref().map(|items| map_run::items(items.value()));
+        let given = given.into_iter().flatten().zip(0..);
+        let given = given.map(|((key, value), index)| Item {
+            index,
+            key,
+            value,
+            source: &source,
+        });
+        let inputs = match &map.item_selector {
+            None => given.map(|item| item.input()).collect(),
+            Some(selector) => {
+                let mut inputs = Vec::new();
+                for item in given {
+                    let seen = flow::Seen {
+                        given_item: Some(&item),
+                        ..flow::Seen::default()
+                    };
+                    let render = |scope: Scope<'_>| selector.render(scope);
+                    inputs.push(self.evaluate(frame, input.value(), seen, render)?);
+                }
+                seen.after_item_selector = Some(Data::from(Value::Array(inputs.clone())));
+                inputs
             }
-            seen.after_item_selector = Some(Data::from(Value::Array(selected)));
-        }
-        let batched = seen.after_item_selector.as_ref().or(items.as_ref());
-        let batched = batched.and_then(|items| items.value().as_array());
-        seen.batches = batches.zip(batched.cloned());
-        seen.after_items_path = items;
+        };
+        let batches = batches.filter(|_| items.is_some());
+        seen.batches = batches.map(|batches| (batches, inputs));
+        // The only one of these that the model says is left out then.
+        seen.after_items_path = items.filter(|_| state.query_language == QueryLanguage::JsonPath);
         Ok(())
     }
 
@@ -102,4 +109,12 @@ impl Decider<'_> {
         }
         Ok(())
     }
+}
+
+/// What the `ItemsPointer` of a reader leads to in what it is said to have read. One that leads to nothing is
+/// the reader's to complain of, which has not run here.
+fn pointed(map: &Map, read: &Data) -> Option<Data> {
+    let reader = map.distributed.as_ref()?.reader.as_ref()?;
+    let pointer = reader.config.items_pointer.as_deref()?;
+    Some(Data::from(read.value().pointer(pointer)?.clone()))
 }

@@ -279,13 +279,24 @@ impl Alert {
 
     /// What is told once: the same kind of thing about the same reference, wait or subscriber.
     pub(super) fn made_dedup_key(&self) -> String {
-        // Who calls back with a reference is not asked which execution it means.
-        let wait = self.reference.is_none();
+        // Who calls back with a reference is not asked which execution it means. The references of a wait come
+        // and go while it is open, and it stays the same wait.
+        let callback = matches!(self.kind, Kind::Callback(_)) || self.execution_arn.is_none();
+        let route = self.route.as_ref().filter(|_| callback);
+        let reference = self.reference.as_ref().filter(|_| callback);
+        let wait = reference.is_none();
+        let whose = self
+            .execution_arn
+            .as_ref()
+            .or(self.state_machine_arn.as_ref());
+        // Of an engine there is no more than the source.
+        let engine = (self.kind == Kind::EngineUnreachable).then_some(&self.source);
         hash(&[
             self.kind.name(),
-            text(self.route.as_ref()),
-            text(self.reference.as_ref()),
-            text(self.execution_arn.as_ref().filter(|_| wait)),
+            text(engine),
+            text(route),
+            text(reference),
+            text(whose.filter(|_| wait)),
             text(self.state_name.as_ref().filter(|_| wait)),
             text(self.topic.as_ref()),
             text(self.subscriber.as_ref()),

@@ -11,7 +11,12 @@
 //! | any | none | has room | told, its window opens |
 //! | any | none | is full, no overflow | told as the first of many, the overflow opens |
 //! | any | none | is full, overflow open | counted in the overflow |
-//! | that it is over | | | as above, and the window of what is over closes |
+//! | that it is over | open for the same | | counted |
+//! | that it is over | none | has room | told, its window opens, and the window of what is over closes |
+//! | that it is over | none | is full | told, and the window of what is over closes |
+//!
+//! That something is over is never counted in the overflow: somebody may have been woken for it before, and would
+//! look for it still.
 //!
 //! When a window's time is over it closes; if more was counted than was told, a summary is sent. A window that has
 //! nothing to say has no timer (on the virtual clock that would be a reason for time to move): it closes when its
@@ -68,7 +73,8 @@ pub enum Taken {
 }
 
 impl Group {
-    /// An alert comes. If it says that something is over, the window of that is closed and given back.
+    /// An alert comes. If it says that something is over, the window of that is closed and given back; if it
+    /// says that something has happened again, the window of that it was over is.
     pub fn take(
         &mut self,
         alert: &Alert,
@@ -78,18 +84,13 @@ impl Group {
         if limits.window_seconds == 0 {
             return (Taken::Told { overflow: false }, None);
         }
-        let ended = match alert.resolved {
-            true => self.remove(&alert.dedup_key),
-            false => None,
+        let over = format!("resolved {}", alert.dedup_key);
+        // If it has happened again since it was over, it is told to be over next time, too.
+        let (about, opposite) = match alert.resolved {
+            true => (over, alert.dedup_key.clone()),
+            false => (alert.dedup_key.clone(), over),
         };
-        let about = match alert.resolved {
-            true => format!("resolved {}", alert.dedup_key),
-            false => alert.dedup_key.clone(),
-        };
-        // It has happened again since it was over, and is over again next time.
-        if !alert.resolved {
-            self.remove(&format!("resolved {about}"));
-        }
+        let ended = self.remove(&opposite);
         let last_at = alert.raised_at.0;
         if let Some(window) = self.find(Some(&about)) {
             window.add(last_at);
@@ -97,6 +98,9 @@ impl Group {
         }
         let own = self.windows.iter().filter(|w| w.about.is_some()).count();
         let overflow = own >= limits.windows_max;
+        if overflow && alert.resolved {
+            return (Taken::Told { overflow: false }, ended);
+        }
         if overflow && let Some(window) = self.find(None) {
             window.add(last_at);
             return (Taken::Counted, ended);
@@ -110,6 +114,11 @@ impl Group {
             closes_at: now.plus_seconds(limits.window_seconds),
         });
         (Taken::Told { overflow }, ended)
+    }
+
+    /// Whether this alert has an open window.
+    pub fn has(&self, alert_id: &str) -> bool {
+        self.windows.iter().any(|w| w.alert_id == alert_id)
     }
 
     /// Takes out the windows whose time is over.
@@ -223,7 +232,36 @@ mod tests {
         assert_eq!(taken, Taken::Told { overflow: false });
         assert_eq!(ended.map(|window| window.count), Some(2));
         assert_eq!(one(&mut group, true).0, Taken::Counted);
-        assert_eq!(one(&mut group, false).0, Taken::Told { overflow: false });
+        let (taken, ended) = one(&mut group, false);
+        assert_eq!(taken, Taken::Told { overflow: false });
+        assert_eq!(ended.map(|window| window.count), Some(2));
         assert_eq!(one(&mut group, true).0, Taken::Told { overflow: false });
+    }
+
+    #[test]
+    fn that_something_is_over_is_told_however_full_the_group_is() {
+        let mut group = Group::default();
+        assert_eq!(
+            take(&mut group, "early", 0),
+            Taken::Told { overflow: false }
+        );
+        group.close(Timestamp(300_000));
+        for subject in ["a", "b", "c"] {
+            take(&mut group, subject, 301);
+        }
+        let over = |group: &mut Group, subject: &str| {
+            group.take(&about(subject, true), Timestamp(302_000), LIMITS)
+        };
+        let told = Taken::Told { overflow: false };
+        assert_eq!(over(&mut group, "early"), (told, None));
+        let before = group.windows.len();
+        // It takes no room, or all-clears would make the document grow.
+        for number in 0..100 {
+            let subject = format!("other {number}");
+            over(&mut group, &subject);
+        }
+        assert_eq!(group.windows.len(), before);
+        let overflow = group.find(None).map(|window| window.count);
+        assert_eq!(overflow, Some(1), "only c");
     }
 }

@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 
 use crate::app::App;
 use crate::items::batch::Batcher;
+use crate::services::Exchange;
 
 use super::error::ApiError;
 use super::mock_shape::Mode;
@@ -101,6 +102,8 @@ struct InspectionData<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     after_items_path: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    after_items_pointer: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     after_item_selector: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     after_item_batcher: Option<String>,
@@ -120,6 +123,9 @@ struct InspectionData<'a> {
     variables: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error_details: Option<ErrorDetails>,
+    /// `request` and `response`, if they are to be seen.
+    #[serde(flatten)]
+    exchange: Option<&'a Exchange>,
 }
 
 #[derive(Serialize)]
@@ -218,27 +224,35 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         read_items,
         seed: ids::uuid().as_u64_pair().1,
     };
+    let mut exchange = Exchange::default();
     if trial.mock.is_none() {
         // An expression may take all the time that it has.
         let asked = app.runner.beside(move || (trial.asks(), trial)).await;
         trial = asked.1;
         if let Some(dispatch) = asked.0 {
-            trial.mock = Some(ask(app, &trial.identity, &dispatch).await?);
+            let outcome;
+            (outcome, exchange) = ask(app, &trial.identity, &dispatch).await?;
+            trial.mock = Some(match outcome {
+                Ok(result) => Outcome::Success(result),
+                Err(failure) => Outcome::Failure(failure),
+            });
         }
     }
     let report = app.runner.beside(move || trial.run()).await;
     let report = report.map_err(|NeedsMock| needs_mock())?;
-    tell(&report, &input, level.unwrap_or("INFO"))
+    tell(&report, &input, &exchange, level.unwrap_or("INFO"))
 }
 
 /// What a Task state's resource really answers. It is asked once: Retry is for the test to show, not to do.
-async fn ask(app: &App, identity: &Identity, dispatch: &Dispatch) -> Result<Outcome, ApiError> {
+async fn ask(
+    app: &App,
+    identity: &Identity,
+    dispatch: &Dispatch,
+) -> Result<(Result<Data, Failure>, Exchange), ApiError> {
     // In a box, since what is asked may be this server's own API, and so this very operation.
     let asked = Box::pin(app.dispatcher.ask_once(identity, dispatch));
     match tokio::time::timeout(ANSWER_LIMIT, asked).await {
-        Ok(None) => Err(needs_mock()),
-        Ok(Some(Ok(result))) => Ok(Outcome::Success(result)),
-        Ok(Some(Err(failure))) => Ok(Outcome::Failure(failure)),
+        Ok(asked) => asked.ok_or_else(needs_mock),
         Err(_) => Err(ApiError::validation(
             "The resource did not answer within the five minutes that a test may take",
         )),
@@ -261,13 +275,14 @@ fn accept_variables(text: &str) -> Result<BTreeMap<String, Data>, ApiError> {
         .collect())
 }
 
-fn tell(report: &Report, input: &Data, level: &str) -> Answer {
+fn tell(report: &Report, input: &Data, exchange: &Exchange, level: &str) -> Answer {
     let failure = report.failure.as_ref();
+    let exchange = (level == "TRACE").then_some(exchange);
     write(&Response {
         output: report.output.as_ref().map(Data::text),
         error: failure.and_then(|failure| failure.error.as_deref()),
         cause: failure.and_then(|failure| failure.cause.as_deref()),
-        inspection_data: (level != "INFO").then(|| inspection(report, input)),
+        inspection_data: (level != "INFO").then(|| inspection(report, input, exchange)),
         next_state: report.next.as_deref(),
         status: match report.end {
             End::Succeeded => "SUCCEEDED",
@@ -289,7 +304,11 @@ fn batched(report: &Report) -> Option<String> {
     Some(Value::Array(inputs.collect()).to_string())
 }
 
-fn inspection<'a>(report: &'a Report, input: &'a Data) -> InspectionData<'a> {
+fn inspection<'a>(
+    report: &'a Report,
+    input: &'a Data,
+    exchange: Option<&'a Exchange>,
+) -> InspectionData<'a> {
     fn text(data: &Option<Data>) -> Option<&str> {
         data.as_ref().map(Data::text)
     }
@@ -305,6 +324,7 @@ fn inspection<'a>(report: &'a Report, input: &'a Data) -> InspectionData<'a> {
         after_parameters: text(&seen.after_parameters),
         after_arguments: text(&seen.after_arguments),
         after_items_path: text(&seen.after_items_path),
+        after_items_pointer: text(&seen.after_items_pointer),
         after_item_selector: text(&seen.after_item_selector),
         after_item_batcher: batched(report),
         max_concurrency: seen.max_concurrency,
@@ -336,6 +356,7 @@ fn inspection<'a>(report: &'a Report, input: &'a Data) -> InspectionData<'a> {
                 retry_backoff_interval_seconds: Some(backoff_millis / 1000),
             }),
         },
+        exchange,
     }
 }
 

@@ -4,7 +4,7 @@ use store::{DocumentChange, Expect, StoreError, Table};
 
 use super::deliver::{Attempt, used_keep_seconds};
 use super::disposition::Disposition;
-use super::record::{Reference, Standing};
+use super::record::{Holder, Reference, Standing};
 use super::{Gateway, NotStored, read};
 
 impl Gateway {
@@ -18,11 +18,11 @@ impl Gateway {
                 None => self.0.flights.landed(id).await,
             }
         };
-        let Some((version, mut delivery)) = self.delivery(id).await? else {
+        let Some((_, mut delivery)) = self.delivery(id).await? else {
             return Ok(());
         };
         if delivery.refused.is_some() {
-            return self.close_window(version, delivery).await;
+            return self.close_window(id).await;
         }
         if delivery.start.is_some() && delivery.target.is_none() {
             return match delivery.disposition() {
@@ -132,15 +132,36 @@ impl Gateway {
             // Its outcome sets another time.
             Standing::Delivering { .. } => again(Some(now.plus_seconds(keep.max(1)))),
             Standing::Waiting { holder } if holder.engine.is_some() => {
-                match self.forget_elsewhere_at(holder, keep) {
-                    due if self.is_open_elsewhere(holder).await => again(Some(due)),
-                    _ => match holder.over_at.or(holder.place.wait_deadline) {
-                        Some(over) if over.plus_seconds(keep) > now => {
-                            again(Some(over.plus_seconds(keep)))
-                        }
-                        _ => vec![reference.removal(version)],
-                    },
+                let open = self.is_open_elsewhere(holder).await;
+                let stuck = open && self.stuck_at(holder).is_some_and(|at| at <= now);
+                let over = holder.over_at.or(holder.place.wait_deadline);
+                let forget = over.map(|over| over.plus_seconds(keep));
+                if !open && forget.is_none_or(|at| at <= now) {
+                    return self.commit(self.forgotten(&reference, version)).await;
                 }
+                let told = match open {
+                    true => stuck.then(|| self.stuck(&reference, holder)),
+                    false => self.stuck_over(&reference, holder),
+                };
+                let holder = Holder {
+                    stuck_told_at: match (open, stuck) {
+                        (true, true) => Some(now),
+                        (true, false) => holder.stuck_told_at,
+                        (false, _) => None,
+                    },
+                    ..holder.clone()
+                };
+                let due = match open {
+                    true => Some(self.forget_elsewhere_at(&holder, keep)),
+                    false => forget,
+                };
+                let next = Reference {
+                    standing: Standing::Waiting { holder },
+                    ..reference.clone()
+                };
+                let mut documents = vec![next.change(Expect::Version(version), due)];
+                documents.extend(told);
+                documents
             }
             Standing::Waiting { holder } => {
                 let Ok(token) = self.0.engine.check(&holder.token) else {

@@ -218,7 +218,7 @@ impl Gateway {
     }
 
     /// That the engine has answered again, if it was told that it did not.
-    fn all_clear(
+    pub(super) fn all_clear(
         &self,
         route: Option<&Route>,
         delivery: &Delivery,
@@ -226,7 +226,9 @@ impl Gateway {
     ) -> Option<DocumentChange> {
         let before = delivery.steps.iter().rev().nth(1)?;
         let was_told = route?.alerts.include(Disposition::Undeliverable);
-        if before.disposition != Disposition::Undeliverable || !was_told {
+        let is_over = before.disposition == Disposition::Undeliverable
+            && step.disposition != Disposition::Undeliverable;
+        if !is_over || !was_told {
             return None;
         }
         let over = Step {

@@ -7,7 +7,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use engine::execution::OpenWait;
-use engine::{ExecutionKey, Outcome, Token};
+use engine::{ExecutionKey, Outcome, Token, WaitKind};
 
 use crate::runner::{Runner, TokenError, WaitView};
 
@@ -15,7 +15,7 @@ use crate::runner::{Runner, TokenError, WaitView};
 pub(super) type Answering<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Waits that are open, with their tokens.
-pub(super) type OpenWaits = Vec<(String, OpenWait)>;
+pub(super) type OpenWaits = Vec<(String, OpenWait, WaitKind)>;
 
 /// Keeps waits, and takes their results.
 pub(super) trait Engine: Send + Sync {
@@ -63,7 +63,8 @@ impl Engine for Runner {
                     execution: key,
                     wait,
                 });
-                Some((token, execution.open_wait(wait)?))
+                let kind = execution.waiting(wait)?.kind;
+                Some((token, execution.open_wait(wait)?, kind))
             });
             Ok(Some(open.collect()))
         })

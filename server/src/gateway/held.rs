@@ -91,8 +91,10 @@ impl Gateway {
         let holder = reference.standing.holder();
         let link =
             holder.and_then(|holder| self.let_go(holder, &reference.route, &reference.reference));
+        let over = holder.and_then(|holder| self.stuck_over(reference, holder));
         std::iter::once(reference.removal(version))
             .chain(link)
+            .chain(over)
             .collect()
     }
 

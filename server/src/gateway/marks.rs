@@ -39,6 +39,8 @@ pub(super) enum TryResult {
     Unreachable,
     /// The process ended, or could not write, before the answer was recorded.
     NotRecorded,
+    /// The engine did not take what it says, or did not allow it.
+    Refused,
 }
 
 impl Try {

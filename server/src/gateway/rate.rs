@@ -18,7 +18,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use asl::Timestamp;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use hyper::header::{FORWARDED, HeaderName};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -256,6 +256,8 @@ struct FloodState {
     windows: HashMap<String, Window>,
     /// By the id of the delivery that stands for them.
     counted: HashMap<String, Refused>,
+    /// Those of them that could not be stored.
+    unstored: HashSet<String>,
 }
 
 struct Window {
@@ -284,7 +286,9 @@ impl Floods {
         new_id: impl FnOnce() -> String,
     ) -> Note {
         let mut state = self.0.lock();
-        let FloodState { windows, counted } = &mut *state;
+        let FloodState {
+            windows, counted, ..
+        } = &mut *state;
         let fresh = || Window {
             ends: now.plus_seconds(WINDOW_SECONDS),
             stored: 0,
@@ -331,17 +335,27 @@ impl Floods {
         self.0.lock().counted.get(delivery).cloned()
     }
 
-    /// A window's end: all that its delivery stands for. None if that was in another process.
-    pub fn close(&self, delivery: &str) -> Option<Refused> {
+    /// Whether the last try to store a count came to nothing.
+    pub fn is_unstored(&self, delivery: &str) -> bool {
+        self.0.lock().unstored.contains(delivery)
+    }
+
+    /// What came of a try.
+    pub fn is_stored(&self, delivery: &str, stored: bool) {
+        let unstored = &mut self.0.lock().unstored;
+        match stored {
+            true => unstored.remove(delivery),
+            false => unstored.insert(delivery.to_owned()),
+        };
+    }
+
+    /// A window is over, and what its delivery stands for is stored.
+    pub fn close(&self, delivery: &str) {
         let mut state = self.0.lock();
-        let closed = state.counted.remove(delivery)?;
+        state.counted.remove(delivery);
         state
             .windows
             .retain(|_, window| window.counts.as_deref() != Some(delivery));
-        Some(Refused {
-            complete: true,
-            ..closed
-        })
     }
 }
 

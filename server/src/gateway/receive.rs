@@ -51,9 +51,12 @@ impl Gateway {
                     disposition: Disposition::RateLimited,
                     reason: too_many.reason.clone(),
                 };
-                if let Some(id) = self.count_refused(&at, &too_many).await {
+                if let Some(counted) = self.count_refused(&at, &too_many).await {
                     let step = self.step(fault.disposition, fault.reason);
-                    return reply(&at, &id, Ok(step), manner);
+                    return match counted {
+                        Ok(id) => reply(&at, &id, Ok(step), manner),
+                        Err(what) => reply(&at, "", Err(what), manner),
+                    };
                 }
                 Err(fault)
             }
@@ -496,6 +499,15 @@ impl Gateway {
         let flight = self.0.flights.begin(&delivery.id);
         let flight = flight.expect("nobody else knows of a delivery before it is stored");
         delivery.target = Some(holder.clone());
+        if let Some(engine) = &holder.engine {
+            // In the lane of its reference, as everything that goes to that engine.
+            let mut documents = delivery.changes(Expect::Absent, None);
+            documents.push(self.enqueue(engine, delivery));
+            documents.extend(beside);
+            self.commit(documents).await?;
+            drop(flight);
+            return Ok(self.forward(engine, delivery).await?);
+        }
         let mut documents = delivery.changes(Expect::Absent, self.look_after());
         documents.extend(beside);
         self.commit(documents).await?;

@@ -78,6 +78,9 @@ pub(super) struct Holder {
     /// When the wait was over, as an engine elsewhere has said; the engine here is asked instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub over_at: Option<Timestamp>,
+    /// When it was last told that it is stuck; of a wait elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stuck_told_at: Option<Timestamp>,
 }
 
 /// Which execution waits, in which state and since when: kept here because it is wanted after the

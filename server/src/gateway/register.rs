@@ -155,6 +155,7 @@ impl Gateway {
             },
             engine: None,
             over_at: None,
+            stuck_told_at: None,
         };
         Ok((holder, token))
     }
@@ -362,6 +363,7 @@ impl Gateway {
         let due = self.forget_at(route, holder);
         let mut documents = vec![reference.change(expect, due)];
         documents.extend(before.and_then(|before| self.let_go(before, &route.name, name)));
+        documents.extend(before.and_then(|before| self.stuck_over(&reference, before)));
         documents.extend(self.holds(holder, &route.name, name));
         self.commit(documents).await?;
         Ok(Registered::Held)

@@ -33,6 +33,8 @@ mod judge;
 mod lane;
 mod place;
 mod show;
+mod stuck;
+mod unreachable;
 mod verdict;
 
 use std::collections::BTreeMap;
@@ -144,6 +146,11 @@ impl Engines {
             };
             return Err(format!(
                 "route \"{name}\": `engine` is {engine:?}, which is not configured; {hint}"
+            ));
+        }
+        if route.starts.is_some() {
+            return Err(format!(
+                "route \"{name}\": `starts` starts executions in this process, and not at the engine {engine:?}; leave out `engine`, or start them there yourself and have the worker register (PUT /rejoin/references/{name}/REFERENCE)"
             ));
         }
         if !route.expects.is_empty() || route.registers.is_some() {

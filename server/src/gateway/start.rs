@@ -53,6 +53,10 @@ pub(super) struct Start {
     pub input: Option<String>,
     /// Known before it is started: an execution's ARN is made of its machine's and its name.
     pub execution_arn: String,
+    /// When the execution of this name began that was there before: somebody else has started it. Asked before the
+    /// delivery is stored, since times can't tell: clocks step back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub there_since: Option<Timestamp>,
 }
 
 /// An execution that a reference's first callback has started, and that may register the reference.
@@ -189,6 +193,7 @@ impl Starts {
             name,
             input: Some(input),
             execution_arn: String::new(),
+            there_since: None,
         })
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ::engine::execution::{EndedWait, OpenWait};
-use ::engine::{ExecutionKey, Identity, Outcome, Token, WaitEnd, WaitId};
+use ::engine::{ExecutionKey, Identity, Outcome, Token, WaitEnd, WaitId, WaitKind};
 use asl::{Data, Timestamp};
 use bytes::Bytes;
 use hashbrown::HashMap;
@@ -182,8 +182,13 @@ impl Engine for Fake {
             .waits
             .iter()
             .filter(|((execution, _), (_, ended))| *execution == key.0 && ended.is_none());
-        let open =
-            open.map(|((execution, wait), (open, _))| (token(*execution, *wait), open.clone()));
+        let open = open.map(|((execution, wait), (open, _))| {
+            let kind = match &*open.state_name {
+                "RunJob" => WaitKind::Sync,
+                _ => WaitKind::Callback,
+            };
+            (token(*execution, *wait), open.clone(), kind)
+        });
         let open = open.collect();
         Box::pin(async move { Ok(Some(open)) })
     }

@@ -11,6 +11,7 @@ use crate::services::Services;
 use asl::{Data, Failure, Timestamp};
 use engine::map_run::{OpenRun, STATE_DATA};
 use engine::{Execution, ExecutionKey, Item, WaitId};
+use serde_json::Value;
 
 /// The inputs of the children that have not been asked for yet.
 pub(super) struct Inputs {
@@ -30,6 +31,8 @@ pub(super) struct Inputs {
 enum Source {
     /// The state's items, and which one is next.
     List(Data, usize),
+    /// The members of an object that the state is given, and how many there are.
+    Members(serde_json::map::IntoIter, u64),
     /// They are read.
     Read(Box<Items>),
 }
@@ -54,7 +57,13 @@ impl Inputs {
             Some((reader, reading)) => {
                 Source::Read(Box::new(Items::open(services, reader, reading)?))
             }
-            None => Source::List(items.clone(), 0),
+            None => match items.value() {
+                Value::Object(members) => {
+                    let count = members.len() as u64;
+                    Source::Members(members.clone().into_iter(), count)
+                }
+                _ => Source::List(items.clone(), 0),
+            },
         };
         let batcher = run.batches.as_ref().map(Batcher::new).transpose()?;
         Ok(Inputs {
@@ -110,6 +119,11 @@ impl Inputs {
                     source: self.given.clone(),
                 }))
             }
+            Source::Members(members, _) => Ok(members.next().map(|(key, value)| Read {
+                key: Some(key),
+                value,
+                source: self.given.clone(),
+            })),
             Source::Read(items) => items.next().await,
         }
     }
@@ -134,6 +148,7 @@ impl Inputs {
     pub(super) fn total(&self) -> Option<u64> {
         match &self.source {
             Source::List(list, _) => list.value().as_array().map(|list| list.len() as u64),
+            Source::Members(_, count) => Some(*count),
             Source::Read(items) => items.total(),
         }
     }

@@ -8,12 +8,16 @@
 //! AWS takes the request's authorization from an EventBridge connection. There are no connections here:
 //! a `ConnectionArn` is taken and not used, so an endpoint that wants authorization answers 401, unless
 //! `Headers` bring it.
+//!
+//! `TestState` shows what went over the wire ([`Exchange`]), in AWS's form. What a connection would add is what
+//! `revealSecrets` is for; all that is sent here the definition says, so nothing is hidden.
 
 use std::time::Duration;
 
 use asl::{Data, Failure};
 use bytes::Bytes;
 use hyper::Method;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::Services;
@@ -21,16 +25,64 @@ use super::failure::named;
 use super::http::header;
 use super::parameters::{members, required, text};
 use super::sign;
-use crate::client::Answer;
+use crate::client::{Answer, address};
 
 /// AWS's own.
 const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
+/// What went over the wire, as far as it came.
+#[derive(Debug, Default, PartialEq, Serialize)]
+pub(crate) struct Exchange {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<Sent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response: Option<Received>,
+}
+
+#[derive(Debug, PartialEq, Serialize)]
+struct Sent {
+    protocol: String,
+    method: String,
+    url: String,
+    headers: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    body: String,
+}
+
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Received {
+    protocol: String,
+    status_code: String,
+    status_message: String,
+    headers: String,
+    body: String,
+}
+
+/// `[name: value, other: value]`
+fn listed<'h>(headers: impl Iterator<Item = (&'h str, &'h str)>) -> String {
+    let headers: Vec<_> = headers
+        .map(|(name, value)| format!("{name}: {value}"))
+        .collect();
+    format!("[{}]", headers.join(", "))
+}
+
+/// `http` or `https`; nothing for what is no URL.
+fn protocol(url: &str) -> String {
+    let uri = address(url).ok();
+    let scheme = uri.as_ref().and_then(|uri| uri.scheme_str());
+    scheme.unwrap_or_default().to_owned()
+}
+
 impl Services {
-    /// Sends the request.
-    pub(super) async fn http_invoke(&self, parameters: &Value) -> Result<Data, Failure> {
+    /// Sends the request, and writes down what went over the wire if somebody wants to see it.
+    pub(super) async fn http_invoke(
+        &self,
+        parameters: &Value,
+        mut seen: Option<&mut Exchange>,
+    ) -> Result<Data, Failure> {
         let parameters = members(parameters)?;
         let method = required(&parameters, "Method")?;
         let method = Method::from_bytes(method.as_bytes())
@@ -68,12 +120,32 @@ impl Services {
             })
             .collect();
         headers.extend(untold);
+        if let Some(seen) = seen.as_deref_mut() {
+            seen.request = Some(Sent {
+                protocol: protocol(&url),
+                method: method.to_string(),
+                url: url.clone(),
+                headers: listed(headers.iter().copied()),
+                body: body.clone(),
+            });
+        }
         let client = &self.0.client;
         let sent = client.send(method, &url, &headers, Bytes::from(body), ANSWER_LIMIT);
         let answer = sent
             .await
             .map_err(|what| named("States.Http.Socket".to_owned(), what))?;
         let status = answer.status;
+        if let Some(seen) = seen {
+            let headers = answer.headers.iter();
+            let headers = headers.filter_map(|(n, v)| Some((n.as_str(), v.to_str().ok()?)));
+            seen.response = Some(Received {
+                protocol: protocol(&url),
+                status_code: status.as_u16().to_string(),
+                status_message: status.canonical_reason().unwrap_or_default().to_owned(),
+                headers: listed(headers),
+                body: String::from_utf8_lossy(&answer.body).into_owned(),
+            });
+        }
         if status.is_client_error() || status.is_server_error() {
             let error = format!("States.Http.StatusCode.{}", status.as_u16());
             let cause = String::from_utf8_lossy(&answer.body).into_owned();

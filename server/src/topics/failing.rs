@@ -3,10 +3,14 @@
 //! A subscriber that has failed for a while is an alert to everybody else; that it takes messages again, too. Of
 //! an alert about a failing subscriber nobody is told that it could not be delivered, or two that fail would
 //! tell of each other for ever.
+//!
+//! That a subscriber was said to fail is a document until it takes a message again, whichever: the one that it
+//! did not take may have been given up.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use store::{DocumentChange, Expect, Store, Table};
 
 use super::message::{Delivery, Message};
 use super::reading::Reading;
@@ -15,14 +19,22 @@ use crate::alerts::{Alert, Kind};
 /// After how many failed attempts a subscriber counts as failing: about a minute.
 pub const FAILING_AFTER: u32 = 5;
 
-/// The alerts about what an attempt has come to.
-pub fn alerts(topic: &str, topic_arn: &str, before: &[Delivery], message: &Message) -> Vec<Alert> {
+/// The alerts about what an attempt has come to; `is_told` says which subscribers were said to fail.
+pub fn alerts(
+    topic: &str,
+    topic_arn: &str,
+    before: &[Delivery],
+    message: &Message,
+    is_told: impl Fn(&str) -> bool,
+) -> Vec<Alert> {
     let pairs = before.iter().zip(&message.deliveries);
-    let news: Vec<(&Delivery, News)> = pairs
-        .filter_map(|(before, after)| Some((after, news(before, after)?)))
+    let mut news: Vec<(&Delivery, News)> = pairs
+        .filter_map(|(before, after)| Some((after, news(before, after, &is_told)?)))
         .collect();
-    if news.is_empty() || Reading::of(topic_arn, message).is_about_a_subscriber() {
-        return Vec::new();
+    if news.iter().any(|(_, news)| *news != News::Well)
+        && Reading::of(topic_arn, message).is_about_a_subscriber()
+    {
+        news.retain(|(_, news)| *news == News::Well);
     }
     let about = |(delivery, news): (&Delivery, News)| {
         let (attempts, id) = (delivery.attempts, &message.id);
@@ -36,7 +48,9 @@ pub fn alerts(topic: &str, topic_arn: &str, before: &[Delivery], message: &Messa
                 "Failing subscriber: {subscriber} will not get the message {id}, which was given up after {attempts} attempts. {error}"
             ),
             News::Well => {
-                format!("{subscriber} has taken the message {id} after {attempts} attempts.")
+                format!(
+                    "{subscriber} takes messages again: it has taken the message {id} in attempt {attempts}."
+                )
             }
         };
         let source = format!("rejoin, topic {topic}");
@@ -61,14 +75,38 @@ enum News {
     Well,
 }
 
-fn news(before: &Delivery, after: &Delivery) -> Option<News> {
+fn news(before: &Delivery, after: &Delivery, is_told: impl Fn(&str) -> bool) -> Option<News> {
     if before.given_up_at.is_none() && after.given_up_at.is_some() {
         return Some(News::GivenUp);
     }
     if before.delivered_at.is_none() && after.delivered_at.is_some() {
-        return (before.attempts >= FAILING_AFTER).then_some(News::Well);
+        let told = before.attempts >= FAILING_AFTER || is_told(&after.subscriber);
+        return told.then_some(News::Well);
     }
     (before.attempts < FAILING_AFTER && after.attempts == FAILING_AFTER).then_some(News::Failing)
+}
+
+/// Whether a subscriber was said to fail, and not to be well again.
+pub fn is_told(store: &Store, topic: &str, subscriber: &str) -> bool {
+    let key = told_key(topic, subscriber);
+    let found = store.keys(Table::FailingSink, &key, None, 1, false);
+    found.first() == Some(&key)
+}
+
+/// What is remembered of an alert about a subscriber.
+pub fn told(alert: &Alert) -> Option<DocumentChange> {
+    Some(DocumentChange {
+        table: Table::FailingSink,
+        key: told_key(alert.topic.as_deref()?, alert.subscriber.as_deref()?),
+        // Two messages may find it well, or failing, at the same time.
+        expect: Expect::Any,
+        content: (!alert.resolved).then(Vec::new),
+        due: None,
+    })
+}
+
+fn told_key(topic: &str, subscriber: &str) -> String {
+    format!("{topic}/{subscriber}")
 }
 
 /// How a subscriber is doing, by the latest messages of its topic.
@@ -95,38 +133,55 @@ pub struct SubscriberState {
     pub last_error: Option<String>,
 }
 
-/// How these subscribers are doing; the messages come newest first.
-pub fn states<'a>(
-    subscribers: impl Iterator<Item = &'a str>,
-    messages: &[Message],
-) -> Vec<SubscriberState> {
-    let mut order = Vec::new();
-    let mut all: BTreeMap<&str, (SubscriberState, Times)> = BTreeMap::new();
-    for subscriber in subscribers {
-        order.push(subscriber);
-        all.entry(subscriber).or_default().0.subscriber = subscriber.to_owned();
+/// How these subscribers are doing: made of messages that come one by one, newest first.
+pub struct States {
+    order: Vec<String>,
+    all: BTreeMap<String, (SubscriberState, Times)>,
+}
+
+impl States {
+    /// Of these.
+    pub fn of<'a>(subscribers: impl Iterator<Item = &'a str>) -> States {
+        let order: Vec<String> = subscribers.map(str::to_owned).collect();
+        let state = |subscriber: &String| SubscriberState {
+            subscriber: subscriber.clone(),
+            ..SubscriberState::default()
+        };
+        let all = order
+            .iter()
+            .map(|s| (s.clone(), (state(s), Times::default())));
+        States {
+            all: all.collect(),
+            order,
+        }
     }
-    for message in messages {
+
+    /// The next message.
+    pub fn add(&mut self, message: &Message) {
         for delivery in &message.deliveries {
             // Those that are no longer configured are not asked for.
-            if let Some((state, times)) = all.get_mut(delivery.subscriber.as_str()) {
+            if let Some((state, times)) = self.all.get_mut(&delivery.subscriber) {
                 add(state, times, delivery);
             }
         }
     }
-    let mut states = Vec::with_capacity(order.len());
-    for subscriber in order {
-        let (mut state, times) = all.remove(subscriber).unwrap_or_default();
-        state.status = match (times.failed, times.delivered) {
-            (None, None) if state.pending == 0 => "idle",
-            (Some(failed), delivered) if delivered.is_none_or(|at| at <= failed) => "failing",
-            _ => "ok",
-        };
-        state.last_delivered_at = times.delivered.map(|at| at.to_string());
-        state.next_attempt_at = times.next.map(|at| at.to_string());
-        states.push(state);
+
+    /// That were all, in the order of the configuration.
+    pub fn done(mut self) -> Vec<SubscriberState> {
+        let mut states = Vec::with_capacity(self.order.len());
+        for subscriber in &self.order {
+            let (mut state, times) = self.all.remove(subscriber).unwrap_or_default();
+            state.status = match (times.failed, times.delivered) {
+                (None, None) if state.pending == 0 => "idle",
+                (Some(failed), delivered) if delivered.is_none_or(|at| at <= failed) => "failing",
+                _ => "ok",
+            };
+            state.last_delivered_at = times.delivered.map(|at| at.to_string());
+            state.next_attempt_at = times.next.map(|at| at.to_string());
+            states.push(state);
+        }
+        states
     }
-    states
 }
 
 #[derive(Default)]

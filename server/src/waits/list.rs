@@ -493,14 +493,21 @@ impl Stuck {
 impl super::Waits {
     /// Whether a wait counts as stuck.
     pub fn stuck(&self, execution: &Execution, waiting: &Waiting, now: Timestamp) -> Option<Stuck> {
-        let policy = &self.0.policy;
-        let machine = machine_name(execution.identity().defined_machine_arn());
-        let after = policy.after_seconds(machine, &waiting.state_name, waiting.is_endless());
-        let old_at = after.map(|after| waiting.opened_at.plus_seconds(after.into()));
-        if quiet_at(waiting, &policy.silence()).is_some_and(|at| at <= now) {
+        if quiet_at(waiting, &self.0.policy.silence()).is_some_and(|at| at <= now) {
             return Some(Stuck::Silent);
         }
-        old_at.is_some_and(|at| at <= now).then_some(Stuck::Old)
+        self.is_old(execution, waiting, now).then_some(Stuck::Old)
+    }
+
+    /// Whether a wait has been open for longer than the policy allows.
+    pub(super) fn is_old(&self, execution: &Execution, waiting: &Waiting, now: Timestamp) -> bool {
+        let machine = machine_name(execution.identity().defined_machine_arn());
+        let endless = waiting.is_endless();
+        let after = self
+            .0
+            .policy
+            .after_seconds(machine, &waiting.state_name, endless);
+        after.is_some_and(|after| waiting.opened_at.plus_seconds(after.into()) <= now)
     }
 }
 

@@ -31,10 +31,9 @@ use store::{
 };
 
 use super::index::{machine_and_state, machine_name};
-use super::list::Stuck;
 use super::{Waits, say};
 use crate::alerts::{Alert, Kind};
-use crate::app::{App, WeakApp};
+use crate::app::{App, Place, WeakApp};
 
 /// How many waits are spoken of in one commit.
 const BATCH: usize = 64;
@@ -61,6 +60,8 @@ struct Marks {
     places: BTreeMap<PlaceKey, PlaceMark>,
     /// Silence that began to be odd at this moment or before.
     silence: Option<Timestamp>,
+    /// The places that the last look found without waits.
+    empty: BTreeSet<PlaceKey>,
 }
 
 type PlaceKey = (Arc<str>, bool);
@@ -283,7 +284,7 @@ impl Waits {
                 let told = self.told(app, wait, Kind::StuckWait, |execution, waiting| {
                     stuck_for(execution, waiting, now)
                 });
-                documents.extend(told.await?);
+                documents.extend(told.await);
             }
             let mark = PlaceMark {
                 opened,
@@ -309,18 +310,28 @@ impl Waits {
         if mark.spoken.plus_seconds(repeat.into()) > now {
             return Ok(());
         }
-        let spoken_of = self.unsaid(place, None, None, mark.opened, 1);
-        let Some(oldest) = spoken_of.first() else {
-            return Ok(());
+        // The oldest that is open; one may have ended since the index was asked.
+        let mut from = None;
+        let told = 'open: loop {
+            let page = self.unsaid(place, None, from, mark.opened, BATCH);
+            let Some(last) = page.last().map(|wait| wait.mark) else {
+                break None;
+            };
+            from = Some(last);
+            for wait in &page {
+                let told = self.told(app, wait, Kind::StuckWait, |_, waiting| {
+                    let age = say::span(now.0 - waiting.opened_at.0);
+                    let more = place.open - 1;
+                    format!(
+                        "Waits in {state} of {machine} are still stuck. The oldest has been open for {age}; {more} others are open there, stuck or not."
+                    )
+                });
+                if let Some(told) = told.await {
+                    break 'open Some(told);
+                }
+            }
         };
-        let told = self.told(app, oldest, Kind::StuckWait, |_, waiting| {
-            let age = say::span(now.0 - waiting.opened_at.0);
-            let more = place.open - 1;
-            format!(
-                "Waits in {state} of {machine} are still stuck. The oldest has been open for {age}; {more} others are open there, stuck or not."
-            )
-        });
-        let documents = told.await?.into_iter().collect();
+        let documents = told.into_iter().collect();
         let mark = PlaceMark {
             spoken: now,
             ..mark
@@ -357,7 +368,7 @@ impl Waits {
                 let told = self.told(app, wait, Kind::MissingHeartbeats, |execution, waiting| {
                     silent_for(execution, waiting, now)
                 });
-                documents.extend(told.await?);
+                documents.extend(told.await);
             }
             documents.push(change(SILENCE.to_owned(), written(&until)));
             self.commit(documents).await?;
@@ -365,19 +376,20 @@ impl Waits {
         }
     }
 
-    /// Takes away the marks of places without waits.
+    /// Takes away the marks of places that have been without waits for two looks: whoever is about to say that
+    /// the last wait of a place is over has to find that it was said to be stuck.
     async fn forget(&self, places: &[WaitPlace]) -> Result<(), String> {
         let there: BTreeSet<_> = places
             .iter()
             .map(|place| (&place.place, place.endless))
             .collect();
         let empty: Vec<_> = {
-            let marks = self.0.watch.marks.lock();
+            let mut marks = self.0.watch.marks.lock();
             let known = marks.places.keys();
-            known
-                .filter(|(place, endless)| !there.contains(&(place, *endless)))
-                .cloned()
-                .collect()
+            let empty = known.filter(|(place, endless)| !there.contains(&(place, *endless)));
+            let now: BTreeSet<_> = empty.cloned().collect();
+            let before = std::mem::replace(&mut marks.empty, now.clone());
+            now.intersection(&before).cloned().collect()
         };
         for empty in empty.chunks(BATCH) {
             let keys = empty
@@ -419,24 +431,51 @@ impl Waits {
             .map_err(|error: CommitError| error.to_string())
     }
 
-    /// An alert about a wait, unless it is over by now.
+    /// An alert about a wait, unless it is over by now. One whose execution can't be read is stuck as well, and
+    /// must not keep the others from being spoken of.
     async fn told(
         &self,
         app: &App,
         wait: &FoundWait,
         kind: Kind,
         description: impl Fn(&Execution, &Waiting) -> String,
-    ) -> Result<Option<DocumentChange>, String> {
-        let Some(execution) = app.runner.execution(wait.execution).await? else {
-            return Ok(None);
+    ) -> Option<DocumentChange> {
+        let alert = match app.runner.execution(wait.execution).await {
+            Ok(execution) => {
+                let execution = execution?;
+                let id = wait.opened.wait;
+                let waiting = execution.waiting(id)?;
+                let said = description(&execution, &waiting);
+                self.alert(app, kind, wait.execution, id, &execution, &waiting, said)
+            }
+            Err(what) => self.alert_unread(app, kind, wait, &what),
         };
-        let id = wait.opened.wait;
-        let Some(waiting) = execution.waiting(id) else {
-            return Ok(None);
-        };
-        let said = description(&execution, &waiting);
-        let alert = self.alert(app, kind, wait.execution, id, &execution, &waiting, said);
-        Ok(Some(app.alerts.prepare(None, alert)))
+        Some(app.alerts.prepare(None, alert))
+    }
+
+    /// What the index knows of a wait.
+    fn alert_unread(&self, app: &App, kind: Kind, wait: &FoundWait, what: &str) -> Alert {
+        let since = wait.opened.since;
+        let (machine, state) = machine_and_state(&wait.opened.place);
+        let age = self.0.clock.now().0 - since.0;
+        let description = format!(
+            "An execution of {machine} has waited in {state} for {}, and which one is not known, since it can't be read: {what}",
+            say::span(age)
+        );
+        let Place { region, account } = &app.place;
+        Alert {
+            since: Some(since.into()),
+            state_machine_arn: Some(format!(
+                "arn:aws:states:{region}:{account}:stateMachine:{machine}"
+            )),
+            state_name: Some(state.to_owned()),
+            wait_began_at: Some(since.into()),
+            wait_age_seconds: Some(age.max(0) as f64 / 1000.0),
+            next_step:
+                "See in the server's log what can't be read; a restart checks the whole store."
+                    .into(),
+            ..Alert::new(kind, "rejoin waits", description)
+        }
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -542,48 +581,96 @@ impl Waits {
         waiting: &Waiting,
         how: &'static str,
     ) {
-        let Some(kind) = self.spoken_of(execution, waiting) else {
-            return;
-        };
+        let now = self.0.clock.now();
+        let stuck = self.all_stuck(execution, waiting, now);
         let Some(app) = self.0.watch.app.get().and_then(WeakApp::upgrade) else {
             return;
         };
-        let now = self.0.clock.now();
-        let identity = execution.identity();
-        let said = format!(
-            "The wait of {} in {} is over: it {how} after {}.",
-            identity.name,
-            waiting.state_name,
-            say::span(now.0 - waiting.opened_at.0)
-        );
-        let key = ExecutionKey::of(&identity.arn);
-        let mut alert = self.alert(&app, kind, key, wait, execution, waiting, said);
-        alert.resolved = true;
-        alert.wait_ended_at = Some(now.into());
-        alert.next_step = "Nothing has to be done.".into();
-        let busy = self.0.clock.busy();
-        tokio::spawn(async move {
-            let _busy = busy;
-            if let Err(what) = app.alerts.raise(None, alert).await {
-                eprintln!("rejoin: that a stuck wait is over could not be stored: {what}");
-            }
-        });
+        for stuck in stuck {
+            let identity = execution.identity();
+            let said = format!(
+                "The wait of {} in {} is over: it {how} after {}.",
+                identity.name,
+                waiting.state_name,
+                say::span(now.0 - waiting.opened_at.0)
+            );
+            let key = ExecutionKey::of(&identity.arn);
+            let kind = stuck.kind();
+            let mut alert = self.alert(&app, kind, key, wait, execution, waiting, said);
+            alert.resolved = true;
+            alert.wait_ended_at = Some(now.into());
+            alert.next_step = "Nothing has to be done.".into();
+            // Its siblings (of a Map, say) are the same incident, which lasts as long as one of them does.
+            let others = execution
+                .open_waits()
+                .filter_map(|id| execution.waiting(id));
+            let others = others.filter(|other| other.state_name == waiting.state_name);
+            let last = others
+                .flat_map(|other| self.all_stuck(execution, &other, now))
+                .filter(|other| other.kind() == kind)
+                .min();
+            let (waits, app, busy) = (self.clone(), app.clone(), self.0.clock.busy());
+            tokio::spawn(async move {
+                let _busy = busy;
+                // Who looks at this moment may be about to say that it is stuck, and is to be heard first.
+                let _turn = waits.0.watch.turn.lock().await;
+                let is_said = |stuck: &StuckAt| waits.is_said(stuck);
+                if !is_said(&stuck) || last.as_ref().is_some_and(is_said) {
+                    return;
+                }
+                if let Err(what) = app.alerts.raise(None, alert).await {
+                    eprintln!("rejoin: that a stuck wait is over could not be stored: {what}");
+                }
+            });
+        }
     }
 
-    /// What was said of a wait.
-    fn spoken_of(&self, execution: &Execution, waiting: &Waiting) -> Option<Kind> {
-        let stuck = self.stuck(execution, waiting, self.0.clock.now())?;
+    /// In which ways a wait is stuck.
+    fn all_stuck(&self, execution: &Execution, waiting: &Waiting, now: Timestamp) -> Vec<StuckAt> {
+        let mut all = Vec::new();
+        if let Some(at) = super::index::quiet_at(waiting, &self.0.policy.silence())
+            && at <= now
+        {
+            all.push(StuckAt::Silent(at));
+        }
+        if self.is_old(execution, waiting, now) {
+            let place = super::index::place(execution.identity(), &waiting.state_name);
+            all.push(StuckAt::Old(
+                waiting.opened_at,
+                (place, waiting.is_endless()),
+            ));
+        }
+        all
+    }
+
+    /// Whether it was said.
+    fn is_said(&self, stuck: &StuckAt) -> bool {
         let marks = self.0.watch.marks.lock();
         match stuck {
-            Stuck::Silent => {
-                let quiet_at = super::index::quiet_at(waiting, &self.0.policy.silence());
-                (quiet_at <= marks.silence && quiet_at.is_some()).then_some(Kind::MissingHeartbeats)
+            StuckAt::Silent(at) => Some(*at) <= marks.silence,
+            StuckAt::Old(opened, place) => {
+                let mark = marks.places.get(place);
+                mark.is_some_and(|mark| *opened <= mark.opened)
             }
-            Stuck::Old => {
-                let place = super::index::place(execution.identity(), &waiting.state_name);
-                let mark = marks.places.get(&(place, waiting.is_endless()))?;
-                (waiting.opened_at <= mark.opened).then_some(Kind::StuckWait)
-            }
+        }
+    }
+}
+
+/// A way in which a wait is stuck, and by what it is known whether that was said. Of those of one way in one
+/// place the first is the one that was said first.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum StuckAt {
+    /// Its silence was odd from this moment on.
+    Silent(Timestamp),
+    /// It opened at this moment, in this place.
+    Old(Timestamp, PlaceKey),
+}
+
+impl StuckAt {
+    fn kind(&self) -> Kind {
+        match self {
+            StuckAt::Silent(_) => Kind::MissingHeartbeats,
+            StuckAt::Old(..) => Kind::StuckWait,
         }
     }
 }

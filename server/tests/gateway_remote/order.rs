@@ -187,7 +187,14 @@ async fn an_engine_that_fails_is_left_alone_and_one_attempt_finds_out() {
         );
     }
     assert_eq!(engine.asked("SendTaskSuccess").len(), 5);
-    assert_eq!(front.engine().await["queued"], 20);
+    let shown = front.engine().await;
+    assert_eq!(
+        (&shown["queued"], &shown["lanes"]),
+        (&json!(20), &json!(20))
+    );
+    let first = &front.deliveries().await[0];
+    assert_eq!(shown["oldestDelivery"], first["id"]);
+    assert_eq!(shown["oldestAt"], first["receivedAt"]);
     let (_, note) = front.last().await;
     assert!(note.contains("is left alone until"), "{note}");
     let (_, alerts) = front.send(Method::GET, "/rejoin/alerts", Value::Null).await;
@@ -204,12 +211,36 @@ async fn an_engine_that_fails_is_left_alone_and_one_attempt_finds_out() {
     engine.always(None);
     front.pass(61).await;
     assert_eq!(front.engine().await["queued"], 0);
-    assert_eq!(front.engine().await["breaker"], "closed");
+    let shown = front.engine().await;
+    assert_eq!(shown["breaker"], "closed");
+    assert!(
+        shown["lastAnswerAt"].is_string() && shown["oldestAt"].is_null(),
+        "{shown}"
+    );
     for n in 0..20 {
         assert_eq!(
             engine.result(&format!("t{n}")),
             Some(answer(&format!("r{n}")))
         );
+    }
+    // Who was told of it is told that it is over: of the engine once, of each callback once.
+    front.pass(1).await;
+    let (_, said) = front
+        .send(Method::GET, "/rejoin/alerts?limit=1000", Value::Null)
+        .await;
+    let all = said["alerts"].as_array().expect("a list");
+    for (kind, wanted) in [("engine-unreachable", 1), ("undeliverable", 20)] {
+        let of = |resolved: bool| {
+            let fits =
+                |alert: &&Value| alert["kind"] == kind && (alert["resolved"] == true) == resolved;
+            let keys = all
+                .iter()
+                .filter(fits)
+                .map(|alert| alert["dedupKey"].to_string());
+            keys.collect::<std::collections::BTreeSet<_>>()
+        };
+        assert_eq!((kind, of(true).len()), (kind, wanted));
+        assert_eq!(of(true), of(false), "{kind}");
     }
     for delivery in front.deliveries().await {
         let steps = dispositions(&delivery);

@@ -72,7 +72,7 @@ pub(super) fn read(
         QueryLanguage::JsonPath => fields.template(reader, selector),
         QueryLanguage::Jsonata => fields.jsonata_template(reader, "ItemSelector"),
     };
-    let items = items(reader, fields);
+    let items = items(reader, fields, is_distributed);
     let max_concurrency = whole(reader, fields, "MaxConcurrency", 0, CONCURRENCY_MAX);
     let tolerance = tolerance(reader, fields);
     let result = task::result_flow(reader, fields);
@@ -95,7 +95,8 @@ pub(super) fn read(
     })))
 }
 
-fn items(reader: &mut Reader, fields: &Fields<'_>) -> Option<Items> {
+/// An object has items as well, its members, but only for a distributed Map.
+fn items(reader: &mut Reader, fields: &Fields<'_>, is_distributed: bool) -> Option<Items> {
     match (reader.language, fields.get("Items")) {
         (QueryLanguage::JsonPath, _) if fields.has("ItemsPath") => {
             fields.path(reader, "ItemsPath").map(Items::Path)
@@ -103,7 +104,8 @@ fn items(reader: &mut Reader, fields: &Fields<'_>) -> Option<Items> {
         (QueryLanguage::JsonPath, _) => Some(Items::Path(Path::root())),
         (QueryLanguage::Jsonata, None) => Some(Items::Input),
         (QueryLanguage::Jsonata, Some(value)) => {
-            if !value.is_array() && !fields.is_jsonata(reader, "Items") {
+            let are_items = value.is_array() || (is_distributed && value.is_object());
+            if !are_items && !fields.is_jsonata(reader, "Items") {
                 reader.schema(
                     &fields.at("Items"),
                     "Expected value of type Array or a JSONata expression",

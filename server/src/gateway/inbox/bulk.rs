@@ -81,7 +81,22 @@ impl Gateway {
         };
         filter.replays = false;
         let page = self
-            .find(&filter, bulk.after, bulk.limit, Order::OldestFirst)
+            .find(
+                &filter,
+                bulk.after,
+                bulk.limit,
+                Order::OldestFirst,
+                |origin| {
+                    let one = json!({
+                        "id": origin.id,
+                        "route": origin.route,
+                        "reference": origin.reference,
+                        "receivedAt": origin.received_at.to_string(),
+                        "disposition": disposition_name(origin),
+                    });
+                    (origin.id.clone(), one)
+                },
+            )
             .await?;
         let wish = Wish {
             trust: bulk.trust,
@@ -98,24 +113,17 @@ impl Gateway {
         if let Some(next) = page.next {
             body["next"] = next.into();
         }
-        for origin in page.found {
-            let mut one = json!({
-                "id": origin.id,
-                "route": origin.route,
-                "reference": origin.reference,
-                "receivedAt": origin.received_at.to_string(),
-                "disposition": disposition_name(&origin),
-            });
-            match self.again(&origin.id, wish.clone(), Goal::Route).await {
+        for (id, mut one) in page.found {
+            match self.again(&id, wish.clone(), Goal::Route).await {
                 Ok(replayed) => {
-                    let replayed = self.after_those(&mut answered, &origin.id, replayed);
+                    let replayed = self.after_those(&mut answered, &id, replayed);
                     one["result"] = told(replayed);
                     done.push(one);
                 }
                 // What is done is done; whoever asks goes on after it.
                 Err(what) => {
-                    eprintln!("rejoin: a replay of many stopped at {}: {what}", origin.id);
-                    body["stoppedAt"] = origin.id.into();
+                    eprintln!("rejoin: a replay of many stopped at {id}: {what}");
+                    body["stoppedAt"] = id.into();
                     body["next"] = match done.last() {
                         Some(last) => last["id"].clone(),
                         None => return Err(what),

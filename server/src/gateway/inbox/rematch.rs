@@ -4,12 +4,13 @@
 //! It is a replay with another goal ([`super::replay`]): a delivery of its own, which names its origin. If the
 //! wait can't take it (it is over, or has had its answer), that is said, and nothing is stored.
 
-use engine::ExecutionKey;
+use engine::{ExecutionKey, WaitKind};
 use hyper::StatusCode;
 use serde::Deserialize;
 
 use super::super::receive::how_it_ended;
 use super::super::record::{Holder, Standing};
+use super::super::remote::Told;
 use super::replay::{Goal, Wish, answer, told_before};
 use super::{Gateway, asked, no_such_delivery};
 use crate::http::{Call, Reply};
@@ -74,9 +75,15 @@ impl Gateway {
                 task_token: Some(token),
                 reference: None,
                 execution: None,
+                route: named,
                 ..
             } => {
-                let holder = match self.holder(token).await {
+                let (name, routes) = (named.as_deref().unwrap_or(route), self.routes());
+                let Some(route) = routes.named(name) else {
+                    return Ok(Err(super::super::manage::no_such_route(name, &routes)));
+                };
+                // Whose token it is, the route says: this server's, or its engine's.
+                let holder = match self.holder_on(&route, token, Told::default()).await {
                     Ok((holder, _)) => holder,
                     Err(refusal) => return Ok(Err(refusal)),
                 };
@@ -151,16 +158,28 @@ impl Gateway {
                 "name the wait by its `reference` or `taskToken`",
             )));
         };
-        let mut there: Vec<_> = open
+        let (mut there, others): (Vec<_>, Vec<_>) = open
             .into_iter()
-            .filter(|(_, wait)| state.is_none_or(|state| *wait.state_name == *state))
-            .collect();
+            .filter(|(_, wait, _)| state.is_none_or(|state| *wait.state_name == *state))
+            .partition(|(_, _, kind)| matches!(kind, WaitKind::Callback | WaitKind::Activity));
         let refusal = match (there.pop(), there.len()) {
-            (Some((token, _)), 0) => {
+            (Some((token, ..)), 0) => {
                 return Ok(match self.holder(token).await {
                     Ok((holder, _)) => Ok(Goal::Wait(Box::new(holder))),
                     Err(refusal) => Err(refusal),
                 });
+            }
+            (None, _) if !others.is_empty() => {
+                let (_, wait, kind) = &others[0];
+                conflict(
+                    "NoCallbackTask",
+                    format!(
+                        "{} of the execution {arn} waits for {}, which nobody else can give it",
+                        wait.state_name,
+                        waits_for(*kind)
+                    ),
+                    "a callback can be the result of a task with .waitForTaskToken, or of an activity's; name one that is open",
+                )
             }
             (None, _) => conflict(
                 "NoSuchWait",
@@ -170,9 +189,9 @@ impl Gateway {
                 },
                 "give the execution's ARN and the name of the state that it waits in; its history shows both",
             ),
-            (Some((_, last)), others) => {
+            (Some((_, last, _)), others) => {
                 let mut states: Vec<&str> =
-                    there.iter().map(|(_, wait)| &*wait.state_name).collect();
+                    there.iter().map(|(_, wait, _)| &*wait.state_name).collect();
                 states.push(&last.state_name);
                 states.sort_unstable();
                 states.dedup();
@@ -221,6 +240,17 @@ impl Gateway {
                 "name a wait that is open; a redrive of the execution opens another one",
             )
         }))
+    }
+}
+
+/// What a wait that takes no callback is for.
+fn waits_for(kind: WaitKind) -> &'static str {
+    match kind {
+        WaitKind::Callback => "a callback",
+        WaitKind::Activity => "a worker of its activity",
+        WaitKind::Answer => "the answer of the resource that it called",
+        WaitKind::Sync => "the end of the job that it started (.sync)",
+        WaitKind::MapRun => "the end of its Map Run",
     }
 }
 

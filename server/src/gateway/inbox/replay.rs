@@ -152,7 +152,15 @@ impl Gateway {
                 self.take_in(&route, &mut arrival, read).await?;
             }
         }
-        Ok(Replayed::Done(Box::new(arrival.delivery), warnings))
+        // What goes to an engine elsewhere is recorded by its lane.
+        let made = match &arrival.delivery.target {
+            Some(holder) if holder.engine.is_some() => {
+                let recorded = self.delivery(&arrival.delivery.id).await?;
+                recorded.map_or(arrival.delivery, |(_, recorded)| recorded)
+            }
+            _ => arrival.delivery,
+        };
+        Ok(Replayed::Done(Box::new(made), warnings))
     }
 
     /// The delivery that an earlier request has had made, if that was the same wish.

@@ -96,8 +96,8 @@ pub(super) struct Filter {
 }
 
 /// Some deliveries, and where to go on if there may be more.
-pub(super) struct Page {
-    pub found: Vec<Delivery>,
+pub(super) struct Page<T> {
+    pub found: Vec<T>,
     pub next: Option<String>,
 }
 
@@ -249,10 +249,10 @@ impl Gateway {
             Err(refusal) => return Ok(refusal),
         };
         let page = self
-            .find(&filter, call.parameter("after"), limit, order)
+            .find(&filter, call.parameter("after"), limit, order, in_brief)
             .await?;
         let mut body = json!({
-            "deliveries": page.found.iter().map(in_brief).collect::<Vec<_>>(),
+            "deliveries": page.found,
         });
         if let Some(next) = page.next {
             body["next"] = next.into();
@@ -260,14 +260,16 @@ impl Gateway {
         Ok(Reply::json(StatusCode::OK, &body))
     }
 
-    /// Those that fit, after the one of the id `after`.
-    pub(super) async fn find(
+    /// What is `kept` of those that fit, after the one of the id `after`. They are read one at a time: of a
+    /// large page only what is shown of them is in memory.
+    pub(super) async fn find<T>(
         &self,
         filter: &Filter,
         mut after: Option<String>,
         limit: usize,
         order: Order,
-    ) -> Result<Page, String> {
+        kept: impl Fn(&Delivery) -> T,
+    ) -> Result<Page<T>, String> {
         let (table, prefix) = filter.place();
         let mut found = Vec::new();
         let mut looked_at = 0;
@@ -283,7 +285,7 @@ impl Gateway {
                     && filter.fits(&delivery)
                     && (!filter.attention || self.needs_attention(&delivery).await?)
                 {
-                    found.push(delivery);
+                    found.push(kept(&delivery));
                 }
                 if found.len() == limit || looked_at == LOOKED_AT_MAX {
                     let next = Some(id);

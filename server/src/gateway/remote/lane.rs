@@ -19,12 +19,14 @@ use tokio::task::JoinSet;
 
 use super::breaker::State;
 use super::judge::Circumstances;
+use super::place::whose;
 use super::verdict::{Later, Verdict};
-use super::{Remote, lot};
-use crate::alerts::{Alert, Kind};
+use super::{Remote, lot, unreachable};
+use crate::alerts::Alert;
 use crate::gateway::deliver::{LOOK_AFTER_SECONDS, used_keep_seconds};
 use crate::gateway::disposition::Disposition;
-use crate::gateway::record::{Delivery, Holder, Standing, Step};
+use crate::gateway::marks::{Try, TryResult};
+use crate::gateway::record::{Delivery, Holder, Intent, Standing, Step};
 use crate::gateway::{Gateway, NotStored, read};
 
 /// Separates the parts of a key.
@@ -148,16 +150,42 @@ impl Lane {
     }
 }
 
-/// How many deliveries wait for an engine.
-pub(super) fn queued(gateway: &Gateway, engine: &str) -> usize {
-    let prefix = format!("{engine}{SEPARATOR}");
-    let (mut count, mut after) = (0, None);
+/// What waits for an engine.
+#[derive(Default)]
+pub(super) struct Queue {
+    /// How many deliveries.
+    pub deliveries: usize,
+    /// Of how many references.
+    pub lanes: usize,
+    /// The delivery that came first.
+    pub oldest: Option<String>,
+}
+
+/// What waits for an engine: keys in memory say it all.
+pub(super) fn queue(gateway: &Gateway, engine: &str) -> Queue {
+    let start = format!("{engine}{SEPARATOR}");
+    let (mut queue, mut lane) = (Queue::default(), String::new());
+    let mut after: Option<String> = None;
     loop {
         let store = &gateway.0.store;
-        let keys = store.keys(Table::Remote, &prefix, after.as_deref(), KEYS_PAGE, false);
-        count += keys.len();
+        let keys = store.keys(Table::Remote, &start, after.as_deref(), KEYS_PAGE, false);
+        for key in &keys {
+            let Some((prefix, id)) = key.split_at_checked(key.len().saturating_sub(ID_BYTES))
+            else {
+                continue;
+            };
+            queue.deliveries += 1;
+            if prefix != lane {
+                queue.lanes += 1;
+                prefix.clone_into(&mut lane);
+            }
+            // Ids sort by time.
+            if queue.oldest.as_deref().is_none_or(|oldest| id < oldest) {
+                queue.oldest = Some(id.to_owned());
+            }
+        }
         if keys.len() < KEYS_PAGE {
-            return count;
+            return queue;
         }
         after = keys.last().cloned();
     }
@@ -307,9 +335,19 @@ impl Gateway {
         let engine = admitted.engine;
         let doubt = first.turn.doubt || first.turn.run != self.0.run;
         let outcome = delivery.outcome();
+        if first.turn.run != self.0.run {
+            delivery.tried(Try {
+                at: delivery.received_at,
+                answered_at: None,
+                result: TryResult::NotRecorded,
+                note: Some("An earlier run of the server may have sent it.".to_owned()),
+            });
+        }
         delivery.attempts = delivery.attempts.saturating_add(1);
+        let began = self.0.clock.now();
         let verdict = engine.attempt(&holder.token, outcome.as_ref()).await;
         admitted.told = true;
+        delivery.tried(verdict.tried(began, self.0.clock.now()));
         let opened = self.tell_breaker(engine, &verdict);
         let ending = match verdict {
             // Some stand-ins say of a token that it is not theirs as soon as its wait is over.
@@ -348,11 +386,49 @@ impl Gateway {
         let goes_on = matches!(next, Next::Gone);
         self.settle_elsewhere(lane, delivery, holder, step, next, opened)
             .await?;
+        if verdict == Verdict::Taken && outcome.is_none() {
+            self.settle_heartbeats(lane, delivery, holder, began)
+                .await?;
+        }
         Ok(goes_on)
     }
 
+    /// A heartbeat was sent: those behind it that had come by then have said the same, and need not be sent. After
+    /// an outage that may be all that came meanwhile.
+    async fn settle_heartbeats(
+        &self,
+        lane: &Lane,
+        sent: &Delivery,
+        holder: &Holder,
+        sent_at: Timestamp,
+    ) -> Result<(), String> {
+        while let Some(next) = self.first(lane).await? {
+            let Some((_, mut delivery)) = self.delivery(&next.id).await? else {
+                return Ok(());
+            };
+            let same = delivery.intent == Some(Intent::Heartbeat)
+                && delivery.received_at <= sent_at
+                && delivery
+                    .target
+                    .as_ref()
+                    .is_some_and(|t| t.token == holder.token);
+            if !same || !is_open(&delivery) {
+                return Ok(());
+            }
+            let note = format!(
+                "The wait of {} goes on. It was not sent itself: the heartbeat of delivery {} was, after this one had come.",
+                whose(holder),
+                sent.id
+            );
+            let step = self.step(Disposition::Heartbeat, note);
+            self.settle_elsewhere(lane, &mut delivery, holder, step, Next::Gone, None)
+                .await?;
+        }
+        Ok(())
+    }
+
     /// Tells the breaker how an attempt went. If it closes, all that waits goes out; when it first opens,
-    /// that is told.
+    /// that is told, and when the engine answers again, that.
     fn tell_breaker(&self, engine: &Arc<Remote>, verdict: &Verdict) -> Option<Alert> {
         let (trouble, what) = match verdict {
             Verdict::Later(Later {
@@ -362,11 +438,12 @@ impl Gateway {
             }) => (*trouble, what),
             // It has answered, whatever it said.
             _ => {
-                if engine.breaker.lock().answered() {
+                if engine.breaker.lock().answered(self.0.clock.now()) {
                     eprintln!("rejoin: the engine {} answers again", engine.name);
                     self.work_all(engine);
                 }
-                return None;
+                return unreachable::is_told(&self.0.store, &engine.name)
+                    .then(|| unreachable::over(&engine.name, &engine.api.endpoint()));
             }
         };
         let now = self.0.clock.now();
@@ -379,14 +456,13 @@ impl Gateway {
         if !closed {
             return None;
         }
-        let (name, place) = (&engine.name, engine.api.endpoint());
+        let name = &engine.name;
         eprintln!("rejoin: the engine {name} is left alone until {until}: {what}");
-        Some(Alert::new(
-            Kind::EngineUnreachable,
-            format!("rejoin gateway, engine {name}"),
-            format!(
-                "The engine {name} ({place}) takes no callbacks: {what}. They are kept, and delivered when it does; the next attempt is at {until}."
-            ),
+        Some(unreachable::alert(
+            name,
+            &engine.api.endpoint(),
+            what,
+            until,
         ))
     }
 
@@ -520,6 +596,9 @@ impl Gateway {
         if news {
             delivery.steps.push(step.clone());
         }
+        if matches!(next, Next::Gone) {
+            delivery.forget_what_was_redacted();
+        }
         let route = self.route_named(&delivery.route);
         let name = delivery.reference.clone().unwrap_or_default();
         loop {
@@ -534,13 +613,23 @@ impl Gateway {
                 && let Some((standing, due)) =
                     self.standing_after(&reference.standing, delivery, holder, &step)
             {
+                let before = reference.standing.holder().cloned();
                 reference.standing = standing;
                 documents.push(reference.change(Expect::Version(version), due));
+                // Its wait has had its answer, or is over otherwise.
+                let told =
+                    |holder: Option<&Holder>| holder.is_some_and(|h| h.stuck_told_at.is_some());
+                if told(before.as_ref()) && !told(reference.standing.holder()) {
+                    documents
+                        .extend(before.and_then(|holder| self.stuck_over(&reference, &holder)));
+                }
             }
             if news {
                 documents.extend(self.alert(route.as_deref(), delivery, &step));
+                documents.extend(self.all_clear(route.as_deref(), delivery, &step));
             }
             if let Some(alert) = &alert {
+                documents.push(unreachable::remembered(&lane.engine, alert));
                 documents.push(self.0.alerts.prepare(None, alert.clone()));
             }
             match self.commit(documents).await {
@@ -573,7 +662,9 @@ impl Gateway {
             step.disposition,
             Disposition::LateTimedOut | Disposition::LateEnded
         );
+        holder.stuck_told_at = standing.holder()?.stuck_told_at;
         if over {
+            holder.stuck_told_at = None;
             holder.over_at = Some(step.wait_ended_at.unwrap_or(step.at));
         }
         let over_due = holder.over_at.map(|at| at.max(step.at).plus_seconds(keep));
@@ -585,7 +676,10 @@ impl Gateway {
             } if *current == delivery.id => Some(match step.disposition {
                 Disposition::Delivered | Disposition::DeliveredAsFailure => (
                     Standing::Answered {
-                        holder,
+                        holder: Holder {
+                            stuck_told_at: None,
+                            ..holder
+                        },
                         delivery: current.clone(),
                         digest: digest.clone(),
                     },
@@ -601,12 +695,18 @@ impl Gateway {
         }
     }
 
-    /// When the reference of a wait elsewhere is forgotten if nothing happens to it.
+    /// When the reference of a wait elsewhere is looked at if nothing happens to it: it is forgotten then, or its
+    /// wait is stuck by then.
     pub(in crate::gateway) fn forget_elsewhere_at(&self, holder: &Holder, keep: i64) -> Timestamp {
         let over = holder
             .over_at
             .unwrap_or_else(|| super::place::last_moment(holder));
-        over.max(self.0.clock.now()).plus_seconds(keep.max(1))
+        let now = self.0.clock.now();
+        let forget = over.max(now).plus_seconds(keep.max(1));
+        match self.stuck_at(holder) {
+            Some(stuck) => forget.min(stuck.max(now)),
+            None => forget,
+        }
     }
 
     async fn leave(&self, lane: &Lane, first: &First) -> Result<(), String> {

@@ -101,6 +101,7 @@ impl Gateway {
             },
             engine: Some(engine.to_owned()),
             over_at: None,
+            stuck_told_at: None,
         })
     }
 

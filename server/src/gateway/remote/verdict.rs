@@ -1,11 +1,13 @@
 //! What an engine's answer means, by the names of its errors.
 
+use asl::Timestamp;
 use engine::Outcome;
 use engine::token::fingerprint;
 use serde_json::{Value, json};
 
 use super::Remote;
 use super::breaker::Trouble;
+use crate::gateway::marks::{Try, TryResult};
 use crate::services::Refused;
 
 /// What came of one attempt.
@@ -103,6 +105,30 @@ impl Remote {
                 message: message.replace(token, &fingerprint(token)),
             }),
             Err(refused) => verdict(refused),
+        }
+    }
+}
+
+impl Verdict {
+    /// The attempt, for the delivery that was sent.
+    pub(in crate::gateway) fn tried(&self, at: Timestamp, answered_at: Timestamp) -> Try {
+        let (result, note) = match self {
+            Verdict::Taken => (TryResult::Taken, None),
+            Verdict::Over => (TryResult::WaitOver, Some("TaskTimedOut".to_owned())),
+            Verdict::NoSuchTask(what) | Verdict::NotItsToken(what) => {
+                (TryResult::NoSuchWait, Some(what.clone()))
+            }
+            Verdict::NotAcceptable(what) => (TryResult::Refused, Some(what.clone())),
+            Verdict::Later(Later { trouble, what, .. }) => match trouble {
+                Some(Trouble::Unreachable) => (TryResult::Unreachable, Some(what.clone())),
+                Some(Trouble::Credentials) | None => (TryResult::Refused, Some(what.clone())),
+            },
+        };
+        Try {
+            at,
+            answered_at: Some(answered_at),
+            result,
+            note,
         }
     }
 }

@@ -1,11 +1,10 @@
 //! A callback starts an execution, and what came of it is recorded.
 
-use asl::Timestamp;
 use engine::SpanId;
 use serde_json::json;
 use store::{Expect, Table};
 
-use super::later::{Known, moment};
+use super::later::Known;
 use super::{Start, Started};
 use crate::api;
 use crate::gateway::arrival::Arrival;
@@ -35,7 +34,15 @@ impl Gateway {
         expect: Expect,
     ) -> Result<Step, NotStored> {
         let start = match arrival.start.clone() {
-            Some(Ok(start)) => self.addressed(start),
+            Some(Ok(start)) => {
+                let start = self.addressed(start);
+                // If the engine can't say it, it is tried again later, and what runs then is taken for ours.
+                let known = self.known(&start.execution_arn).await.unwrap_or_default();
+                Start {
+                    there_since: known.map(|known| known.started_at),
+                    ..start
+                }
+            }
             Some(Err(reason)) => {
                 arrival.receipts.clear();
                 let step = self.step(Disposition::Malformed, reason);
@@ -147,7 +154,12 @@ impl Gateway {
         }
         loop {
             match self.record_start(delivery, &step, news).await {
-                Ok(()) => return Ok(step),
+                Ok(()) => {
+                    if news {
+                        self.counted(delivery, &step);
+                    }
+                    return Ok(step);
+                }
                 Err(NotStored::Conflict) => {}
                 Err(NotStored::Server(what)) => return Err(what),
             }
@@ -180,7 +192,7 @@ impl Gateway {
             request["traceHeader"] = context.x_ray(parent).into();
         }
         match starter.operations.perform("StartExecution", request).await {
-            Ok(answer) => self.begun(delivery, start, moment(&answer["startDate"])),
+            Ok(_) => self.begun(start),
             Err(refusal) if refusal.kind == "ExecutionAlreadyExists" => {
                 match self.known(&start.execution_arn).await {
                     Ok(Some(known)) => self.there_already(delivery, start, &known),
@@ -202,9 +214,9 @@ impl Gateway {
         }
     }
 
-    /// The execution runs. One that is older than the callback was started by somebody else.
-    fn begun(&self, delivery: &Delivery, start: &Start, started_at: Timestamp) -> Step {
-        if started_at < delivery.received_at {
+    /// The execution runs.
+    fn begun(&self, start: &Start) -> Step {
+        if let Some(started_at) = start.there_since {
             let note = format!(
                 "Execution {} was started before, at {started_at}, with the same input.",
                 start.name
@@ -218,8 +230,8 @@ impl Gateway {
     /// An execution has this name, and does not run or has another input.
     fn there_already(&self, delivery: &Delivery, start: &Start, known: &Known) -> Step {
         // It was this delivery that started it, before the process died; it is over by now.
-        if known.started_at >= delivery.received_at && known.input == start.input {
-            return self.begun(delivery, start, known.started_at);
+        if start.there_since.is_none() && known.input == start.input {
+            return self.begun(start);
         }
         let Some(stopped_at) = known.stopped_at else {
             let note = format!(
@@ -294,6 +306,7 @@ impl Gateway {
         }
         if news {
             documents.extend(self.alert(route.as_deref(), delivery, step));
+            documents.extend(self.all_clear(route.as_deref(), delivery, step));
         }
         self.commit(documents).await
     }

@@ -66,6 +66,57 @@ fn world_on(disk: &Arc<Small>, clock: &Clock, engine: &Arc<Fake>) -> World {
     World::on(vec![route()], clock.clone(), store, engine.clone()).expect("the route is right")
 }
 
+/// That it was counted is an acknowledgement too.
+#[tokio::test]
+async fn on_a_full_disk_nobody_hears_that_a_callback_was_counted_as_refused() {
+    let disk = Arc::new(Small::default());
+    disk.room.store(200_000, Ordering::Relaxed);
+    let (clock, engine) = (Clock::standing_at(START), Arc::<Fake>::default());
+    let mut route = route();
+    route["rate"] = json!({ "per_second": 1, "burst": 2 });
+    let open = || {
+        let sizes = Sizes {
+            first: 8 << 10,
+            largest: 8 << 10,
+            slack: 1 << 30,
+        };
+        let (store, _) = Store::open_on(disk.clone(), sizes).expect("the store opens");
+        World::on(vec![route.clone()], clock.clone(), store, engine.clone())
+            .expect("the route is right")
+    };
+    let world = open();
+    let mut heard = Vec::new();
+    for _ in 0..10 {
+        heard.push(world.call_back(json!({"ref": "r1"})).await);
+    }
+    assert_eq!(
+        heard.pop(),
+        Some(took(429, "rate-limited")),
+        "the third of the others"
+    );
+    disk.room.store(0, Ordering::Relaxed);
+    let token = world.engine.open(1, 1);
+    let mut number = 0;
+    while world.register(&format!("fill-{number}"), &token).await.0 != 503 {
+        number += 1;
+    }
+    // The fourth is to be stored; none after it is only counted.
+    for _ in 0..20 {
+        let heard = world.call_back(json!({"ref": "r1"})).await;
+        assert_eq!(heard, took(503, "undeliverable"));
+    }
+    drop(world);
+    disk.room.store(10_000_000, Ordering::Relaxed);
+    let world = open();
+    world.pass(61).await;
+    let (_, said) = world
+        .get("/rejoin/deliveries?disposition=rate-limited")
+        .await;
+    let newest = &said["deliveries"][0];
+    let note = newest["note"].as_str().expect("a note");
+    assert!(note.starts_with("At least 2 more"), "{newest}");
+}
+
 #[tokio::test]
 async fn a_full_disk_acknowledges_nothing_and_loses_nothing() {
     let disk = Arc::new(Small::default());

@@ -85,6 +85,42 @@ async fn a_flood_is_refused_counted_to_the_last_and_does_not_fill_the_inbox() {
 }
 
 #[tokio::test]
+async fn what_an_operator_says_of_a_flood_stays_while_it_goes_on_and_after() {
+    let world = limited();
+    for _ in 0..20 {
+        world.call_back(json!({"ref": "r1"})).await;
+    }
+    let (_, said) = world.get("/rejoin/deliveries?limit=1").await;
+    let id = said["deliveries"][0]["id"].as_str().expect("an id");
+    let path = format!("/rejoin/deliveries/{id}/dismiss");
+    let note = json!({ "note": "they are testing", "by": "ann" }).to_string();
+    let reply = world.send(Method::POST, &path, note).await;
+    assert_eq!(reply.status, StatusCode::OK);
+    let kept = async |count: u32| {
+        let (_, kept) = world.get(&format!("/rejoin/deliveries/{id}")).await;
+        assert_eq!(kept["refused"]["count"], count, "{kept}");
+        assert_eq!(kept["dismissed"]["note"], "they are testing", "{kept}");
+    };
+    kept(8).await;
+    for _ in 0..20 {
+        world.call_back(json!({"ref": "r1"})).await;
+    }
+    kept(32).await;
+    world.pass(60).await;
+    kept(33).await;
+    let (_, said) = world.get("/rejoin/deliveries?attention=true").await;
+    let ids: Vec<_> = said["deliveries"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .collect();
+    assert!(
+        ids.iter().all(|one| one["id"] != id),
+        "nobody has to look at it"
+    );
+}
+
+#[tokio::test]
 async fn after_a_crash_the_count_says_that_there_may_have_been_more() {
     let world = limited();
     for _ in 0..100 {

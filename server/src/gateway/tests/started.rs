@@ -13,6 +13,8 @@ struct Started {
     starts: usize,
     /// Every operation is refused with this.
     refuses: Option<&'static str>,
+    /// How far the clock that executions are started by is behind the gateway's.
+    behind_seconds: i64,
     /// The next start counts, and the process dies before it hears of it.
     dies: bool,
 }
@@ -69,7 +71,7 @@ impl Operations for Api {
                     false => Err(refusal("ExecutionAlreadyExists")),
                 };
             }
-            let started_at = self.1.now();
+            let started_at = self.1.now().plus_seconds(-state.behind_seconds);
             state.starts += 1;
             let execution = Execution {
                 input,
@@ -221,6 +223,34 @@ async fn what_could_not_be_started_is_tried_again() {
     assert_eq!(executions.0.lock().starts, 1);
     world.pass(600).await;
     assert_eq!(executions.0.lock().starts, 1);
+    // Who was told that it could not be is told that it is over.
+    let mut told = world.alerts().await;
+    told.retain(|alert| alert["kind"] == "undeliverable");
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert_eq!(told[1]["resolved"], true);
+    assert_eq!(told[1]["dedupKey"], alerts[0]["dedupKey"]);
+}
+
+/// Whose start it was is no question of times: a clock may step back between the callback and the start.
+#[tokio::test]
+async fn a_clock_that_steps_back_makes_no_start_somebody_elses() {
+    let (world, executions) = world();
+    executions.0.lock().behind_seconds = 5;
+    assert_eq!(world.call_back(order(1)).await, took(200, "started"));
+
+    // And an execution that was there is somebody else's, if its clock is ahead of ours.
+    let (world, executions) = self::world();
+    let other = Execution {
+        input: order(1).to_string(),
+        started_at: START.plus_seconds(5),
+        stopped_at: None,
+    };
+    executions.0.lock().all.insert(LOAN_1.to_owned(), other);
+    assert_eq!(
+        world.call_back(order(1)).await,
+        took(200, "duplicate-identical")
+    );
+    assert_eq!(executions.0.lock().starts, 0);
 }
 
 #[tokio::test]
