@@ -12,6 +12,7 @@
 //! - [`gateway`]: the callback gateway alone, in front of engines elsewhere.
 //! - [`graph`]: the picture of a state machine.
 //! - [`inbox`]: the callbacks that came.
+//! - [`mock`]: services that misbehave as a file tells them.
 //! - [`serve`]: a server until it is told to stop.
 //! - [`run`]: one execution of a definition in a file.
 //! - [`test`]: scenario files, on a virtual clock.
@@ -37,6 +38,7 @@ mod explore;
 mod gateway;
 mod graph;
 mod inbox;
+mod mock;
 mod mocks;
 mod run;
 mod serve;
@@ -86,6 +88,8 @@ enum Command {
     Run(run::Run),
     /// Run scenario files: what the outside does to a state machine, and what must come of it
     Test(test::Test),
+    /// Run services that callers depend on, with the faults that a file tells them
+    Mock(mock::Mock),
     /// Check definitions, in JSON or YAML, before anything runs them
     Validate(validate::Validate),
     /// Show the callbacks that came, newest first, and replay, re-match or dismiss them
@@ -119,6 +123,7 @@ fn main() -> ExitCode {
         Command::Function => demo::run_function(),
         Command::Run(run) => run.run(),
         Command::Test(test) => test.run(),
+        Command::Mock(mock) => mock.run(),
         Command::Validate(validate) => validate.run(),
         Command::Inbox(inbox) => inbox.run(),
         Command::Trace(trace) => trace.run(),

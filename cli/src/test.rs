@@ -7,7 +7,7 @@
 //! - [`covered`]: what of each state machine they reached.
 
 mod covered;
-mod run;
+pub mod run;
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -222,7 +222,10 @@ fn described(case: &Case, outcome: &Outcome) -> Value {
 }
 
 /// Reads a configuration as `rejoin serve` does, for a server that calls nobody whom the file does not name.
-fn configured(path: &Path) -> Result<Settings, String> {
+///
+/// # Errors
+/// As [`Config::read`].
+pub fn configured(path: &Path) -> Result<Settings, String> {
     let config = Config::read(path)?;
     let default = Settings::default();
     Ok(Settings {
