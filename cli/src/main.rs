@@ -7,6 +7,7 @@
 //! - [`config`]: the configuration file.
 //! - [`connection`], [`table`]: a bare HTTP client and a plain table, for `bench` and `demo`.
 //! - [`demo`]: the loan processor and all that can go wrong with its callback.
+//! - [`explore`]: everything that can go wrong with a machine's tasks, tried.
 //! - [`gateway`]: the callback gateway alone, in front of engines elsewhere.
 //! - [`graph`]: the picture of a state machine.
 //! - [`inbox`]: the callbacks that came.
@@ -29,6 +30,7 @@ mod colour;
 mod config;
 mod connection;
 mod demo;
+mod explore;
 mod gateway;
 mod graph;
 mod inbox;
@@ -51,6 +53,7 @@ Begin with:
   rejoin demo --serve          the same system, left running for you to try
   rejoin validate FILE         whether a definition is right, and where it is not
   rejoin run FILE INPUT        one execution of it, here and now
+  rejoin explore FILE          everything that can go wrong with it, in a moment
   rejoin serve                 http://127.0.0.1:8083, data in ./rejoin-data
   rejoin trace NAME            what became of an execution, a reference or a callback
   rejoin help serve            how to point the AWS CLI at it";
@@ -82,6 +85,8 @@ enum Command {
     Inbox(Box<inbox::Inbox>),
     /// Tell the whole story of an execution, a reference or a callback
     Trace(trace::Trace),
+    /// Let every task of a machine go wrong in every way, and see what comes of it
+    Explore(Box<explore::Explore>),
     /// Draw a state machine as SVG, and what an execution of it did
     Graph(graph::Graph),
     /// What somebody should know: what went wrong with callbacks, waits and subscribers
@@ -107,6 +112,7 @@ fn main() -> ExitCode {
         Command::Validate(validate) => validate.run(),
         Command::Inbox(inbox) => inbox.run(),
         Command::Trace(trace) => trace.run(),
+        Command::Explore(explore) => explore.run(),
         Command::Graph(graph) => graph.run(),
         Command::Alerts(alerts) => alerts.run(),
         Command::Topics(topics) => topics.run(),

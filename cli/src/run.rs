@@ -4,7 +4,7 @@
 //! functions and third parties that call back, and for whoever answers a task that waits. What
 //! passes is told on standard error ([`narrator`]), the output alone is on standard output.
 
-mod input;
+pub(crate) mod input;
 mod narrator;
 mod passing;
 mod stage;

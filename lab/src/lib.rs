@@ -4,10 +4,11 @@
 //! The server is the whole one, with its doors. Only the outside is played: tasks are answered by a [`Director`]
 //! ([`part`]), who also says what happens later (callbacks through the gateway, heartbeats, answers to tokens, an
 //! operator's stop, a restart of the server). [`world`] moves the time and does what is due; [`seen`] is what a test
-//! may look at afterwards.
+//! may look at afterwards. [`explore`] lets everything go wrong that can.
 //!
 //! Not known here: flags, colours, what a file of scenarios looks like on disk beyond its text.
 
+pub mod explore;
 pub mod part;
 pub mod seen;
 mod sign;

@@ -64,6 +64,8 @@ pub struct Call {
     pub state: String,
     /// Which attempt of the state, from 0.
     pub attempt: u32,
+    /// How often this attempt went out: a restart before its answer lets it go out again.
+    pub asked: u32,
     /// The resource, as in the definition.
     pub resource: String,
     /// What was asked.

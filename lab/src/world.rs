@@ -122,8 +122,8 @@ struct Outside {
     clock: Clock,
     director: Box<dyn Director>,
     attempts: HashMap<(String, String), u32>,
-    /// By the token: a task that goes out again after a restart has its part already.
-    parts: HashMap<String, Part>,
+    /// By the token, with the place of its call: a task that goes out again after a restart has its part already.
+    parts: HashMap<String, (Part, usize)>,
     calls: Vec<(Timestamp, Call)>,
     due: BTreeMap<(Timestamp, u64), (Act, Option<String>)>,
     sequence: u64,
@@ -145,7 +145,11 @@ impl Actors for Stagehand {
         let mut outside = self.0.lock();
         let now = outside.clock.now();
         let part = match outside.parts.get(&task.token) {
-            Some(part) => part.clone(),
+            Some((part, call)) => {
+                let (part, call) = (part.clone(), *call);
+                outside.calls[call].1.asked += 1;
+                part
+            }
             None => outside.begin_part(&task, now),
         };
         let Part { reply, delay, .. } = part;
@@ -185,6 +189,7 @@ impl Outside {
             machine: task.machine.clone(),
             state: task.state.clone(),
             attempt,
+            asked: 1,
             resource: task.resource.as_written().to_string(),
             parameters: task.parameters.value().clone(),
         };
@@ -196,7 +201,8 @@ impl Outside {
                 Some(task.token.clone()),
             );
         }
-        self.parts.insert(task.token.clone(), part.clone());
+        let place = self.calls.len() - 1;
+        self.parts.insert(task.token.clone(), (part.clone(), place));
         part
     }
 }

@@ -56,7 +56,7 @@ pub use environment::{Credentials, Environment};
 pub use keys::KeyRefusal;
 pub use logs::{CloudWatchLogs, NotTaken};
 pub(crate) use objects::Content;
-pub use service::Service;
+pub use service::{Service, json_service};
 pub(crate) use step_functions::{Refused, StepFunctions};
 
 /// Calls services. Cloning is a reference count.
@@ -186,7 +186,7 @@ impl Services {
         {
             return result;
         }
-        match name.and_then(service::json_service) {
+        match name.and_then(json_service) {
             Some(service) => self.sdk_json(service, operation, parameters).await,
             None => Err(unsupported(service, operation)),
         }

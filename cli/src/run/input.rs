@@ -8,7 +8,7 @@ use source::Source;
 ///
 /// # Errors
 /// One sentence: what can't be read, or where it is not JSON.
-pub(super) fn read(given: &str) -> Result<String, String> {
+pub(crate) fn read(given: &str) -> Result<String, String> {
     let (from, text) = if given == "-" {
         let mut text = String::new();
         std::io::stdin()

@@ -1,0 +1,149 @@
+//! What is explored, from wherever it comes.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use asl::Severity;
+use lab::explore::{Question, plan::Choice};
+use lab::{Machine, Settings};
+use serde_json::Value;
+use server::app::Place;
+use server::topics::TopicConfig;
+
+use crate::colour::paint_error;
+use crate::config::Config;
+use crate::serve::{ACCOUNT_DEFAULT, REGION_DEFAULT};
+use crate::validate::report_on;
+use source::Source;
+
+/// What the flags say.
+pub(super) struct Given<'f> {
+    pub definition: &'f str,
+    pub input: Option<&'f str>,
+    pub results: Option<&'f Path>,
+    pub config: Option<&'f Path>,
+    pub machine: Option<&'f str>,
+}
+
+impl Given<'_> {
+    /// As a question.
+    ///
+    /// # Errors
+    /// One sentence: what can't be read, or what is wrong with it.
+    pub fn question(&self) -> Result<Question, String> {
+        let source = Source::read(self.definition)?;
+        let (machine, found) = source.examine(false);
+        let Some(model) = machine else {
+            let faults = found
+                .iter()
+                .filter(|found| found.diagnostic.severity == Severity::Error);
+            let faults = if faults.count() == 1 {
+                "fault"
+            } else {
+                "faults"
+            };
+            eprint!("{}", report_on(&source, paint_error));
+            return Err(format!(
+                "{} is not explored, because of the {faults} above",
+                self.definition
+            ));
+        };
+        let settings = match self.config {
+            Some(path) => settings(Config::read(path)?),
+            None => Settings::default(),
+        };
+        let name = match self.machine {
+            Some(name) => name.to_owned(),
+            None => expected(&settings, &model).unwrap_or_else(|| stem(self.definition)),
+        };
+        Ok(Question {
+            machine: Machine {
+                name,
+                definition: source.json().to_owned(),
+            },
+            input: self.input.map(input).transpose()?,
+            results: match self.results {
+                Some(path) => results(path)?,
+                None => BTreeMap::new(),
+            },
+            settings,
+            choice: Choice::default(),
+        })
+    }
+}
+
+/// The configuration without anything that would leave this process: tasks are played, and topics are only listened
+/// to here.
+fn settings(config: Config) -> Settings {
+    let kept = |topic: TopicConfig| TopicConfig {
+        subscribers: Vec::new(),
+        ..topic
+    };
+    let topics = config.topics.into_iter();
+    Settings {
+        place: Place {
+            region: config
+                .server
+                .region
+                .unwrap_or_else(|| REGION_DEFAULT.to_owned()),
+            account: config
+                .server
+                .account
+                .unwrap_or_else(|| ACCOUNT_DEFAULT.to_owned()),
+        },
+        topics: topics.map(|(name, topic)| (name, kept(topic))).collect(),
+        routes: config.routes,
+        alerts: config.alerts,
+        status_changes: config.status_changes,
+        stuck_waits: config.stuck_waits,
+        quotas: config.quotas,
+        ..Settings::default()
+    }
+}
+
+/// The machine whose task a route expects, if the definition has a task of that name.
+fn expected(settings: &Settings, model: &asl::StateMachine) -> Option<String> {
+    let expected = settings.routes.iter().flat_map(|route| &route.expects);
+    let mut known = expected.filter_map(|expected| expected.split_once('.'));
+    let (machine, _) = known.find(|(_, state)| model.find(state).is_some())?;
+    Some(machine.to_owned())
+}
+
+/// `order` of `workflows/order.asl.yaml`, with nothing in it that a name can't have.
+fn stem(file: &str) -> String {
+    let name = file.rsplit('/').next().unwrap_or(file);
+    let name = name.split('.').next().unwrap_or(name);
+    let simple = |c: char| {
+        if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') {
+            c
+        } else {
+            '-'
+        }
+    };
+    match name.trim_matches('-') {
+        "" => "Machine".to_owned(),
+        name => name.chars().map(simple).take(80).collect(),
+    }
+}
+
+/// JSON as given, or the file after `@`; a file without it, too, if it is there.
+fn input(given: &str) -> Result<Value, String> {
+    let text = match given.starts_with(['{', '[', '"', '@', '-']) || !Path::new(given).exists() {
+        true => crate::run::input::read(given)?,
+        false => crate::run::input::read(&format!("@{given}"))?,
+    };
+    serde_json::from_str(&text).map_err(|e| format!("the input is not JSON: {e}"))
+}
+
+fn results(path: &Path) -> Result<BTreeMap<String, Value>, String> {
+    let source = Source::read(&path.to_string_lossy())?;
+    let read: Value = serde_json::from_str(source.json())
+        .map_err(|e| format!("the results in {} can't be read: {e}", path.display()))?;
+    match read {
+        Value::Object(results) => Ok(results.into_iter().collect()),
+        _ => Err(format!(
+            "the results in {} are no object of states; write for example {{\"Charge card\": {{\"Payload\": {{}}}}}}",
+            path.display()
+        )),
+    }
+}

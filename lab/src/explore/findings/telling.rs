@@ -1,0 +1,239 @@
+//! Failures that nobody hears of.
+
+use std::collections::BTreeMap;
+
+use super::{Evidence, cases, named, states};
+use crate::explore::finding::{Finding, Severity, listed, verb};
+use crate::explore::row::{End, Row};
+use crate::explore::site::Kind;
+use crate::explore::way::{Attempts, Class, Way};
+
+/// Executions that end badly with nobody told: one finding for each class of failures.
+pub(super) fn untold(evidence: &Evidence<'_>) -> Vec<Finding> {
+    let mut by_class: BTreeMap<(Class, bool), Vec<&Row>> = BTreeMap::new();
+    for row in evidence.plain() {
+        if row.end.is_bad() && row.told.is_empty() && !evidence.well(row).end.is_bad() {
+            let timed_out = row.end == End::TimedOut;
+            let class = row.case.fault().way.class();
+            by_class.entry((class, timed_out)).or_default().push(row);
+        }
+    }
+    let mut found = Vec::new();
+    for ((class, timed_out), rows) in by_class {
+        let states = states(evidence, &rows);
+        let (end, todo) = match timed_out {
+            false => (
+                "FAILED",
+                "Catch it and publish to a topic on the way, or have status changes to FAILED told of ([[status_changes]], an EventBridge rule).",
+            ),
+            true => (
+                "TIMED_OUT",
+                "Have status changes to TIMED_OUT told of ([[status_changes]], an EventBridge rule): no Catch takes the machine's own TimeoutSeconds.",
+            ),
+        };
+        let errors = errors(&rows);
+        found.push(Finding {
+            severity: Severity::Warning,
+            code: "nobody-is-told",
+            what: format!(
+                "{}: {} ends the execution {end}{errors}, and nobody is told",
+                listed(&states),
+                named(class),
+            ),
+            why: "Whoever does not look at the list of executions does not know.".to_owned(),
+            todo: todo.to_owned(),
+            states,
+            cases: cases(&rows),
+        });
+    }
+    found
+}
+
+/// Tasks that tell of a failure, and that fail themselves.
+pub(super) fn notifications(evidence: &Evidence<'_>) -> Option<Finding> {
+    let silent = evidence.single().filter(|row| {
+        let told = |row: &Row| !row.told.is_empty();
+        row.case.lead > 0 && row.end.is_bad() && !told(row) && told(evidence.well(row))
+    });
+    let rows: Vec<&Row> = silent.collect();
+    if rows.is_empty() {
+        return None;
+    }
+    let states = states(evidence, &rows);
+    Some(Finding {
+        severity: Severity::Info,
+        code: "notification-fails",
+        what: format!(
+            "{} {} of what went wrong; if {} too, nobody is told",
+            listed(&states),
+            verb(&states, "tells", "tell"),
+            verb(&states, "it fails", "they fail")
+        ),
+        why: "What tells of failures fails when much else does, too.".to_owned(),
+        todo: "Give it a Retry, and have status changes to FAILED told of by another way."
+            .to_owned(),
+        states,
+        cases: cases(&rows),
+    })
+}
+
+/// ` with A, B`, the errors that executions ended with.
+fn errors(rows: &[&Row]) -> String {
+    let mut errors: Vec<&str> = Vec::new();
+    for error in rows.iter().filter_map(|row| row.error.as_deref()) {
+        if !errors.contains(&error) {
+            errors.push(error);
+        }
+    }
+    match errors.is_empty() {
+        true => String::new(),
+        false => format!(" with {}", listed(&errors)),
+    }
+}
+
+/// Failures after which an execution SUCCEEDED, of which neither anybody was told nor anything is left.
+pub(super) fn swallowed(evidence: &Evidence<'_>) -> Vec<Finding> {
+    let mut by_state: BTreeMap<&str, Vec<&Row>> = BTreeMap::new();
+    for row in evidence.plain() {
+        let fault = row.case.fault();
+        let failed = !matches!(fault.way.class(), Class::Odd | Class::Restart);
+        // Tried again and well: what a Retry is for.
+        let recovered = fault.attempts == Attempts::First;
+        if row.end != End::Succeeded || !failed || recovered || !row.told.is_empty() {
+            continue;
+        }
+        let left = row
+            .output
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let named = fault.way.error().unwrap_or("States.Timeout");
+        let handled = row
+            .detour(evidence.well(row))
+            .any(|state| evidence.site(state).is_some());
+        if !left.contains(named) && !handled && has_failed(row) {
+            by_state.entry(&fault.state).or_default().push(row);
+        }
+    }
+    let each = by_state.into_iter().map(|(state, rows)| Finding {
+        severity: Severity::Warning,
+        code: "error-swallowed",
+        states: vec![state.to_owned()],
+        what: format!(
+            "{state} fails, and the execution ends SUCCEEDED: the error is not in its output, and nobody is told"
+        ),
+        why: "Work that was not done looks as if it had been.".to_owned(),
+        todo: "Let the Catch keep the error (ResultPath, or $states.errorOutput), tell somebody, or end in a Fail state."
+            .to_owned(),
+        cases: cases(&rows),
+    });
+    each.collect()
+}
+
+/// Whether the task failed for good.
+fn has_failed(row: &Row) -> bool {
+    row.failed_at.is_some()
+}
+
+/// Callbacks that came to nothing and of which nobody was told, and those that anybody may send.
+pub(super) fn lost_callbacks(evidence: &Evidence<'_>) -> Vec<Finding> {
+    const PLAIN: [&str; 5] = [
+        "delivered",
+        "delivered-as-failure",
+        "started",
+        "heartbeat",
+        "early",
+    ];
+    let mut found = Vec::new();
+    for site in evidence.sites {
+        let Some(door) = site.door() else {
+            continue;
+        };
+        let of_site = |row: &&Row| row.case.fault().state == site.state;
+        let lost: Vec<&Row> = evidence
+            .single()
+            .filter(of_site)
+            .filter(|row| {
+                let odd = row
+                    .dispositions
+                    .iter()
+                    .any(|name| !PLAIN.contains(&name.as_str()));
+                odd && row.told.iter().all(|telling| telling.by.is_some())
+            })
+            .collect();
+        if !lost.is_empty() {
+            let kinds: Vec<String> = lost
+                .iter()
+                .map(|row| row.case.fault().way.to_string())
+                .collect();
+            found.push(Finding {
+                severity: Severity::Warning,
+                code: "callback-lost",
+                states: vec![site.state.clone()],
+                what: format!(
+                    "Callbacks for {} that go wrong ({}) alert nobody",
+                    site.state,
+                    listed(&kinds)
+                ),
+                why: "The third party believes that it has answered.".to_owned(),
+                todo: format!(
+                    "Give route {} a `topic`, and `alerts` that have these in them.",
+                    door.route
+                ),
+                cases: cases(&lost),
+            });
+        }
+        let forged: Vec<&Row> = evidence
+            .single()
+            .filter(of_site)
+            .filter(|row| {
+                row.case.fault().way == Way::Forged
+                    && row.dispositions.iter().any(|name| name == "delivered")
+            })
+            .collect();
+        if !forged.is_empty() {
+            found.push(Finding {
+                severity: Severity::Warning,
+                code: "callback-not-verified",
+                states: vec![site.state.clone()],
+                what: format!("Anybody who knows a reference can answer {}", site.state),
+                why: format!("Route {} does not ask who calls back.", door.route),
+                todo: format!("Give route {} a `verify`.", door.route),
+                cases: cases(&forged),
+            });
+        }
+    }
+    found
+}
+
+/// Answers that come too late and that only their sender hears of.
+pub(super) fn late_answers(evidence: &Evidence<'_>) -> Option<Finding> {
+    let rows: Vec<&Row> = evidence
+        .single()
+        .filter(|row| {
+            let fault = row.case.fault();
+            let by_token = evidence
+                .site(&fault.state)
+                .is_some_and(|site| site.kind == Kind::Callback && site.door().is_none());
+            let refused = row
+                .answers
+                .iter()
+                .any(|(_, what, status)| what.starts_with("SendTask") && *status >= 400);
+            fault.way == Way::Late && by_token && refused
+        })
+        .collect();
+    if rows.is_empty() {
+        return None;
+    }
+    let states = states(evidence, &rows);
+    Some(Finding {
+        severity: Severity::Info,
+        code: "late-answer-refused",
+        what: format!("An answer to {} that comes too late is refused, and only its sender hears that", listed(&states)),
+        why: "SendTaskSuccess fails with TaskTimedOut; a sender that does not look has lost the work.".to_owned(),
+        todo: "Have senders alert on TaskTimedOut, or take callbacks in through a route, which keeps and tells of late ones."
+            .to_owned(),
+        states,
+        cases: cases(&rows),
+    })
+}

@@ -1,0 +1,81 @@
+//! Cases played, each in a world of its own, as many at once as the machine has cores.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use asl::StateMachine;
+use parking_lot::Mutex;
+use serde_json::Value;
+
+use super::outside::{Outside, Script};
+use super::row::Row;
+use super::way::Case;
+use crate::part::Director;
+use crate::seen::Seen;
+use crate::world::{Machine, Settings, World};
+
+/// For how long an execution may go on in virtual time: longer than the longest timeout, 99,999,999 s.
+const LIMIT: i64 = 4 * 366 * 86_400_000;
+/// The execution's name; part of its ARN, which outputs may hold.
+const EXECUTION: &str = "explored";
+
+/// A machine, and the server that it runs on.
+#[derive(Clone)]
+pub struct Stage {
+    /// Its name and definition.
+    pub machine: Machine,
+    /// The definition, read.
+    pub model: Arc<StateMachine>,
+    /// How the server is configured.
+    pub settings: Settings,
+}
+
+impl Stage {
+    /// Plays one execution with this outside to its end, and what follows.
+    ///
+    /// # Errors
+    /// Why it could not be played.
+    pub fn run(&self, input: &Value, director: Box<dyn Director>) -> Result<(Seen, World), String> {
+        let mut world = World::open(self.settings.clone(), director)?;
+        let arn = world.create(&self.machine)?;
+        world.start(&arn, EXECUTION, &input.to_string())?;
+        world.until_ended(LIMIT)?;
+        world.until_quiet()?;
+        Ok((world.seen()?, world))
+    }
+
+    /// Plays a case.
+    pub fn play(&self, script: &Arc<Script>, input: &Value, case: Case) -> Row {
+        let cut = Arc::new(AtomicBool::new(false));
+        let outside = Outside::new(script.clone(), case.faults.clone(), cut.clone());
+        match self.run(input, Box::new(outside)) {
+            Ok((seen, _)) => Row::of(case, seen, &self.model, cut.load(Ordering::Relaxed), LIMIT),
+            Err(why) => Row::not_played(case, why),
+        }
+    }
+}
+
+/// Does `work` for each of `items`, on all cores, and gives what came of it in their order.
+pub fn each<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(Vec::with_capacity(items.len()));
+    std::thread::scope(|scope| {
+        for _ in 0..threads.min(items.len()) {
+            scope.spawn(|| {
+                while let Some((at, item)) = take(items, &next) {
+                    let result = work(item);
+                    done.lock().push((at, result));
+                }
+            });
+        }
+    });
+    let mut done = done.into_inner();
+    done.sort_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
+fn take<'i, T>(items: &'i [T], next: &AtomicUsize) -> Option<(usize, &'i T)> {
+    let at = next.fetch_add(1, Ordering::Relaxed);
+    items.get(at).map(|item| (at, item))
+}

@@ -1,0 +1,5 @@
+//! What was found, for programs and for pages.
+
+pub mod html;
+pub mod json;
+pub mod junit;

@@ -1,0 +1,302 @@
+//! What the explorer finds in the loan processor as it is, and in one that somebody has broken.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lab::explore::finding::Severity;
+use lab::explore::plan::Choice;
+use lab::explore::{Exploration, Question, explore, report};
+use lab::{Machine, Settings};
+use serde_json::{Value, json};
+
+const PLAIN: &str = include_str!("../../examples/loan-processor/definition.asl.json");
+const HEARTBEATS: &str =
+    include_str!("../../examples/loan-processor/definition-heartbeats.asl.json");
+
+fn settings() -> Settings {
+    let route = json!({
+        "name": "valuation",
+        "path": "/callbacks/valuation",
+        "verify": { "scheme": "standard-webhooks", "secrets": ["whsec_dGhlIHZhbHVhdGlvbiBzZXJ2aWNl"] },
+        "reference": "$.valuationReference",
+        "expects": ["LoanProcessor.RequestValuation"],
+        "failure": { "when": "$.failed", "error": "ValuationFailed", "cause": "$.reason" },
+        "heartbeat": { "when": "$.heartbeat" },
+        "topic": "LoanErrors",
+    });
+    Settings {
+        topics: [("LoanErrors".to_owned(), Default::default())].into(),
+        routes: vec![serde_json::from_value(route).unwrap()],
+        ..Settings::default()
+    }
+}
+
+fn question(definition: &Value) -> Question {
+    Question {
+        machine: Machine {
+            name: "LoanProcessor".to_owned(),
+            definition: definition.to_string(),
+        },
+        input: None,
+        results: BTreeMap::new(),
+        settings: settings(),
+        choice: Choice::default(),
+    }
+}
+
+fn read(definition: &str) -> Value {
+    serde_json::from_str(definition).unwrap()
+}
+
+fn explored(definition: &Value) -> Exploration {
+    explore(&question(definition)).unwrap()
+}
+
+/// `failure | how it ends | after seconds | retries | callbacks | who is told`, of RequestValuation.
+fn rows(exploration: &Exploration) -> Vec<String> {
+    let own = exploration
+        .rows
+        .iter()
+        .filter(|row| row.case.fault().state == "RequestValuation");
+    own.map(|row| {
+        format!(
+            "{} | {} | {} | {} | {} | {}",
+            row.case.fault().failure(),
+            report::html::ending(row),
+            row.after / 1000,
+            row.retries,
+            row.dispositions.join(" "),
+            report::html::told(row)
+        )
+    })
+    .collect()
+}
+
+#[test]
+fn the_loan_processors_matrix() {
+    let expected = "\
+Lambda.ServiceException | FAILED Lambda.ServiceException | 126 | 6 |  | 
+Lambda.AWSLambdaException | FAILED Lambda.AWSLambdaException | 126 | 6 |  | 
+Lambda.SdkClientException | FAILED Lambda.SdkClientException | 126 | 6 |  | 
+Lambda.TooManyRequestsException | FAILED Lambda.TooManyRequestsException | 0 | 0 |  | 
+Lambda.Unknown | FAILED Lambda.Unknown | 0 | 0 |  | 
+UnexpectedError | FAILED UnexpectedError | 0 | 0 |  | 
+failed:ValuationFailed | FAILED ValuationFailed | 5 | 0 | delivered-as-failure | LoanErrors
+no-callback | FAILED ValuationServiceTimedOut | 10 | 0 |  | LoanErrors
+late | FAILED ValuationServiceTimedOut | 10 | 0 | late-timed-out | LoanErrors
+duplicate-identical | SUCCEEDED | 5 | 0 | delivered duplicate-identical | LoanErrors
+duplicate-contradicting | SUCCEEDED | 5 | 0 | delivered duplicate-contradicting | LoanErrors
+heartbeats-stop | FAILED ValuationServiceTimedOut | 20 | 0 | heartbeat heartbeat | LoanErrors
+heartbeats-go-on | FAILED ValuationServiceTimedOut | 30 | 0 | heartbeat heartbeat heartbeat heartbeat heartbeat | LoanErrors
+unknown-reference | FAILED ValuationServiceTimedOut | 10 | 0 | unknown-reference | LoanErrors
+malformed | FAILED ValuationServiceTimedOut | 10 | 0 | malformed | LoanErrors
+forged | FAILED ValuationServiceTimedOut | 10 | 0 | unverified | LoanErrors
+early | SUCCEEDED | 1 | 0 | delivered | 
+restart-asked | SUCCEEDED | 5 | 0 | delivered | 
+restart-waiting | SUCCEEDED | 5 | 0 | delivered | 
+Lambda.ServiceException:once | SUCCEEDED | 7 | 1 | delivered | ";
+    let exploration = explored(&read(HEARTBEATS));
+    assert_eq!(rows(&exploration).join("\n"), expected);
+    // The states behind a Catch fail, too.
+    let led = exploration
+        .rows
+        .iter()
+        .filter(|row| row.case.lead > 0)
+        .count();
+    assert_eq!(led, 8);
+    assert!(exploration.notes.is_empty(), "{:?}", exploration.notes);
+}
+
+/// Findings as `severity code states: what about them`; which class of failures it is stands in the words.
+fn found(exploration: &Exploration) -> BTreeSet<String> {
+    let findings = exploration.findings.iter();
+    findings
+        .map(|finding| {
+            format!(
+                "{} {} {}",
+                finding.severity.name(),
+                finding.code,
+                finding.what
+            )
+        })
+        .collect()
+}
+
+/// The definition with another RequestValuation.
+fn changed(definition: &str, change: impl Fn(&mut Value)) -> Value {
+    let mut definition = read(definition);
+    change(&mut definition["States"]["RequestValuation"]);
+    // A state that nothing leads to any more is an error of the definition.
+    let text = definition.to_string();
+    let states = definition["States"].as_object_mut().unwrap();
+    let unreached = |name: &str| !text.contains(&format!(r#""Next":"{name}""#));
+    while let Some(name) = states
+        .keys()
+        .find(|name| *name != "RequestValuation" && unreached(name))
+    {
+        let name = name.clone();
+        let left = states.remove(&name).unwrap();
+        if let Some(next) = left["Next"].as_str() {
+            let again = |state: &Value| state.to_string().contains(&format!(r#""Next":"{next}""#));
+            if !states.values().any(again) {
+                states.remove(next);
+            }
+        }
+    }
+    definition
+}
+
+fn without(field: &'static str) -> impl Fn(&mut Value) {
+    move |task| {
+        task.as_object_mut().unwrap().remove(field).unwrap();
+    }
+}
+
+fn without_catch(index: usize) -> impl Fn(&mut Value) {
+    move |task| {
+        task["Catch"].as_array_mut().unwrap().remove(index);
+    }
+}
+
+/// The Catch leads to the Fail state and past what publishes.
+fn without_notification(index: usize, end: &'static str) -> impl Fn(&mut Value) {
+    move |task| task["Catch"][index]["Next"] = json!(end)
+}
+
+#[test]
+fn what_somebody_breaks_is_found() {
+    let whole = [
+        found(&explored(&read(PLAIN))),
+        found(&explored(&read(HEARTBEATS))),
+    ];
+    let timed_out = "RequestValuation: no answer in time ends the execution FAILED";
+    let failed = "RequestValuation: a failure that the outside reports ends the execution FAILED";
+    for (name, original, definition, expected) in [
+        (
+            "timeout",
+            0,
+            changed(PLAIN, without("TimeoutSeconds")),
+            "error waits-for-ever RequestValuation waits for its callback for ever",
+        ),
+        (
+            "timeout beside heartbeats",
+            1,
+            changed(HEARTBEATS, without("TimeoutSeconds")),
+            "info heartbeats-alone RequestValuation",
+        ),
+        (
+            "heartbeat",
+            1,
+            changed(HEARTBEATS, without("HeartbeatSeconds")),
+            "info heartbeat-not-watched RequestValuation",
+        ),
+        (
+            "Catch of the timeout",
+            0,
+            changed(PLAIN, without_catch(0)),
+            timed_out,
+        ),
+        (
+            "Catch of both timeouts",
+            1,
+            changed(HEARTBEATS, without_catch(0)),
+            "heartbeats that stop ends the execution FAILED with States.Timeout",
+        ),
+        (
+            "Catch of the failure",
+            0,
+            changed(PLAIN, without_catch(1)),
+            failed,
+        ),
+        (
+            "notification of the timeout",
+            0,
+            changed(PLAIN, without_notification(0, "ValuationServiceTimedOut")),
+            timed_out,
+        ),
+        (
+            "notification of the failure",
+            0,
+            changed(PLAIN, without_notification(1, "ValuationFailed")),
+            failed,
+        ),
+        (
+            "the name of the timeout, only",
+            1,
+            changed(HEARTBEATS, |task| {
+                task["Catch"][0]["ErrorEquals"] = json!(["States.HeartbeatTimeout"])
+            }),
+            timed_out,
+        ),
+    ] {
+        let found = found(&explored(&definition));
+        let new: Vec<&String> = found.difference(&whole[original]).collect();
+        assert!(
+            new.iter().any(|finding| finding.contains(expected)),
+            "{name}: {new:#?}"
+        );
+    }
+}
+
+#[test]
+fn what_is_not_wrong_is_not_found() {
+    let exploration = explored(&read(HEARTBEATS));
+    let bad: Vec<_> = exploration
+        .findings
+        .iter()
+        .filter(|finding| finding.severity > Severity::Info)
+        .map(|finding| (finding.code, finding.cases.len()))
+        .collect();
+    // What the Retry gives up, and what it is not for, is caught by nobody: that is so.
+    assert_eq!(bad, [("nobody-is-told", 6)]);
+    // Somebody who watches for executions that fail has nothing left to do.
+    let mut watched = question(&read(HEARTBEATS));
+    let change = json!({ "topic": "LoanErrors", "statuses": ["FAILED"] });
+    watched.settings.status_changes = vec![serde_json::from_value(change).unwrap()];
+    let findings = explore(&watched).unwrap().findings;
+    assert!(
+        findings
+            .iter()
+            .all(|finding| finding.severity == Severity::Info),
+        "{findings:#?}"
+    );
+}
+
+#[test]
+fn routes_that_lose_callbacks_are_found() {
+    let mut question = question(&read(PLAIN));
+    question.settings.routes[0].topic = None;
+    question.settings.routes[0].verify = None;
+    let codes: BTreeSet<_> = explore(&question)
+        .unwrap()
+        .findings
+        .iter()
+        .map(|finding| finding.code)
+        .collect();
+    assert!(
+        codes.contains("callback-lost") && codes.contains("callback-not-verified"),
+        "{codes:?}"
+    );
+}
+
+#[test]
+fn too_much_is_not_played_unasked() {
+    let mut question = question(&read(PLAIN));
+    question.choice.only = vec!["*/late".to_owned()];
+    assert_eq!(explore(&question).unwrap().rows.len(), 1);
+    question.choice.only = vec!["*/later".to_owned()];
+    let why = explore(&question).err().unwrap();
+    assert!(
+        why.contains("no case is chosen by */later") && why.contains("RequestValuation"),
+        "{why}"
+    );
+    question.choice.only.clear();
+    question.choice.limit = Some(4);
+    let exploration = explore(&question).unwrap();
+    assert!(
+        exploration.notes[0].contains("the first 4 of 18 cases"),
+        "{:?}",
+        exploration.notes
+    );
+}
