@@ -5,10 +5,12 @@
 //! processes on the same machine, and the store syncs every commit.
 //!
 //! - [`subject`]: the server under test, a child process.
-//! - [`round_trips`], [`parked`], [`disk`]: what is measured; with `--gateway` [`gateway`] and [`references`].
+//! - [`round_trips`], [`parked`], [`disk`]: what is measured; with `--gateway` [`gateway`],
+//!   [`references`] and [`inbox`].
 
 mod disk;
 mod gateway;
+mod inbox;
 mod parked;
 mod references;
 mod round_trips;
@@ -68,6 +70,15 @@ pub struct Bench {
         requires = "gateway"
     )]
     references: Vec<usize>,
+    /// With --gateway: among how many deliveries is searched, one run each; 0 for none
+    #[arg(
+        long,
+        value_name = "N,...",
+        value_delimiter = ',',
+        default_value = "100000",
+        requires = "gateway"
+    )]
+    deliveries: Vec<usize>,
     /// Where the measured server keeps its data; a folder made for it and removed afterwards
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
@@ -165,7 +176,39 @@ impl Bench {
         if !self.json && !references.is_empty() {
             println!("\n{table}");
         }
-        Ok(json!({ "callbacks": callbacks, "references": references }))
+        let mut table = Table::new(&[
+            "deliveries",
+            "stored/s",
+            "server memory each",
+            "disk each",
+            "by reference p50/p99 ms",
+            "by execution",
+            "by disposition, common",
+            "rare",
+            "by time",
+        ]);
+        let mut searches = Vec::new();
+        for &deliveries in self.deliveries.iter().filter(|number| **number > 0) {
+            self.say(&format!("searching among {deliveries} deliveries ..."));
+            let directory = folder.join(format!("inbox-{deliveries}"));
+            let row = inbox::search(&directory, deliveries).await?;
+            table.row(&[
+                row.deliveries.to_string(),
+                format!("{:.0}", row.stored_per_second),
+                format!("{:.0} B", row.memory_bytes_each),
+                format!("{:.0} B", row.disk_bytes_each),
+                row.by_reference.to_string(),
+                row.by_execution.to_string(),
+                row.by_common_disposition.to_string(),
+                row.by_rare_disposition.to_string(),
+                row.by_time.to_string(),
+            ]);
+            searches.push(row);
+        }
+        if !self.json && !searches.is_empty() {
+            println!("\n{table}");
+        }
+        Ok(json!({ "callbacks": callbacks, "references": references, "searches": searches }))
     }
 
     async fn measure(&self, folder: &Path) -> Result<Value, String> {

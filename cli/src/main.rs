@@ -7,6 +7,7 @@
 //! - [`config`]: the configuration file.
 //! - [`connection`], [`table`]: a bare HTTP client and a plain table, for `bench` and `demo`.
 //! - [`demo`]: the loan processor and all that can go wrong with its callback.
+//! - [`engines`]: engines elsewhere, and whether callbacks get there.
 //! - [`explore`]: everything that can go wrong with a machine's tasks, tried.
 //! - [`gateway`]: the callback gateway alone, in front of engines elsewhere.
 //! - [`graph`]: the picture of a state machine.
@@ -30,6 +31,7 @@ mod colour;
 mod config;
 mod connection;
 mod demo;
+mod engines;
 mod explore;
 mod gateway;
 mod graph;
@@ -93,6 +95,8 @@ enum Command {
     Alerts(alerts::Alerts),
     /// Topics: what was published, and how those who hear it are doing
     Topics(topics::Topics),
+    /// Engines elsewhere: whether they answer, what was wrong last, and how much waits for them
+    Engines(engines::Engines),
     /// Show which waits are open on a running server, and which are stuck
     Waits(waits::Waits),
     /// Show and move the virtual clock of a running server
@@ -116,6 +120,7 @@ fn main() -> ExitCode {
         Command::Graph(graph) => graph.run(),
         Command::Alerts(alerts) => alerts.run(),
         Command::Topics(topics) => topics.run(),
+        Command::Engines(engines) => engines.run(),
         Command::Waits(waits) => waits.run(),
         Command::Clock(clock) => clock.run(),
         Command::Bench(bench) => bench.run(),

@@ -39,6 +39,7 @@ use crate::machines::Machines;
 use crate::redrives::Redrives;
 use crate::status_changes::StatusChanges;
 use crate::telemetry::Telemetry;
+use crate::trace::Sent;
 use crate::unstored::Open;
 use crate::waits::Waits;
 pub use volatile::Ended;
@@ -160,12 +161,21 @@ enum Request {
     /// A pick-up is answered with the task's input.
     Command {
         kind: CommandKind,
-        reply: oneshot::Sender<Result<Option<Data>, NotDone>>,
+        reply: oneshot::Sender<Result<Option<PickedUp>, NotDone>>,
     },
     /// After a restart: dispatch again what has no answer. The sender is told once it is loaded.
     Resume(oneshot::Sender<()>),
     /// The next slice of what is not finished.
     GoOn,
+}
+
+/// What a worker gets with an activity's task.
+#[derive(Debug)]
+pub struct PickedUp {
+    /// The task's input.
+    pub input: Data,
+    /// The trace that it is part of.
+    pub trace: Sent,
 }
 
 /// Why a command changed nothing.
@@ -375,7 +385,7 @@ impl Runner {
         self.order(key, kind).await.map(drop)
     }
 
-    /// A worker takes an activity task; gives the task's input.
+    /// A worker takes an activity task.
     ///
     /// # Errors
     /// [`NotDone`]: the task is over, or with another worker.
@@ -384,14 +394,18 @@ impl Runner {
         key: ExecutionKey,
         wait: WaitId,
         worker: Option<String>,
-    ) -> Result<Data, NotDone> {
-        let input = self
+    ) -> Result<PickedUp, NotDone> {
+        let picked_up = self
             .order(key, CommandKind::PickedUp { wait, worker })
             .await?;
-        Ok(input.expect("a pick-up is answered with the task's input"))
+        Ok(picked_up.expect("a pick-up is answered with the task's input"))
     }
 
-    async fn order(&self, key: ExecutionKey, kind: CommandKind) -> Result<Option<Data>, NotDone> {
+    async fn order(
+        &self,
+        key: ExecutionKey,
+        kind: CommandKind,
+    ) -> Result<Option<PickedUp>, NotDone> {
         let (reply, answer) = oneshot::channel();
         self.enqueue(key, Request::Command { kind, reply });
         answer
@@ -848,7 +862,7 @@ fn definition(resident: Option<&Resident>, batch: &[Request]) -> Option<Arc<str>
 enum Verdict {
     Started(Timestamp),
     Existing(Box<Execution>),
-    Done(Result<Option<Data>, NotDone>),
+    Done(Result<Option<PickedUp>, NotDone>),
     None,
 }
 
@@ -1056,7 +1070,10 @@ impl Inner {
                                     // The pick-up itself may have filled the history, which ends all.
                                     CommandKind::PickedUp { wait, .. } => execution
                                         .parameters(*wait)
-                                        .map(Some)
+                                        .map(|input| {
+                                            let trace = Sent::of(execution.identity(), *wait);
+                                            Some(PickedUp { input, trace })
+                                        })
                                         .ok_or(NotDone::Refused(Refusal::WaitEnded)),
                                     _ => Ok(None),
                                 })
