@@ -12,6 +12,7 @@
 //! - [`gateway`]: the callback gateway alone, in front of engines elsewhere.
 //! - [`graph`]: the picture of a state machine.
 //! - [`inbox`]: the callbacks that came.
+//! - [`mock`]: services that misbehave as a file tells them.
 //! - [`serve`]: a server until it is told to stop.
 //! - [`run`]: one execution of a definition in a file.
 //! - [`trace`]: what happened to an execution, a reference or a callback.
@@ -36,6 +37,7 @@ mod explore;
 mod gateway;
 mod graph;
 mod inbox;
+mod mock;
 mod mocks;
 mod run;
 mod serve;
@@ -81,6 +83,8 @@ enum Command {
     Function,
     /// Run one execution of a definition in a file, and show its states as they pass
     Run(run::Run),
+    /// Run services that callers depend on, with the faults that a file tells them
+    Mock(mock::Mock),
     /// Check definitions, in JSON or YAML, before anything runs them
     Validate(validate::Validate),
     /// Show the callbacks that came, newest first, and replay, re-match or dismiss them
@@ -113,6 +117,7 @@ fn main() -> ExitCode {
         Command::Demo(demo) => demo.run(),
         Command::Function => demo::run_function(),
         Command::Run(run) => run.run(),
+        Command::Mock(mock) => mock.run(),
         Command::Validate(validate) => validate.run(),
         Command::Inbox(inbox) => inbox.run(),
         Command::Trace(trace) => trace.run(),

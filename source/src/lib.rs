@@ -78,6 +78,7 @@ struct Fault {
 }
 
 /// Where something stands in the text.
+#[derive(Debug)]
 pub struct Place<'s> {
     /// From 1.
     pub line: usize,
@@ -99,6 +100,7 @@ pub enum Part {
 }
 
 /// A diagnostic and where it belongs in the text.
+#[derive(Debug)]
 pub struct Found<'s> {
     /// What is wrong.
     pub diagnostic: Diagnostic,
