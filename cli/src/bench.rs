@@ -6,7 +6,7 @@
 //!
 //! - [`subject`]: the server under test, a child process.
 //! - [`round_trips`], [`parked`], [`disk`]: what is measured; with `--gateway` [`gateway`],
-//!   [`references`] and [`inbox`].
+//!   [`references`] and [`inbox`]; with `--scenarios` [`scenarios`].
 
 mod disk;
 mod gateway;
@@ -14,6 +14,7 @@ mod inbox;
 mod parked;
 mod references;
 mod round_trips;
+mod scenarios;
 mod subject;
 
 use std::path::{Path, PathBuf};
@@ -79,6 +80,17 @@ pub struct Bench {
         requires = "gateway"
     )]
     deliveries: Vec<usize>,
+    /// Measure scenarios instead: how long so many cases take
+    #[arg(long, value_name = "N", conflicts_with_all = ["in_flight", "seconds", "park", "gateway"])]
+    scenarios: Option<usize>,
+    /// With --scenarios: whose cases
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "examples/loan-processor/loan-processor.test.yaml",
+        requires = "scenarios"
+    )]
+    scenario_file: PathBuf,
     /// Where the measured server keeps its data; a folder made for it and removed afterwards
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
@@ -90,6 +102,14 @@ pub struct Bench {
 impl Bench {
     /// Measures.
     pub fn run(self) -> Result<ExitCode, String> {
+        if let Some(count) = self.scenarios {
+            let row = scenarios::drive(&self.scenario_file, count)?;
+            match self.json {
+                true => println!("{:#}", row.json()),
+                false => println!("{}", row.line()),
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
         let folder = self.dir.clone().unwrap_or_else(std::env::temp_dir);
         let folder = folder.join(format!("rejoin-bench-{}", std::process::id()));
         std::fs::create_dir_all(&folder)

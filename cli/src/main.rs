@@ -15,6 +15,7 @@
 //! - [`mock`]: services that misbehave as a file tells them.
 //! - [`serve`]: a server until it is told to stop.
 //! - [`run`]: one execution of a definition in a file.
+//! - [`test`]: scenario files, on a virtual clock.
 //! - [`trace`]: what happened to an execution, a reference or a callback.
 //! - [`validate`]: whether definitions are right.
 //! - [`waits`]: who waits on a running server, and what is stuck.
@@ -42,6 +43,7 @@ mod mocks;
 mod run;
 mod serve;
 mod table;
+mod test;
 mod topics;
 mod trace;
 mod validate;
@@ -58,6 +60,7 @@ Begin with:
   rejoin validate FILE         whether a definition is right, and where it is not
   rejoin run FILE INPUT        one execution of it, here and now
   rejoin explore FILE          everything that can go wrong with it, in a moment
+  rejoin test FILE             scenarios of it, in milliseconds each
   rejoin serve                 http://127.0.0.1:8083, data in ./rejoin-data
   rejoin trace NAME            what became of an execution, a reference or a callback
   rejoin help serve            how to point the AWS CLI at it";
@@ -83,6 +86,8 @@ enum Command {
     Function,
     /// Run one execution of a definition in a file, and show its states as they pass
     Run(run::Run),
+    /// Run scenario files: what the outside does to a state machine, and what must come of it
+    Test(test::Test),
     /// Run services that callers depend on, with the faults that a file tells them
     Mock(mock::Mock),
     /// Check definitions, in JSON or YAML, before anything runs them
@@ -117,6 +122,7 @@ fn main() -> ExitCode {
         Command::Demo(demo) => demo.run(),
         Command::Function => demo::run_function(),
         Command::Run(run) => run.run(),
+        Command::Test(test) => test.run(),
         Command::Mock(mock) => mock.run(),
         Command::Validate(validate) => validate.run(),
         Command::Inbox(inbox) => inbox.run(),

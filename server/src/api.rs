@@ -82,6 +82,15 @@ mod update_state_machine_alias;
 mod validate_state_machine_definition;
 
 pub(crate) use arn::qualified;
+
+/// Whether a mocked result can be one of a task with this `Resource`; what is wrong with it, if not.
+pub(crate) fn check_mocked_result(
+    resource: &str,
+    result: &serde_json::Value,
+) -> Result<(), String> {
+    let checked = mock_shape::check(resource, result, mock_shape::Mode::Strict);
+    checked.map_err(|error| error.message)
+}
 use error::ApiError;
 use request::Answer;
 

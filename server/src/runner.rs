@@ -60,6 +60,9 @@ const CONFLICTS_MAX: usize = 3;
 /// Cells are spread over this many locks.
 const SHARDS: usize = 16;
 
+/// Shows somebody what happens in an execution.
+type Shows = dyn Fn(&Identity, &[Event]) + Send + Sync;
+
 /// Runs executions. Cloning is a reference count.
 #[derive(Clone)]
 pub struct Runner(Arc<Inner>);
@@ -84,6 +87,7 @@ struct Inner {
     waits: OnceLock<Waits>,
     status_changes: OnceLock<StatusChanges>,
     telemetry: OnceLock<Telemetry>,
+    shows_unstored: OnceLock<Box<Shows>>,
     /// The dispatcher knows the runner too, and the app holds both.
     dispatcher: OnceLock<WeakDispatcher>,
 }
@@ -245,6 +249,7 @@ impl Runner {
             waits: OnceLock::new(),
             status_changes: OnceLock::new(),
             telemetry: OnceLock::new(),
+            shows_unstored: OnceLock::new(),
             dispatcher: OnceLock::new(),
         }))
     }
@@ -263,6 +268,13 @@ impl Runner {
     pub fn tell_of_changes(&self, changes: StatusChanges) {
         let set = self.0.status_changes.set(changes);
         assert!(set.is_ok(), "a runner tells of changes in one way");
+    }
+
+    /// Names who sees what happens in executions that are not stored, as it happens: nobody can read it later.
+    /// They wait for whoever looks.
+    pub fn show_unstored(&self, shows: impl Fn(&Identity, &[Event]) + Send + Sync + 'static) {
+        let set = self.0.shows_unstored.set(Box::new(shows));
+        assert!(set.is_ok(), "a runner shows what it does not store to one");
     }
 
     /// Names where executions are told of as parts of traces; without it nowhere.
@@ -736,6 +748,11 @@ impl Runner {
                             let volatile = matches!(keeping, Keeping::Volatile(_));
                             let (events, before) = (&decided.events, decided.history_before);
                             telemetry.offer(key, execution.identity(), volatile, events, before);
+                        }
+                        if let (Keeping::Volatile(_), Some(shows)) =
+                            (&*keeping, self.0.shows_unstored.get())
+                        {
+                            shows(execution.identity(), &decided.events);
                         }
                         if let Some(watch) = self.0.waits.get() {
                             watch.changed(execution, &decided.events, &waits, &decided.ended);
