@@ -282,8 +282,8 @@ fn paths(name: &str, text: &str, root: Root, prefix: &[Step], needs: &mut Vec<Ne
     for (at, _) in text.match_indices('$') {
         let rest = &text[at + 1..];
         let is_context = rest.starts_with('$') || text[..at].ends_with('$');
-        // A quote before it is text in a function.
-        if is_context || !rest.starts_with(['.', '[']) || text[..at].ends_with('\'') {
+        let is_text = text[..at].matches('\'').count() % 2 == 1;
+        if is_context || is_text || !rest.starts_with(['.', '[']) {
             continue;
         }
         let found = steps(rest);
