@@ -5,13 +5,16 @@
 //! processes on the same machine, and the store syncs every commit.
 //!
 //! - [`subject`]: the server under test, a child process.
-//! - [`round_trips`], [`parked`], [`disk`]: what is measured; with `--gateway` [`gateway`] and [`references`].
+//! - [`round_trips`], [`parked`], [`disk`]: what is measured; with `--gateway` [`gateway`],
+//!   [`references`] and [`inbox`]; with `--scenarios` [`scenarios`].
 
 mod disk;
 mod gateway;
+mod inbox;
 mod parked;
 mod references;
 mod round_trips;
+mod scenarios;
 mod subject;
 
 use std::path::{Path, PathBuf};
@@ -68,6 +71,26 @@ pub struct Bench {
         requires = "gateway"
     )]
     references: Vec<usize>,
+    /// With --gateway: among how many deliveries is searched, one run each; 0 for none
+    #[arg(
+        long,
+        value_name = "N,...",
+        value_delimiter = ',',
+        default_value = "100000",
+        requires = "gateway"
+    )]
+    deliveries: Vec<usize>,
+    /// Measure scenarios instead: how long so many cases take
+    #[arg(long, value_name = "N", conflicts_with_all = ["in_flight", "seconds", "park", "gateway"])]
+    scenarios: Option<usize>,
+    /// With --scenarios: whose cases
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "examples/loan-processor/loan-processor.test.yaml",
+        requires = "scenarios"
+    )]
+    scenario_file: PathBuf,
     /// Where the measured server keeps its data; a folder made for it and removed afterwards
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
@@ -79,6 +102,14 @@ pub struct Bench {
 impl Bench {
     /// Measures.
     pub fn run(self) -> Result<ExitCode, String> {
+        if let Some(count) = self.scenarios {
+            let row = scenarios::drive(&self.scenario_file, count)?;
+            match self.json {
+                true => println!("{:#}", row.json()),
+                false => println!("{}", row.line()),
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
         let folder = self.dir.clone().unwrap_or_else(std::env::temp_dir);
         let folder = folder.join(format!("rejoin-bench-{}", std::process::id()));
         std::fs::create_dir_all(&folder)
@@ -165,7 +196,39 @@ impl Bench {
         if !self.json && !references.is_empty() {
             println!("\n{table}");
         }
-        Ok(json!({ "callbacks": callbacks, "references": references }))
+        let mut table = Table::new(&[
+            "deliveries",
+            "stored/s",
+            "server memory each",
+            "disk each",
+            "by reference p50/p99 ms",
+            "by execution",
+            "by disposition, common",
+            "rare",
+            "by time",
+        ]);
+        let mut searches = Vec::new();
+        for &deliveries in self.deliveries.iter().filter(|number| **number > 0) {
+            self.say(&format!("searching among {deliveries} deliveries ..."));
+            let directory = folder.join(format!("inbox-{deliveries}"));
+            let row = inbox::search(&directory, deliveries).await?;
+            table.row(&[
+                row.deliveries.to_string(),
+                format!("{:.0}", row.stored_per_second),
+                format!("{:.0} B", row.memory_bytes_each),
+                format!("{:.0} B", row.disk_bytes_each),
+                row.by_reference.to_string(),
+                row.by_execution.to_string(),
+                row.by_common_disposition.to_string(),
+                row.by_rare_disposition.to_string(),
+                row.by_time.to_string(),
+            ]);
+            searches.push(row);
+        }
+        if !self.json && !searches.is_empty() {
+            println!("\n{table}");
+        }
+        Ok(json!({ "callbacks": callbacks, "references": references, "searches": searches }))
     }
 
     async fn measure(&self, folder: &Path) -> Result<Value, String> {

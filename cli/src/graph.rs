@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::ask::{At, Server, print};
 use crate::colour::paint_error;
-use crate::validate::report_on;
+use crate::validate::{MachineKind, report_on};
 use source::Source;
 
 const EXAMPLES: &str = "\
@@ -104,7 +104,7 @@ fn read(file: &str) -> Result<StateMachine, String> {
     let is_error = |severity| severity == Severity::Error;
     let faults = found.iter().filter(|f| is_error(f.diagnostic.severity));
     let count = faults.count();
-    eprint!("{}", report_on(&source, paint_error));
+    eprint!("{}", report_on(&source, MachineKind::Standard, paint_error));
     let faults = if count == 1 { "fault" } else { "faults" };
     Err(format!(
         "{file} is not drawn, because of the {faults} above"

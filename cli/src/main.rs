@@ -7,12 +7,15 @@
 //! - [`config`]: the configuration file.
 //! - [`connection`], [`table`]: a bare HTTP client and a plain table, for `bench` and `demo`.
 //! - [`demo`]: the loan processor and all that can go wrong with its callback.
+//! - [`engines`]: engines elsewhere, and whether callbacks get there.
 //! - [`explore`]: everything that can go wrong with a machine's tasks, tried.
 //! - [`gateway`]: the callback gateway alone, in front of engines elsewhere.
 //! - [`graph`]: the picture of a state machine.
 //! - [`inbox`]: the callbacks that came.
+//! - [`mock`]: services that misbehave as a file tells them.
 //! - [`serve`]: a server until it is told to stop.
 //! - [`run`]: one execution of a definition in a file.
+//! - [`test`]: scenario files, on a virtual clock.
 //! - [`trace`]: what happened to an execution, a reference or a callback.
 //! - [`validate`]: whether definitions are right.
 //! - [`waits`]: who waits on a running server, and what is stuck.
@@ -30,14 +33,17 @@ mod colour;
 mod config;
 mod connection;
 mod demo;
+mod engines;
 mod explore;
 mod gateway;
 mod graph;
 mod inbox;
+mod mock;
 mod mocks;
 mod run;
 mod serve;
 mod table;
+mod test;
 mod topics;
 mod trace;
 mod validate;
@@ -54,6 +60,7 @@ Begin with:
   rejoin validate FILE         whether a definition is right, and where it is not
   rejoin run FILE INPUT        one execution of it, here and now
   rejoin explore FILE          everything that can go wrong with it, in a moment
+  rejoin test FILE             scenarios of it, in milliseconds each
   rejoin serve                 http://127.0.0.1:8083, data in ./rejoin-data
   rejoin trace NAME            what became of an execution, a reference or a callback
   rejoin help serve            how to point the AWS CLI at it";
@@ -79,6 +86,10 @@ enum Command {
     Function,
     /// Run one execution of a definition in a file, and show its states as they pass
     Run(run::Run),
+    /// Run scenario files: what the outside does to a state machine, and what must come of it
+    Test(test::Test),
+    /// Run services that callers depend on, with the faults that a file tells them
+    Mock(mock::Mock),
     /// Check definitions, in JSON or YAML, before anything runs them
     Validate(validate::Validate),
     /// Show the callbacks that came, newest first, and replay, re-match or dismiss them
@@ -93,6 +104,8 @@ enum Command {
     Alerts(alerts::Alerts),
     /// Topics: what was published, and how those who hear it are doing
     Topics(topics::Topics),
+    /// Engines elsewhere: whether they answer, what was wrong last, and how much waits for them
+    Engines(engines::Engines),
     /// Show which waits are open on a running server, and which are stuck
     Waits(waits::Waits),
     /// Show and move the virtual clock of a running server
@@ -109,6 +122,8 @@ fn main() -> ExitCode {
         Command::Demo(demo) => demo.run(),
         Command::Function => demo::run_function(),
         Command::Run(run) => run.run(),
+        Command::Test(test) => test.run(),
+        Command::Mock(mock) => mock.run(),
         Command::Validate(validate) => validate.run(),
         Command::Inbox(inbox) => inbox.run(),
         Command::Trace(trace) => trace.run(),
@@ -116,6 +131,7 @@ fn main() -> ExitCode {
         Command::Graph(graph) => graph.run(),
         Command::Alerts(alerts) => alerts.run(),
         Command::Topics(topics) => topics.run(),
+        Command::Engines(engines) => engines.run(),
         Command::Waits(waits) => waits.run(),
         Command::Clock(clock) => clock.run(),
         Command::Bench(bench) => bench.run(),

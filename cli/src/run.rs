@@ -6,6 +6,7 @@
 
 pub(crate) mod input;
 mod narrator;
+mod passing;
 mod stage;
 
 use std::io::{IsTerminal, Write};
@@ -13,16 +14,17 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use engine::{Status, history};
+use engine::Status;
 use serde_json::{Value, json};
 
 use self::narrator::Narrator;
+use self::passing::Wanted;
 use self::stage::{Ended, Stage};
 use crate::colour::{BOLD, GREEN, RED, paint_error};
 use crate::config::{ClockKind, Config};
 use crate::mocks::MockFlags;
 use crate::serve::{runtime, until_told_to_stop};
-use crate::validate;
+use crate::validate::{self, MachineKind};
 use source::Source;
 
 const EXAMPLES: &str = "\
@@ -31,6 +33,7 @@ Examples:
   rejoin run order.asl.yaml @input.json --config rejoin.toml     functions, topics, callback routes
   echo '{}' | rejoin run order.asl.json - | jq .total            only the output is on standard output
   rejoin run order.asl.json --virtual-time                       waits and retries take no time
+  rejoin run order.asl.json --type express                       as a short one: five minutes, no tokens
 
 A task that waits for its token or for a worker says how to answer it. Ctrl-C stops the execution.
 Exit status: 0 succeeded, 1 failed, timed out or was stopped, 2 there was nothing to run.";
@@ -54,6 +57,15 @@ pub struct Run {
     /// Functions, topics and callback routes, as for `rejoin serve`
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// standard, or express, which has no activities and no task tokens
+    #[arg(
+        long,
+        value_enum,
+        default_value = "standard",
+        ignore_case = true,
+        hide_possible_values = true
+    )]
+    r#type: MachineKind,
     #[command(flatten)]
     mocks: MockFlags,
     /// Which test case of the mock configuration to run; the state machine's name has to be the one there
@@ -99,8 +111,9 @@ impl Run {
     fn attempt(mut self) -> Result<ExitCode, String> {
         let (source, input, mut config) = self.read()?;
         let mocks = std::mem::take(&mut self.mocks).read(std::mem::take(&mut config.mocks))?;
-        let (Some(machine), _) = source.examine(false) else {
-            eprint!("{}", validate::report_on(&source, paint_error));
+        let (Some(machine), _) = source.examine(self.r#type == MachineKind::Express) else {
+            let report = validate::report_on(&source, self.r#type, paint_error);
+            eprint!("{report}");
             return Ok(ExitCode::from(UNUSABLE));
         };
         let clock = match self.virtual_time {
@@ -135,19 +148,74 @@ impl Run {
             Some(name) => name.clone(),
             None => machine_name(&source.name),
         };
-        let execution = stage
-            .start(
-                &name,
-                source.json(),
-                self.test_case.as_deref(),
-                self.name.as_deref(),
-                input,
-            )
-            .await?;
-        let mut narrator = Narrator::new(self.verbose);
+        let narrator = Narrator::new(self.verbose);
+        let start = stage.start(
+            &name,
+            self.r#type,
+            source.json(),
+            self.test_case.as_deref(),
+            self.name.as_deref(),
+            input,
+        );
+        match self.r#type {
+            MachineKind::Standard => {
+                let execution = start.await?;
+                self.look_on(stage, &execution, narrator).await
+            }
+            MachineKind::Express => {
+                let wanted = match self.json {
+                    true => Wanted::History,
+                    false => Wanted::Lines(narrator),
+                };
+                let ended = passing::follow(&stage.app, wanted);
+                let execution = start.await?;
+                let ended = async {
+                    let ended = ended.await;
+                    ended.map_err(|_| "the execution was lost".to_owned())
+                };
+                self.until(stage, &execution, ended, async || Ok(Duration::MAX))
+                    .await
+            }
+        }
+    }
+
+    /// Looks what is stored of an execution and tells it until it has ended.
+    async fn look_on(
+        &self,
+        stage: &Stage,
+        execution: &str,
+        mut narrator: Narrator,
+    ) -> Result<Ended, String> {
         let mut told = 0;
+        let look = async || {
+            if self.json {
+                return Ok(LOOK_EVERY);
+            }
+            let looking = Instant::now();
+            let events = stage.events(execution).await?;
+            for event in &events[told..] {
+                for line in narrator.tell(event, |wait| stage.how_to_answer(execution, wait)) {
+                    eprintln!("{line}");
+                }
+            }
+            told = events.len();
+            // Every look reads all events, so a long history is looked at less often.
+            Ok(LOOK_EVERY.max(looking.elapsed() * 10))
+        };
+        self.until(stage, execution, stage.ended(execution), look)
+            .await
+    }
+
+    /// Waits for the end, looking now and then as `look` says, which says too after how long again; and stops the
+    /// execution when that is asked for, or the time is over.
+    async fn until(
+        &self,
+        stage: &Stage,
+        execution: &str,
+        ended: impl Future<Output = Result<Ended, String>>,
+        mut look: impl AsyncFnMut() -> Result<Duration, String>,
+    ) -> Result<Ended, String> {
         let mut stopping = false;
-        let ended = stage.ended(&execution);
         let asked = until_told_to_stop();
         let timeout = tokio::time::sleep(self.timeout.unwrap_or(Duration::MAX));
         tokio::pin!(ended, asked, timeout);
@@ -159,29 +227,18 @@ impl Run {
                 asked = &mut asked, if !stopping => {
                     asked?;
                     stopping = true;
-                    stage.stop(&execution, None, "Stopped by a signal").await?;
+                    stage.stop(execution, None, "Stopped by a signal").await?;
                     None
                 }
                 () = &mut timeout, if !stopping && self.timeout.is_some() => {
                     stopping = true;
                     let cause = "It took longer than --timeout allows";
-                    stage.stop(&execution, Some("States.Timeout"), cause).await?;
+                    stage.stop(execution, Some("States.Timeout"), cause).await?;
                     None
                 }
                 () = tokio::time::sleep(look_after) => None,
             };
-            if !self.json {
-                let looking = Instant::now();
-                let events = stage.events(&execution).await?;
-                for event in &events[told..] {
-                    for line in narrator.tell(event, |wait| stage.how_to_answer(&execution, wait)) {
-                        eprintln!("{line}");
-                    }
-                }
-                told = events.len();
-                // Every look reads all events, so a long history is looked at less often.
-                look_after = LOOK_EVERY.max(looking.elapsed() * 10);
-            }
+            look_after = look().await?;
             if let Some(over) = over {
                 return Ok(over);
             }
@@ -191,8 +248,7 @@ impl Run {
     fn report(&self, ended: Ended) -> ExitCode {
         let well = ended.status == Status::Succeeded;
         if self.json {
-            let history = history::project(&ended.events, true);
-            let outcome = json!({
+            let mut outcome = json!({
                 "executionArn": ended.arn,
                 "status": ended.status.name(),
                 "startDate": ended.started_at.to_string(),
@@ -200,8 +256,11 @@ impl Run {
                 "output": ended.output.as_ref().map(|output| output.value()),
                 "error": ended.failure.as_ref().and_then(|failure| failure.error.as_deref()),
                 "cause": ended.failure.as_ref().and_then(|failure| failure.cause.as_deref()),
-                "events": history,
+                "events": ended.history,
             });
+            if ended.left_out > 0 {
+                outcome["eventsLeftOut"] = ended.left_out.into();
+            }
             print(&outcome, &outcome.to_string());
         } else {
             let took = narrator::duration(ended.stopped_at.0 - ended.started_at.0);

@@ -58,6 +58,16 @@ pub enum MachineKind {
     Express,
 }
 
+impl MachineKind {
+    /// As the API spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            MachineKind::Standard => "STANDARD",
+            MachineKind::Express => "EXPRESS",
+        }
+    }
+}
+
 /// What is said of one file.
 struct Examined<'s> {
     source: &'s Source,
@@ -105,17 +115,17 @@ impl Validate {
     }
 
     fn examine<'s>(&self, source: &'s Source) -> Examined<'s> {
-        examine(source, self.r#type == MachineKind::Express)
+        examine(source, self.r#type)
     }
 }
 
-/// What a person is told of one definition of a Standard state machine.
-pub fn report_on(source: &Source, paint: Paint) -> String {
-    report::text(&[examine(source, false)], paint)
+/// What a person is told of one definition of a state machine of this type.
+pub fn report_on(source: &Source, kind: MachineKind, paint: Paint) -> String {
+    report::text(&[examine(source, kind)], paint)
 }
 
-fn examine(source: &Source, express: bool) -> Examined<'_> {
-    let (machine, found) = source.examine(express);
+fn examine(source: &Source, kind: MachineKind) -> Examined<'_> {
+    let (machine, found) = source.examine(kind == MachineKind::Express);
     Examined {
         source,
         states: machine.map(|machine| machine.states.len()),

@@ -317,6 +317,108 @@ fn a_signal_stops_the_execution_cleanly() {
     assert_eq!(end(child, said), (Some(1), String::new()));
 }
 
+/// What an Express execution does is told as a Standard one's is, though nothing of it is stored.
+#[test]
+fn an_express_execution_passes_by_as_a_standard_one_does() {
+    let folder = folder("run-express");
+    let nested = ["nested.asl.yaml", "--virtual-time", "--type"];
+    // An Express execution has five minutes, and this one rests for an hour.
+    let output = run(&folder, &[&nested[..], &["express"]].concat(), "");
+    let told = text(&output.stderr);
+    let standard = run(&folder, &[&nested[..], &["standard"]].concat(), "");
+    let begins: Vec<String> = text(&standard.stderr)
+        .lines()
+        .take(6)
+        .map(str::to_owned)
+        .collect();
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!(lines[..6], begins, "{told}");
+    assert_eq!(
+        lines[lines.len() - 2..],
+        ["TIMED_OUT in 5 m 00 s of virtual time", "States.Timeout"],
+        "{told}"
+    );
+    assert_eq!(
+        (text(&output.stdout), output.status.code()),
+        (String::new(), Some(1))
+    );
+
+    let output = run(&folder, &["pass.json", "7", "--type", "express"], "");
+    assert!(
+        text(&output.stderr).contains("✓"),
+        "{}",
+        text(&output.stderr)
+    );
+    assert_eq!(
+        (text(&output.stdout), output.status.code()),
+        ("7\n".to_owned(), Some(0))
+    );
+
+    let json = [
+        "pass.json",
+        "7",
+        "--json",
+        "--name",
+        "once",
+        "--type",
+        "express",
+    ];
+    let output = run(&folder, &json, "");
+    let read: Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
+    let arn = read["executionArn"].as_str().expect("an ARN");
+    assert!(
+        arn.starts_with("arn:aws:states:us-east-1:123456789012:express:pass:once:"),
+        "{arn}"
+    );
+    assert_eq!(
+        (&read["status"], &read["output"]),
+        (&json!("SUCCEEDED"), &json!(7))
+    );
+    assert_eq!(read["events"].as_array().map(Vec::len), Some(4));
+    assert_eq!(read["events"][3]["type"], "ExecutionSucceeded");
+    assert_eq!(text(&output.stderr), "");
+}
+
+/// One that never ends is ended by its time, its history kept no longer than a stored one can be; a definition
+/// that no Express state machine can have is refused as one.
+#[test]
+fn an_express_execution_has_its_own_limits() {
+    let folder = folder("run-express-limits");
+    let looping = r#"{"StartAt": "Again", "States": {
+        "Again": {"Type": "Pass", "Next": "Enough"},
+        "Enough": {"Type": "Choice", "Default": "Again", "Choices": [{"Variable": "$.enough", "IsPresent": true, "Next": "Done"}]},
+        "Done": {"Type": "Succeed"}}}"#;
+    std::fs::write(folder.0.join("loop.json"), looping).expect("a file");
+    let output = run(
+        &folder,
+        &["loop.json", "--type", "express", "--json", "--timeout", "2"],
+        "",
+    );
+    assert_eq!(output.status.code(), Some(1));
+    let read: Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
+    assert_eq!(
+        (&read["status"], &read["error"]),
+        (&json!("ABORTED"), &json!("States.Timeout"))
+    );
+    // A slow machine does not come that far; no machine keeps more.
+    let kept = read["events"].as_array().map_or(0, Vec::len);
+    match read["eventsLeftOut"].as_u64() {
+        Some(more) => assert!(kept == 25_000 && more > 0, "{kept} {more}"),
+        None => assert!(kept <= 25_000, "{kept}"),
+    }
+
+    let token = r#"{"StartAt": "T", "States": {"T": {"Type": "Task", "End": true,
+        "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken", "Parameters": {}}}}"#;
+    std::fs::write(folder.0.join("token.json"), token).expect("a file");
+    let output = run(&folder, &["token.json", "--type", "express"], "");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        text(&output.stderr).contains("/Resource") || text(&output.stderr).contains("Resource"),
+        "{}",
+        text(&output.stderr)
+    );
+}
+
 /// The end of a program, with what it printed.
 fn end(mut child: Child, mut said: BufReader<std::process::ChildStderr>) -> (Option<i32>, String) {
     let mut rest = String::new();

@@ -141,6 +141,16 @@ impl TraceContext {
         format!("Root=1-{seconds}-{rest};Parent={span};Sampled={sampled}")
     }
 
+    /// X-Ray's header as whoever it came from would write it: without a parent if none is known.
+    pub fn x_ray_header(&self) -> String {
+        match self.parent {
+            Some(parent) => self.x_ray(parent),
+            None => self
+                .x_ray(SpanId(0))
+                .replace(";Parent=0000000000000000", ""),
+        }
+    }
+
     /// The same trace, seen from one of its steps.
     pub fn below(&self, span: SpanId) -> TraceContext {
         TraceContext {
@@ -337,8 +347,11 @@ mod tests {
         let read = TraceContext::of_x_ray(header).expect("it is right");
         assert_eq!(read.trace.to_string(), "5759e988bd862e3fe1be46a994272793");
         assert_eq!(read.x_ray(read.parent.expect("it has one")), header);
-        let alone = TraceContext::of_x_ray("Root=1-5759e988-bd862e3fe1be46a994272793");
-        assert_eq!(alone.and_then(|context| context.parent), None);
+        assert_eq!(read.x_ray_header(), header);
+        let alone = "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1";
+        let read = TraceContext::of_x_ray(alone).expect("it is right");
+        assert_eq!(read.parent, None);
+        assert_eq!(read.x_ray_header(), alone);
         for none in [
             "",
             "Root=2-5759e988-bd862e3fe1be46a994272793",

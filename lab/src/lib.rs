@@ -6,10 +6,17 @@
 //! operator's stop, a restart of the server). [`world`] moves the time and does what is due; [`seen`] is what a test
 //! may look at afterwards. [`explore`] lets everything go wrong that can.
 //!
-//! Not known here: flags, colours, what a file of scenarios looks like on disk beyond its text.
+//! [`scenario`] reads files that say all this and plays their cases; [`coverage`] is what of a state machine they
+//! reached, [`report`] what is said of them, [`breakage`] how a state machine may be broken, to see whether they notice.
+//!
+//! Not known here: flags, terminals, configuration files.
 
+pub mod breakage;
+pub mod coverage;
 pub mod explore;
 pub mod part;
+pub mod report;
+pub mod scenario;
 pub mod seen;
 mod sign;
 pub mod world;

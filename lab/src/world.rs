@@ -124,16 +124,26 @@ struct Outside {
     attempts: HashMap<(String, String), u32>,
     /// By the token, with the place of its call: a task that goes out again after a restart has its part already.
     parts: HashMap<String, (Part, usize)>,
+    /// The token of the last task of each state, as `STATE` and as `MACHINE.STATE`.
+    last: HashMap<String, String>,
     calls: Vec<(Timestamp, Call)>,
-    due: BTreeMap<(Timestamp, u64), (Act, Option<String>)>,
+    due: BTreeMap<(Timestamp, u64), (Act, About)>,
     sequence: u64,
     done: Vec<(Timestamp, Done)>,
 }
 
+/// Which task something is about.
+enum About {
+    /// The one with this token, if it is about one.
+    Token(Option<String>),
+    /// The last one of this state at that time.
+    State(String),
+}
+
 impl Outside {
-    fn schedule(&mut self, at: Timestamp, act: Act, token: Option<String>) {
+    fn schedule(&mut self, at: Timestamp, act: Act, about: About) {
         self.sequence += 1;
-        self.due.insert((at, self.sequence), (act, token));
+        self.due.insert((at, self.sequence), (act, about));
     }
 }
 
@@ -198,8 +208,12 @@ impl Outside {
             self.schedule(
                 now.plus_millis(deed.after),
                 deed.act.clone(),
-                Some(task.token.clone()),
+                About::Token(Some(task.token.clone())),
             );
+        }
+        let full = format!("{}.{}", task.machine, task.state);
+        for name in [task.state.clone(), full] {
+            self.last.insert(name, task.token.clone());
         }
         let place = self.calls.len() - 1;
         self.parts.insert(task.token.clone(), (part.clone(), place));
@@ -230,6 +244,7 @@ impl World {
             director,
             attempts: HashMap::new(),
             parts: HashMap::new(),
+            last: HashMap::new(),
             calls: Vec::new(),
             due: BTreeMap::new(),
             sequence: 0,
@@ -359,7 +374,14 @@ impl World {
     /// Plans something for so many milliseconds from now. What is about a task is about the one with the token.
     pub fn plan(&mut self, after: i64, act: Act, token: Option<String>) {
         let at = self.clock.now().plus_millis(after);
-        self.outside.lock().schedule(at, act, token);
+        self.outside.lock().schedule(at, act, About::Token(token));
+    }
+
+    /// Plans something about the task that a state is in by then; `STATE` or `MACHINE.STATE`.
+    pub fn plan_about(&mut self, after: i64, act: Act, state: &str) {
+        let at = self.clock.now().plus_millis(after);
+        let about = About::State(state.to_owned());
+        self.outside.lock().schedule(at, act, about);
     }
 
     /// Returns when all that is due now has had its turn.
@@ -465,8 +487,19 @@ impl World {
                 _ => return Ok(false),
             }
         };
-        let (act, token) = act;
+        let (act, about) = act;
         let what = act.words();
+        let token = match about {
+            About::Token(token) => token,
+            About::State(state) => match self.outside.lock().last.get(&state) {
+                Some(token) => Some(token.clone()),
+                None => {
+                    return Err(format!(
+                        "{what} is about the task of {state}, which has not gone out by then"
+                    ));
+                }
+            },
+        };
         let answer = self.perform(act, token)?;
         let done = Done {
             at: 0,

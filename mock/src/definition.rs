@@ -146,7 +146,13 @@ impl Mock {
         let definition = definition(&mut reading, value, at);
         match definition {
             Some(definition) if reading.found.is_empty() => Ok(Mock(Arc::new(definition))),
-            _ => Err(reading.found),
+            _ => {
+                let line = |found: &Found<'_>| {
+                    found.place.as_ref().map(|place| (place.line, place.column))
+                };
+                reading.found.sort_by_key(line);
+                Err(reading.found)
+            }
         }
     }
 
@@ -298,7 +304,12 @@ fn proof(reading: &mut Reading<'_>, value: &Value, at: &str) -> Option<Proof> {
                 .replace("`verify.secrets[0]`", "`secret`")
                 .replace("`verify.secrets`", "`secret`");
             let why = why.replace("`verify.", "`secret.");
-            reading.wrong(at, why, "It is what callbacks are signed with: whsec_..., env:NAME, or {scheme: github, secret: ...}.");
+            // The key that it begins with may have a place of its own.
+            let key = why
+                .strip_prefix("`secret.")
+                .and_then(|why| why.split_once('`'));
+            let at = key.map_or(at.to_owned(), |(key, _)| format!("{at}/{key}"));
+            reading.wrong(&at, why, "It is what callbacks are signed with: whsec_..., env:NAME, or {scheme: github, secret: ...}.");
             None
         }
     }
@@ -446,17 +457,22 @@ fn nth(reading: &mut Reading<'_>, value: &Value, at: &str) -> Option<Nth> {
 
 fn reply(reading: &mut Reading<'_>, value: &Value, at: &str) -> Option<Reply> {
     let members = reading.object(value, at, &["status", "headers", "body", "delay"])?;
+    // All of it is read before any of it is given up, so that all faults are told.
+    let status = match members.get("status") {
+        None => Some(200),
+        Some(value) => status(reading, value, &format!("{at}/status")),
+    };
+    let headers = headers(reading, members, at);
+    let body = body(reading, members, "body", at);
+    let delay = match members.get("delay") {
+        None => Some(0),
+        Some(value) => reading.duration(value, &format!("{at}/delay")),
+    };
     Some(Reply {
-        status: match members.get("status") {
-            None => 200,
-            Some(value) => status(reading, value, &format!("{at}/status"))?,
-        },
-        headers: headers(reading, members, at)?,
-        body: body(reading, members, "body", at)?,
-        delay: match members.get("delay") {
-            None => 0,
-            Some(value) => reading.duration(value, &format!("{at}/delay"))?,
-        },
+        status: status?,
+        headers: headers?,
+        body: body?,
+        delay: delay?,
     })
 }
 

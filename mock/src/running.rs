@@ -43,6 +43,8 @@ pub enum Listen {
     /// On ports of the system's choice, on 127.0.0.1: for tests.
     Free,
     /// On the ports that the file names; those that it does not, from this one on.
+    AsWritten(SocketAddr),
+    /// From this port on, in the order of the file.
     From(SocketAddr),
 }
 
@@ -103,12 +105,12 @@ impl Mock {
         let mut listeners = Vec::new();
         let mut next = match start.listen {
             Listen::Free => SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            Listen::From(first) => first,
+            Listen::From(first) | Listen::AsWritten(first) => first,
         };
         for service in &self.0.services {
             let at = place(service, start.listen, &mut next)?;
             let listener = TcpListener::bind(at).await.map_err(|why| {
-                format!("{} can't listen on {at}: {why}; give it another `port`, or --listen 127.0.0.1:0", service.name)
+                format!("{} can't listen on {at}: {why}; give it another port, or 0 for any that is free", service.name)
             })?;
             let address = listener
                 .local_addr()
@@ -141,8 +143,8 @@ impl Mock {
 /// Where a service listens; `next` moves on with those that have no port of their own.
 fn place(service: &Service, listen: Listen, next: &mut SocketAddr) -> Result<SocketAddr, String> {
     match (listen, service.port) {
-        (Listen::From(first), Some(port)) => Ok(SocketAddr::new(first.ip(), port)),
-        (Listen::From(_), None) => {
+        (Listen::AsWritten(first), Some(port)) => Ok(SocketAddr::new(first.ip(), port)),
+        (Listen::From(_) | Listen::AsWritten(_), _) => {
             let at = *next;
             if at.port() != 0 {
                 let port = at.port().checked_add(1);

@@ -14,7 +14,8 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::clock::Busy;
-use crate::runner::{NotDone, Runner};
+use crate::runner::{NotDone, PickedUp, Runner};
+use crate::trace::Sent;
 
 /// A task on its way to a worker, with the moment of its arrival held.
 type Offer = (ExecutionKey, WaitId, Busy);
@@ -52,6 +53,8 @@ pub struct ActivityTask {
     pub token: String,
     /// Its input, JSON text.
     pub input: String,
+    /// The trace that it is part of.
+    pub trace: Sent,
 }
 
 /// How long a worker waits, and with how many others.
@@ -184,11 +187,12 @@ impl ActivityQueues {
             .get()
             .expect("the queues are connected before a worker asks");
         match runner.pick_up(execution, wait, worker).await {
-            Ok(input) => {
+            Ok(PickedUp { input, trace }) => {
                 let token = runner.token(Token { execution, wait });
                 Ok(Some(ActivityTask {
                     token,
                     input: input.text().to_owned(),
+                    trace,
                 }))
             }
             Err(NotDone::Refused(_) | NotDone::Unknown) => Ok(None),

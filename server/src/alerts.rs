@@ -178,6 +178,7 @@ impl Alerts {
                 .as_ref()
                 .map(|name| format!("curl {base}/rejoin/topics/{name}/messages")),
             alert: Some(seen("alerts", &alert.alert_id)),
+            trace: story(alert).map(|of| format!("rejoin trace --url {base} {of}")),
         };
         if alert.link.is_none() {
             alert.link = self.link(alert);
@@ -429,6 +430,29 @@ impl Alerts {
 }
 
 /// A third party's text as a part of a URL's path, which no shell takes for anything else.
+/// What `rejoin trace` is asked for: what names one thing only, if there is such a thing.
+fn story(alert: &Alert) -> Option<String> {
+    let one = alert.delivery_id.as_ref().or(alert.execution_arn.as_ref());
+    let reference = || {
+        let (route, reference) = alert.route.as_ref().zip(alert.reference.as_ref())?;
+        Some(format!("--route {route} {}", quoted(reference)))
+    };
+    one.map(|one| quoted(one)).or_else(reference)
+}
+
+/// As a shell takes it: a third party chooses its references, and an operator pastes them.
+fn quoted(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:/".contains(&byte);
+    let words = match !text.is_empty() && text.bytes().all(plain) {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', "'\\''")),
+    };
+    match text.starts_with('-') {
+        true => format!("-- {words}"),
+        false => words,
+    }
+}
+
 fn escaped(text: &str) -> String {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
     text.bytes().fold(String::new(), |mut escaped, byte| {

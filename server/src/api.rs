@@ -82,6 +82,15 @@ mod update_state_machine_alias;
 mod validate_state_machine_definition;
 
 pub(crate) use arn::qualified;
+
+/// Whether a mocked result can be one of a task with this `Resource`; what is wrong with it, if not.
+pub(crate) fn check_mocked_result(
+    resource: &str,
+    result: &serde_json::Value,
+) -> Result<(), String> {
+    let checked = mock_shape::check(resource, result, mock_shape::Mode::Strict);
+    checked.map_err(|error| error.message)
+}
 use error::ApiError;
 use request::Answer;
 
@@ -91,12 +100,19 @@ const TARGET_PREFIX: &str = "AWSStepFunctions.";
 /// Answers a call at `/`.
 pub async fn handle(app: &App, mut call: Call) -> Reply {
     let target = call.header("x-amz-target").unwrap_or_default().to_owned();
+    let mut told = Vec::new();
     let answer = match target.strip_prefix(TARGET_PREFIX) {
         _ if !is_json(&call) => Err(ApiError::unknown_operation(format!(
             "The header Content-Type is to be {CONTENT_TYPE}"
         ))),
         // A long poll: virtual time goes on meanwhile.
-        Some("GetActivityTask") => get_activity_task::answer(app, &call.body, call.busy).await,
+        Some("GetActivityTask") => {
+            let answered = get_activity_task::answer(app, &call.body, call.busy).await;
+            answered.map(|(answer, headers)| {
+                told = headers;
+                answer
+            })
+        }
         Some(operation) => {
             let busy = call.busy.take();
             let given = Given::by(&call);
@@ -108,7 +124,9 @@ pub async fn handle(app: &App, mut call: Call) -> Reply {
              {TARGET_PREFIX}StartExecution, not '{target}'"
         ))),
     };
-    reply(&target, answer)
+    let mut reply = reply(&target, answer);
+    reply.headers.extend(told);
+    reply
 }
 
 /// Whether a request says that it is of this protocol, or does not say anything.

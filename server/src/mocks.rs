@@ -197,6 +197,14 @@ impl Mocks {
     }
 }
 
+/// Whether a mocked result can be one of a task with this `Resource`, where the model of its service is known.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_result(resource: &str, result: &Value) -> Result<(), String> {
+    crate::api::check_mocked_result(resource, result)
+}
+
 /// What comes back instead of what a task's resource would say; nothing if that is to be called.
 pub(crate) fn answer(
     mocks: Option<&Mocks>,

@@ -39,6 +39,7 @@ use crate::machines::Machines;
 use crate::redrives::Redrives;
 use crate::status_changes::StatusChanges;
 use crate::telemetry::Telemetry;
+use crate::trace::Sent;
 use crate::unstored::Open;
 use crate::waits::Waits;
 pub use volatile::Ended;
@@ -58,6 +59,9 @@ const CONFLICTS_MAX: usize = 3;
 
 /// Cells are spread over this many locks.
 const SHARDS: usize = 16;
+
+/// Shows somebody what happens in an execution.
+type Shows = dyn Fn(&Identity, &[Event]) + Send + Sync;
 
 /// Runs executions. Cloning is a reference count.
 #[derive(Clone)]
@@ -83,6 +87,7 @@ struct Inner {
     waits: OnceLock<Waits>,
     status_changes: OnceLock<StatusChanges>,
     telemetry: OnceLock<Telemetry>,
+    shows_unstored: OnceLock<Box<Shows>>,
     /// The dispatcher knows the runner too, and the app holds both.
     dispatcher: OnceLock<WeakDispatcher>,
 }
@@ -156,12 +161,21 @@ enum Request {
     /// A pick-up is answered with the task's input.
     Command {
         kind: CommandKind,
-        reply: oneshot::Sender<Result<Option<Data>, NotDone>>,
+        reply: oneshot::Sender<Result<Option<PickedUp>, NotDone>>,
     },
     /// After a restart: dispatch again what has no answer. The sender is told once it is loaded.
     Resume(oneshot::Sender<()>),
     /// The next slice of what is not finished.
     GoOn,
+}
+
+/// What a worker gets with an activity's task.
+#[derive(Debug)]
+pub struct PickedUp {
+    /// The task's input.
+    pub input: Data,
+    /// The trace that it is part of.
+    pub trace: Sent,
 }
 
 /// Why a command changed nothing.
@@ -235,6 +249,7 @@ impl Runner {
             waits: OnceLock::new(),
             status_changes: OnceLock::new(),
             telemetry: OnceLock::new(),
+            shows_unstored: OnceLock::new(),
             dispatcher: OnceLock::new(),
         }))
     }
@@ -253,6 +268,13 @@ impl Runner {
     pub fn tell_of_changes(&self, changes: StatusChanges) {
         let set = self.0.status_changes.set(changes);
         assert!(set.is_ok(), "a runner tells of changes in one way");
+    }
+
+    /// Names who sees what happens in executions that are not stored, as it happens: nobody can read it later.
+    /// They wait for whoever looks.
+    pub fn show_unstored(&self, shows: impl Fn(&Identity, &[Event]) + Send + Sync + 'static) {
+        let set = self.0.shows_unstored.set(Box::new(shows));
+        assert!(set.is_ok(), "a runner shows what it does not store to one");
     }
 
     /// Names where executions are told of as parts of traces; without it nowhere.
@@ -363,7 +385,7 @@ impl Runner {
         self.order(key, kind).await.map(drop)
     }
 
-    /// A worker takes an activity task; gives the task's input.
+    /// A worker takes an activity task.
     ///
     /// # Errors
     /// [`NotDone`]: the task is over, or with another worker.
@@ -372,14 +394,18 @@ impl Runner {
         key: ExecutionKey,
         wait: WaitId,
         worker: Option<String>,
-    ) -> Result<Data, NotDone> {
-        let input = self
+    ) -> Result<PickedUp, NotDone> {
+        let picked_up = self
             .order(key, CommandKind::PickedUp { wait, worker })
             .await?;
-        Ok(input.expect("a pick-up is answered with the task's input"))
+        Ok(picked_up.expect("a pick-up is answered with the task's input"))
     }
 
-    async fn order(&self, key: ExecutionKey, kind: CommandKind) -> Result<Option<Data>, NotDone> {
+    async fn order(
+        &self,
+        key: ExecutionKey,
+        kind: CommandKind,
+    ) -> Result<Option<PickedUp>, NotDone> {
         let (reply, answer) = oneshot::channel();
         self.enqueue(key, Request::Command { kind, reply });
         answer
@@ -723,6 +749,11 @@ impl Runner {
                             let (events, before) = (&decided.events, decided.history_before);
                             telemetry.offer(key, execution.identity(), volatile, events, before);
                         }
+                        if let (Keeping::Volatile(_), Some(shows)) =
+                            (&*keeping, self.0.shows_unstored.get())
+                        {
+                            shows(execution.identity(), &decided.events);
+                        }
                         if let Some(watch) = self.0.waits.get() {
                             watch.changed(execution, &decided.events, &waits, &decided.ended);
                         }
@@ -831,7 +862,7 @@ fn definition(resident: Option<&Resident>, batch: &[Request]) -> Option<Arc<str>
 enum Verdict {
     Started(Timestamp),
     Existing(Box<Execution>),
-    Done(Result<Option<Data>, NotDone>),
+    Done(Result<Option<PickedUp>, NotDone>),
     None,
 }
 
@@ -1039,7 +1070,10 @@ impl Inner {
                                     // The pick-up itself may have filled the history, which ends all.
                                     CommandKind::PickedUp { wait, .. } => execution
                                         .parameters(*wait)
-                                        .map(Some)
+                                        .map(|input| {
+                                            let trace = Sent::of(execution.identity(), *wait);
+                                            Some(PickedUp { input, trace })
+                                        })
                                         .ok_or(NotDone::Refused(Refusal::WaitEnded)),
                                     _ => Ok(None),
                                 })

@@ -6,9 +6,15 @@
 //! | `X-Amzn-Trace-Id` | yes, and `traceHeader` in the body | yes |
 //! | `Lambda-Runtime-Trace-Id` | | to functions |
 //!
+//! A worker that fetches an activity's task gets the first two and X-Ray's as headers of the answer, and what takes
+//! alerts over HTTP gets the `traceparent` of what they are about. A callback that starts an execution is one who starts.
+//!
 //! What it means and how its ids are made is [`engine::trace`]'s.
 
-use engine::{Identity, TraceContext, WaitId};
+use asl::Timestamp;
+use engine::{Identity, SpanId, TraceContext, TraceId, WaitId};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use crate::http::Call;
 
@@ -74,7 +80,7 @@ impl Sent {
     }
 
     /// The headers of a request, none of which is to be signed: whatever passes it on may change them.
-    pub(crate) fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub(crate) fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let state = self.context.state.as_deref();
         [(TRACEPARENT, &*self.traceparent), (X_RAY, &self.x_ray)]
             .into_iter()
@@ -85,4 +91,34 @@ impl Sent {
     pub(crate) fn x_ray(&self) -> &str {
         &self.x_ray
     }
+}
+
+/// The trace of a callback that belongs to nothing; it begins with the time, as X-Ray wants it.
+pub(crate) fn own_trace(delivery: &str, at: Timestamp) -> TraceId {
+    let digest = Sha256::digest(format!("trace of the callback {delivery}"));
+    let tail: [u8; 12] = digest[..12].try_into().expect("a SHA-256 has 32 bytes");
+    let mut id = [0; 16];
+    id[..4].copy_from_slice(&((at.0 / 1000) as u32).to_be_bytes());
+    id[4..].copy_from_slice(&tail);
+    TraceId(u128::from_be_bytes(id).max(1))
+}
+
+/// The header `traceparent` of a request that brings an alert, if that is about something that belongs to a trace. The
+/// step that it comes from is the message itself, which has no span.
+pub(crate) fn of_message(message: &str, id: &str) -> Option<String> {
+    // Most messages are no alerts, and need not be read for that.
+    if !message.contains("\"traceId\"") {
+        return None;
+    }
+    let read: Value = serde_json::from_str(message).ok()?;
+    read.get("alertId")?;
+    let context = TraceContext {
+        trace: read.get("traceId")?.as_str()?.parse().ok()?,
+        parent: None,
+        sampled: true,
+        state: None,
+    };
+    let digest = Sha256::digest(format!("message {id}"));
+    let head: [u8; 8] = digest[..8].try_into().expect("a SHA-256 has 32 bytes");
+    Some(context.traceparent(SpanId(u64::from_be_bytes(head).max(1))))
 }

@@ -338,6 +338,9 @@ fn items_that_cannot_be_read_fail_the_map() {
     objects.put("/b/object.json", "{}");
     objects.put("/b/broken.json", "[1, 2, }");
     objects.put("/b/twice.csv", "a,a\n1,2\n");
+    let inventory = json!({"destinationBucket": "arn:aws:s3:::b", "fileFormat": "Parquet",
+        "fileSchema": "message s3.inventory {}", "files": []});
+    objects.put("/b/manifest.json", inventory.to_string());
     let json_input = json!({"InputType": "JSON"});
     for (fields, cause) in [
         (
@@ -358,6 +361,13 @@ fn items_that_cannot_be_read_fail_the_map() {
                 json!({"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"}),
             ),
             "CSV headers cannot contain duplicates.",
+        ),
+        (
+            object(
+                "manifest.json",
+                json!({"InputType": "MANIFEST", "ManifestType": "S3_INVENTORY"}),
+            ),
+            "S3://b/manifest.json is the manifest of an inventory in Parquet, which this version does not read",
         ),
     ] {
         let ended = ended(&server, fields.clone());

@@ -78,6 +78,7 @@ struct Fault {
 }
 
 /// Where something stands in the text.
+#[derive(Debug)]
 pub struct Place<'s> {
     /// From 1.
     pub line: usize,
@@ -99,6 +100,7 @@ pub enum Part {
 }
 
 /// A diagnostic and where it belongs in the text.
+#[derive(Debug)]
 pub struct Found<'s> {
     /// What is wrong.
     pub diagnostic: Diagnostic,
@@ -130,12 +132,22 @@ impl Source {
 
     /// What was read elsewhere, from the file `name`.
     pub fn of(name: &str, text: String, yaml: bool) -> Source {
+        Source::tagged(name, text, yaml, yaml::Tags::Refused)
+    }
+
+    /// A template of CloudFormation: in YAML, `!Sub x` is short for `Fn::Sub: x`.
+    pub fn template(name: &str, text: String) -> Source {
+        let yaml = !text.trim_start().starts_with('{');
+        Source::tagged(name, text, yaml, yaml::Tags::Functions)
+    }
+
+    fn tagged(name: &str, text: String, yaml: bool, tags: yaml::Tags) -> Source {
         let name = name.to_owned();
         let (json, tree) = if text.trim().is_empty() {
             // The language has its own word for an empty definition.
             (None, Err(Fault::new(0..0, "the definition is empty", None)))
         } else if yaml {
-            match yaml::read(&text) {
+            match yaml::read(&text, tags) {
                 Ok((value, tree)) => (Some(value.to_string()), Ok(tree)),
                 Err(fault) => (None, Err(fault)),
             }

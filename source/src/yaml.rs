@@ -2,8 +2,8 @@
 //!
 //! The parser gives events; what plain text means is decided here, by YAML 1.2's core schema with one
 //! exception: digits with a zero in front stay text, since they are more often part of an account
-//! than octal. Tags other than YAML's own (`!Sub`) stand for what CloudFormation would put there, and
-//! aliases are unfolded up to a limit.
+//! than octal. Tags other than YAML's own (`!Sub`) stand for what CloudFormation would put there: only in its
+//! templates are they known. Aliases are unfolded up to a limit.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -16,8 +16,18 @@ use super::{Children, DEPTH_MAX, Fault, Members, Node, Repeated, Step, Tree};
 /// As many values as aliases may add: ten lines of them can stand for billions.
 const UNFOLDED_MAX: usize = 100_000;
 
-pub(super) fn read(text: &str) -> Result<(Value, Tree), Fault> {
+/// What becomes of tags other than YAML's own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tags {
+    /// They are refused.
+    Refused,
+    /// `!Sub x` is short for `Fn::Sub: x`, as in CloudFormation.
+    Functions,
+}
+
+pub(super) fn read(text: &str, tags: Tags) -> Result<(Value, Tree), Fault> {
     let mut reader = Reader {
+        tags,
         parser: Parser::new_from_str(text),
         offsets: Offsets::of(text),
         anchors: HashMap::new(),
@@ -45,6 +55,7 @@ pub(super) fn read(text: &str) -> Result<(Value, Tree), Fault> {
 }
 
 struct Reader<'t> {
+    tags: Tags,
     parser: Parser<'t, StrInput<'t>>,
     offsets: Offsets,
     anchors: HashMap<usize, (Value, Node, usize)>,
@@ -93,19 +104,19 @@ impl<'t> Reader<'t> {
         if depth >= DEPTH_MAX {
             return Err(Fault::new(from, "nested too deeply", None));
         }
-        let (anchor, value, node) = match event {
+        let (anchor, function, mut value, mut node) = match event {
             Event::Scalar(text, style, anchor, tag) => {
-                self.own(tag.as_deref(), &from)?;
+                let function = self.function(tag.as_deref(), &from)?;
                 let is_text = style != ScalarStyle::Plain
                     || tag.is_some_and(|tag| tag.is_yaml_core_schema() && tag.suffix == "str");
                 let value = match is_text {
                     true => Value::String(text.into_owned()),
                     false => plain(&text),
                 };
-                (anchor, value, leaf(from))
+                (anchor, function, value, leaf(from))
             }
             Event::SequenceStart(anchor, tag) => {
-                self.own(tag.as_deref(), &from)?;
+                let function = self.function(tag.as_deref(), &from)?;
                 let (mut items, mut children) = (Vec::new(), Vec::new());
                 loop {
                     let (event, span) = self.next()?;
@@ -117,12 +128,13 @@ impl<'t> Reader<'t> {
                     items.push(item);
                 }
                 let node = around(from, children);
-                (anchor, Value::Array(items), node)
+                (anchor, function, Value::Array(items), node)
             }
             Event::MappingStart(anchor, tag) => {
-                self.own(tag.as_deref(), &from)?;
+                let function = self.function(tag.as_deref(), &from)?;
                 let (object, children) = self.members(depth)?;
-                (anchor, Value::Object(object), around(from, children))
+                let node = around(from, children);
+                (anchor, function, Value::Object(object), node)
             }
             Event::Alias(anchor) => {
                 let Some((value, node, size)) = self.anchors.get(&anchor) else {
@@ -138,6 +150,11 @@ impl<'t> Reader<'t> {
             }
             _ => return Err(Fault::new(from, "expected a value", None)),
         };
+        if let Some(function) = function {
+            let range = node.value.clone();
+            node = around(range, vec![(Step::Name(function.clone()), node)]);
+            value = Value::Object(Map::from_iter([(function, value)]));
+        }
         if anchor > 0 {
             let size = node.size();
             self.anchors
@@ -169,15 +186,20 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Only YAML's own tags say what a value is.
-    fn own(&self, tag: Option<&Tag>, at: &Range<usize>) -> Result<(), Fault> {
+    /// The function that a tag is short for; YAML's own tags say what a value is.
+    fn function(&self, tag: Option<&Tag>, at: &Range<usize>) -> Result<Option<String>, Fault> {
         match tag {
-            Some(tag) if !tag.is_yaml_core_schema() => Err(Fault::new(
+            None => Ok(None),
+            Some(tag) if tag.is_yaml_core_schema() => Ok(None),
+            Some(tag) if self.tags == Tags::Functions => Ok(Some(match tag.suffix.as_str() {
+                name @ ("Ref" | "Condition") => name.to_owned(),
+                name => format!("Fn::{name}"),
+            })),
+            Some(tag) => Err(Fault::new(
                 at.clone(),
                 format!("'{}{}' is not known here", tag.handle, tag.suffix),
                 Some("A CloudFormation function is to be replaced by what it stands for."),
             )),
-            _ => Ok(()),
         }
     }
 }

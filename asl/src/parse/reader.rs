@@ -136,13 +136,12 @@ impl Reader {
     }
 
     /// Something that AWS runs and this version does not.
-    pub(super) fn not_supported(&mut self, pointer: &str, what: &str) {
-        let hint = "Remove it, or run this definition with a version that has it.".to_owned();
+    pub(super) fn not_supported(&mut self, pointer: &str, what: &str, instead: &str) {
         self.error(
             NOT_SUPPORTED_YET,
             pointer,
             format!("This version does not support {what} yet"),
-            Some(hint),
+            Some(instead.to_owned()),
         );
     }
 

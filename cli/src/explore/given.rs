@@ -13,7 +13,7 @@ use server::topics::TopicConfig;
 use crate::colour::paint_error;
 use crate::config::Config;
 use crate::serve::{ACCOUNT_DEFAULT, REGION_DEFAULT};
-use crate::validate::report_on;
+use crate::validate::{MachineKind, report_on};
 use source::Source;
 
 /// What the flags say.
@@ -46,7 +46,7 @@ impl Given<'_> {
             } else {
                 "faults"
             };
-            eprint!("{}", report_on(&source, paint_error));
+            eprint!("{}", report_on(&source, MachineKind::Standard, paint_error));
             return Err(format!(
                 "{} is not explored, because of the {faults} above",
                 self.definition

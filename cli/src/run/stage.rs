@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use asl::{Data, Failure, StateMachine, Timestamp};
-use engine::{Event, ExecutionKey, Status, Token, WaitId};
+use engine::{Event, ExecutionKey, HistoryEvent, Status, Token, WaitId, history};
 use serde_json::{Value, json};
 use server::app::{App, Place, Settings};
 use server::mocks::Mocks;
@@ -12,12 +12,13 @@ use super::narrator::Waiting;
 use crate::config::{ClockKind, Config};
 use crate::connection::Connection;
 use crate::serve::{ACCOUNT_DEFAULT, REGION_DEFAULT, RETENTION_DAYS_DEFAULT, bind, variables};
+use crate::validate::MachineKind;
 
 const LISTEN: &str = "127.0.0.1:0";
 
 /// The server.
 pub(super) struct Stage {
-    app: App,
+    pub(super) app: App,
     address: SocketAddr,
     region: String,
 }
@@ -30,7 +31,9 @@ pub(super) struct Ended {
     pub stopped_at: Timestamp,
     pub output: Option<Data>,
     pub failure: Option<Failure>,
-    pub events: Vec<Event>,
+    pub history: Vec<HistoryEvent>,
+    /// How many more events the history has.
+    pub left_out: u64,
 }
 
 impl Stage {
@@ -87,6 +90,7 @@ impl Stage {
     pub(super) async fn start(
         &self,
         machine: &str,
+        kind: MachineKind,
         definition: &str,
         test_case: Option<&str>,
         name: Option<&str>,
@@ -94,6 +98,7 @@ impl Stage {
     ) -> Result<String, String> {
         let machine = json!({
             "name": machine,
+            "type": kind.name(),
             "definition": definition,
             "roleArn": "arn:aws:iam::123456789012:role/rejoin-run",
         });
@@ -136,7 +141,8 @@ impl Stage {
             stopped_at: closing.at,
             output: closing.output.clone(),
             failure: closing.failure.clone(),
-            events,
+            history: history::project(&events, true),
+            left_out: 0,
         })
     }
 

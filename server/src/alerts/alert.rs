@@ -159,6 +159,9 @@ pub struct LookFurther {
     /// Shows the alert, and where it was delivered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alert: Option<String>,
+    /// Tells the whole story of the callback, the execution or the reference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
 }
 
 /// A time, in RFC 3339 where it is written.

@@ -118,6 +118,7 @@ fn full(kind: Kind) -> Alert {
             reference: text(),
             topic: text(),
             alert: text(),
+            trace: text(),
         },
         link: text(),
         ..Alert::new(kind, "source", "description")

@@ -11,11 +11,14 @@ use crate::clock::Busy;
 use super::arn::{self, Resource};
 use super::error::ApiError;
 use super::keys::{self, Of};
-use super::request::{Answer, Text, read, write};
+use super::request::{Text, read, write};
 use super::validation::{self, Check};
 
 /// How long AWS keeps a worker waiting; SDKs are told to set their socket timeout to more.
 const WAIT: Duration = Duration::from_secs(60);
+
+/// An answer and its headers.
+pub(super) type Told = (Vec<u8>, Vec<(&'static str, String)>);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -34,7 +37,8 @@ struct Response<'a> {
     input: Option<&'a str>,
 }
 
-pub(super) async fn answer(app: &App, body: &[u8], busy: Busy) -> Answer {
+/// The answer, and its headers: a worker is told of the trace as anybody else is whom a task asks.
+pub(super) async fn answer(app: &App, body: &[u8], busy: Busy) -> Result<Told, ApiError> {
     let request: Request = read(body)?;
     let mut check = Check::new();
     let arn = check.required("activityArn", &request.activity_arn, validation::ARN);
@@ -56,8 +60,11 @@ pub(super) async fn answer(app: &App, body: &[u8], busy: Busy) -> Answer {
         NotFetched::TooManyPollers => ApiError::too_many_pollers(),
         NotFetched::Server(what) => ApiError::server(what),
     })?;
-    write(&Response {
+    let answer = write(&Response {
         task_token: task.as_ref().map(|task| task.token.as_str()),
         input: task.as_ref().map(|task| task.input.as_str()),
-    })
+    })?;
+    let headers = task.iter().flat_map(|task| task.trace.headers());
+    let headers = headers.map(|(name, value)| (name, value.to_owned()));
+    Ok((answer, headers.collect()))
 }

@@ -1,7 +1,7 @@
 //! `TestState`: one state, run by the engine on its own ([`engine::trial`]); nothing is stored.
 //!
-//! What is answered by somebody outside has to be mocked in this version: a Task state as well, which AWS
-//! would call. A Wait state takes no time.
+//! A Task state asks its resource, once; what waits for somebody (an activity's worker, a task token, the end of a
+//! job) and what has children (Map and Parallel states) has to be mocked. A Wait state takes no time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -2,7 +2,9 @@
 
 use asl::Timestamp;
 
+use super::disposition::Disposition;
 use super::record::{Delivery, Step};
+use super::trail::{trace_of, trace_of_start};
 use crate::alerts::{Alert, Kind};
 
 /// The alert about `step` of `delivery`.
@@ -49,6 +51,14 @@ pub(super) fn about(delivery: &Delivery, step: &Step) -> Alert {
         alert.execution_arn = Some(start.execution_arn.clone());
         alert.execution_name = Some(start.name.clone());
         alert.state_machine_arn = Some(start.state_machine_arn.clone());
+        // One that had this name before was started by somebody else.
+        let starts = [Disposition::Started, Disposition::Undeliverable];
+        if starts.contains(&step.disposition) {
+            alert.trace_id = Some(trace_of_start(delivery).trace.to_string());
+        }
+    }
+    if alert.trace_id.is_none() {
+        alert.trace_id = trace_of(delivery).map(|context| context.trace.to_string());
     }
     alert
 }

@@ -14,7 +14,7 @@ use super::found::Found;
 use super::inbox::place_members;
 use super::manage::no_such_route;
 use super::record::{Holder, Place, Reference, Standing, Step};
-use super::remote::Told;
+use super::remote::{Told, trace_told};
 use super::route::{REFERENCE_BYTES_MAX, Route};
 use super::{Gateway, NotStored, server_error};
 use crate::http::{Call, Reply, percent_decode};
@@ -42,6 +42,7 @@ impl Registration {
             state_name: self.state_name,
             timeout_seconds: self.timeout_seconds,
             deadline: self.deadline,
+            trace: None,
         };
         (self.task_token, told)
     }
@@ -70,7 +71,8 @@ impl Gateway {
             Ok(registration) => registration,
             Err(why) => return invalid_body(&why),
         };
-        let (token, told) = registration.parts();
+        let (token, mut told) = registration.parts();
+        told.trace = trace_told(call);
         match self.holder_on(&route, token, told).await {
             Ok((holder, token)) => self.register_as(&route, reference, holder, token).await,
             Err(refusal) => refusal,

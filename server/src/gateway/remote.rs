@@ -47,7 +47,7 @@ use serde::Deserialize;
 use tokio::sync::Semaphore;
 
 use self::breaker::Breaker;
-pub(super) use self::place::Told;
+pub(super) use self::place::{Told, trace_told};
 use super::route::config::RouteConfig;
 use super::words::did_you_mean;
 use crate::client::Client;

@@ -13,7 +13,7 @@ use super::found::{execution_prefix, id_of, is_odd, reference_prefix};
 use super::record::{Delivery, Holder, Place, Reference, Standing};
 use super::{Disposition, Gateway, read};
 use crate::telemetry::callback::CallbackTold;
-use crate::trace::{TRACEPARENT, TRACESTATE, X_RAY};
+use crate::trace::{TRACEPARENT, TRACESTATE, X_RAY, own_trace};
 
 /// How many references and callbacks a story is made of at most.
 const TOLD_MAX: usize = 1000;
@@ -305,6 +305,16 @@ pub(super) fn trace_of(delivery: &Delivery) -> Option<TraceContext> {
     let w3c = header(TRACEPARENT);
     w3c.and_then(|parent| TraceContext::of_headers(&parent, state.as_deref()))
         .or_else(|| header(X_RAY).and_then(|text| TraceContext::of_x_ray(&text)))
+}
+
+/// The trace that what a callback starts goes on in: the third party's, or one of the callback's own.
+pub(super) fn trace_of_start(delivery: &Delivery) -> TraceContext {
+    trace_of(delivery).unwrap_or_else(|| TraceContext {
+        trace: own_trace(&delivery.id, delivery.received_at),
+        parent: None,
+        sampled: true,
+        state: None,
+    })
 }
 
 fn header(delivery: &Delivery, wanted: &str) -> Option<String> {

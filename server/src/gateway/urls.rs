@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::disposition::Disposition;
 use super::register::invalid_body;
-use super::remote::Told;
+use super::remote::{Told, trace_told};
 use super::route::Route;
 use super::verify::{UrlKey, Verification};
 use super::{Gateway, server_error};
@@ -65,6 +65,7 @@ impl Gateway {
             state_name: wanted.state_name,
             timeout_seconds: wanted.timeout_seconds,
             deadline: wanted.deadline,
+            trace: trace_told(call),
         };
         let (holder, token) = match self.holder_on(&route, wanted.task_token, told).await {
             Ok(found) => found,

@@ -350,7 +350,10 @@ async fn inventory(services: &Services, manifest: &Object) -> Result<Inventory, 
     let found: Manifest = serde_json::from_slice(&text).map_err(|e| wrong(e.to_string()))?;
     if found.file_format != "CSV" {
         let format = found.file_format;
-        return Err(wrong(format!("its files are {format}, and have to be CSV")));
+        return Err(Fault(format!(
+            "{name} is the manifest of an inventory in {format}, which this version does not read; have S3 write it \
+             in CSV"
+        )));
     }
     // `arn:aws:s3:::BUCKET`
     let bucket = found

@@ -223,6 +223,11 @@ impl Environment {
         Some(format!("https://{}.{region}.{suffix}", service.endpoint))
     }
 
+    /// Whether services can be called at all: a variable says where some are, or somebody signs for AWS.
+    pub fn is_somewhere(&self) -> bool {
+        self.endpoint.is_some() || !self.endpoints.is_empty() || self.credentials.is_some()
+    }
+
     /// Whether a variable of this one service says where it is.
     pub fn names(&self, service: &Service) -> bool {
         self.own(service).is_some()

@@ -73,8 +73,10 @@ impl Call<'_> {
     ) -> Result<Answer, asl::Failure> {
         let signed = self.signed(environment)?;
         let cannot = |what: String| failure::unreachable(self.prefix, &what);
-        let mut headers = signed.headers();
-        headers.extend(trace.into_iter().flat_map(|sent| sent.headers()));
+        let mut headers: Vec<(&str, &str)> = signed.headers();
+        for (name, value) in trace.into_iter().flat_map(Sent::headers) {
+            headers.push((name, value));
+        }
         let sent = client.send(self.method, &signed.url, &headers, self.body, limit);
         sent.await.map_err(cannot)
     }

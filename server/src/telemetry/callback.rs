@@ -9,13 +9,13 @@
 //! Its id is made of the delivery's, as an execution's are made of its own, so the wait can name it. What becomes of a
 //! callback later (an early one is delivered) is a span inside of the first.
 
-use asl::Timestamp;
 use engine::{Identity, SpanId, TraceContext, TraceId, WaitId};
 use sha2::{Digest, Sha256};
 
 use super::execution::{EXECUTION_ARN, STATE_NAME};
 use super::otlp::{Attributes, Event, Kind, Link, Written};
 use crate::gateway::trail::{Arrived, Trail};
+use crate::trace::own_trace;
 
 /// A callback that got a disposition.
 pub(crate) struct CallbackTold {
@@ -172,16 +172,6 @@ pub(super) fn add(written: &mut Written, identity: &Identity, wait: WaitId, trai
         }
     }
     written.events.sort_by_key(|event| event.at);
-}
-
-/// The trace of a callback that belongs to nothing; it begins with the time, as X-Ray wants it.
-fn own_trace(delivery: &str, at: Timestamp) -> TraceId {
-    let digest = Sha256::digest(format!("trace of the callback {delivery}"));
-    let tail: [u8; 12] = digest[..12].try_into().expect("a SHA-256 has 32 bytes");
-    let mut id = [0; 16];
-    id[..4].copy_from_slice(&((at.0 / 1000) as u32).to_be_bytes());
-    id[4..].copy_from_slice(&tail);
-    TraceId(u128::from_be_bytes(id).max(1))
 }
 
 fn span(delivery: &str, what: &str, nth: usize) -> SpanId {

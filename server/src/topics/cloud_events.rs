@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::message::Message;
 use super::reading::Reading;
+use crate::trace::{self, TRACEPARENT};
 
 /// `{ cloudevents = {...} }`.
 #[derive(Debug, Clone, Deserialize)]
@@ -56,6 +57,9 @@ pub fn request(
         ("time", message.published_at.to_string()),
     ];
     attributes.extend(reading.about.clone().map(|about| ("subject", about)));
+    // Of the extension for distributed tracing.
+    let trace = trace::of_message(&message.message, &message.id);
+    attributes.extend(trace.map(|parent| (TRACEPARENT, parent)));
     attributes.extend(reading.schema.map(|id| ("dataschema", id.to_owned())));
     match mode {
         Mode::Structured => {

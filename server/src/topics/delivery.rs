@@ -20,6 +20,7 @@ use crate::client::address;
 use crate::clock::Busy;
 use crate::functions::{Functions, Invoked};
 use crate::gateway::verify::Signer;
+use crate::trace::{self, TRACEPARENT};
 
 /// How long an endpoint may take, in real time, as with SNS. A delivery keeps virtual time standing as long.
 const HTTP_LIMIT: Duration = Duration::from_secs(15);
@@ -213,13 +214,13 @@ async fn attempt(
         Sink::Email(email) => email.send(&reading(), message).await,
         Sink::Slack(slack) => {
             let body = slack::body(&reading()).to_string();
-            let sent = send(all, &slack.url, &[JSON], body).await;
+            let sent = send(all, &slack.url, &[JSON], body, message).await;
             // The URL's path is a secret, and what went wrong is shown.
             sent.map_err(|undelivered| undelivered.without(&slack.url))
         }
         Sink::PagerDuty(pagerduty) => {
             let body = pagerduty.body(&reading(), message).to_string();
-            send(all, &pagerduty.url, &[JSON], body).await
+            send(all, &pagerduty.url, &[JSON], body, message).await
         }
         Sink::CloudEvents(config) => {
             let (headers, body) =
@@ -228,7 +229,7 @@ async fn attempt(
                 .iter()
                 .map(|(name, value)| (name.as_str(), value.as_str()))
                 .collect();
-            send(all, &config.url, &headers, body).await
+            send(all, &config.url, &headers, body, message).await
         }
         Sink::Sns(topic_arn) => aws::publish(all, topic_arn, message).await,
         Sink::EventBridge(config) => aws::put_event(all, config, &reading(), message).await,
@@ -268,7 +269,7 @@ async fn post(
         ("x-amz-sns-subscription-arn", &subscriber.arn),
     ];
     let body = envelope::notification(topic_arn, &subscriber.arn, message).to_string();
-    send(all, url, &headers, body).await
+    send(all, url, &headers, body, message).await
 }
 
 /// A webhook's headers. The id is the same for every attempt, the time that of the attempt.
@@ -288,7 +289,7 @@ async fn call(
         ("webhook-timestamp", &seconds),
         ("webhook-signature", &signature),
     ];
-    send(all, url, &headers, body).await
+    send(all, url, &headers, body, message).await
 }
 
 async fn send(
@@ -296,10 +297,14 @@ async fn send(
     url: &str,
     headers: &[(&str, &str)],
     body: String,
+    message: &Message,
 ) -> Result<(), Undelivered> {
+    let trace = trace::of_message(&message.message, &message.id);
+    let mut headers = headers.to_vec();
+    headers.extend(trace.as_deref().map(|parent| (TRACEPARENT, parent)));
     let sent = all
         .client
-        .send(Method::POST, url, headers, body.into(), HTTP_LIMIT)
+        .send(Method::POST, url, &headers, body.into(), HTTP_LIMIT)
         .await;
     let status = sent.map_err(Undelivered::ForNow)?.status;
     let why = format!("the endpoint answered {status}");

@@ -139,6 +139,7 @@ impl Reading {
         fact("Last error", alert.last_error.clone());
         let further = &alert.look_further;
         let commands = [
+            &further.trace,
             &further.execution,
             &further.delivery,
             &further.reference,

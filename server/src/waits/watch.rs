@@ -506,6 +506,7 @@ impl Waits {
             last_heartbeat_at: waiting.beats.map(|beats| beats.last.into()),
             route,
             reference,
+            trace_id: Some(identity.trace_id().to_string()),
             ..Alert::new(kind, "rejoin waits", description)
         }
     }

@@ -187,7 +187,14 @@ async fn an_engine_that_fails_is_left_alone_and_one_attempt_finds_out() {
         );
     }
     assert_eq!(engine.asked("SendTaskSuccess").len(), 5);
-    assert_eq!(front.engine().await["queued"], 20);
+    let shown = front.engine().await;
+    assert_eq!(
+        (&shown["queued"], &shown["lanes"]),
+        (&json!(20), &json!(20))
+    );
+    let first = &front.deliveries().await[0];
+    assert_eq!(shown["oldestDelivery"], first["id"]);
+    assert_eq!(shown["oldestAt"], first["receivedAt"]);
     let (_, note) = front.last().await;
     assert!(note.contains("is left alone until"), "{note}");
     let (_, alerts) = front.send(Method::GET, "/rejoin/alerts", Value::Null).await;
@@ -204,7 +211,12 @@ async fn an_engine_that_fails_is_left_alone_and_one_attempt_finds_out() {
     engine.always(None);
     front.pass(61).await;
     assert_eq!(front.engine().await["queued"], 0);
-    assert_eq!(front.engine().await["breaker"], "closed");
+    let shown = front.engine().await;
+    assert_eq!(shown["breaker"], "closed");
+    assert!(
+        shown["lastAnswerAt"].is_string() && shown["oldestAt"].is_null(),
+        "{shown}"
+    );
     for n in 0..20 {
         assert_eq!(
             engine.result(&format!("t{n}")),

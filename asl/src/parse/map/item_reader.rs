@@ -107,8 +107,10 @@ fn input_type(reader: &mut Reader, config: &Fields<'_>) -> Option<InputType> {
         "JSON" => Some(InputType::Json),
         "JSONL" => Some(InputType::JsonLines),
         "MANIFEST" => Some(InputType::Manifest),
+        // Good on AWS: it is this version that has not got it.
         _ => {
-            reader.not_supported(&config.at("InputType"), "items in Parquet files");
+            let instead = "AWS reads them. Here, write the items as CSV, JSON or JSONL.";
+            reader.not_supported(&config.at("InputType"), "items in Parquet files", instead);
             None
         }
     }

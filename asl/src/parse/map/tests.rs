@@ -195,6 +195,29 @@ fn a_fault_of_a_map_names_its_place() {
 }
 
 #[test]
+fn parquet_is_said_to_be_missing_here_and_not_to_be_wrong() {
+    let state = distributed(json!({"ItemReader": reader(json!({"InputType": "PARQUET"}))}));
+    let diagnostics = parse(&definition(&state)).diagnostics;
+    let found = diagnostics
+        .iter()
+        .find(|d| d.severity == Severity::Error)
+        .expect("it can't be run");
+    assert_eq!(
+        (found.code, &*found.message),
+        (
+            "NOT_SUPPORTED_YET",
+            "This version does not support items in Parquet files yet"
+        )
+    );
+    assert!(
+        found
+            .hint
+            .as_ref()
+            .is_some_and(|hint| hint.contains("CSV, JSON or JSONL"))
+    );
+}
+
+#[test]
 fn labels_are_unique_and_their_faults_have_a_name() {
     let twice = json!({"StartAt": "P", "States": {"P": {"Type": "Parallel", "End": true, "Branches": [
         {"StartAt": "M", "States": {"M": distributed(json!({"Label": "same"}))}},

@@ -38,6 +38,8 @@ pub struct Breaker {
     openings: u32,
     /// What the last failure was, and when.
     pub problem: Option<(Timestamp, String)>,
+    /// When it has answered last.
+    pub answered_at: Option<Timestamp>,
 }
 
 /// See the module.
@@ -72,10 +74,11 @@ impl Breaker {
     }
 
     /// The engine has answered. Says whether that closes it.
-    pub fn answered(&mut self) -> bool {
+    pub fn answered(&mut self, now: Timestamp) -> bool {
         let closes = self.state != State::Closed;
         *self = Breaker {
             problem: self.problem.take(),
+            answered_at: Some(now),
             ..Breaker::default()
         };
         closes
@@ -138,10 +141,10 @@ mod tests {
         fail(&mut breaker, 7_000);
         assert_eq!(breaker.state(), State::Open(Timestamp(16_000)));
         assert!(breaker.admit(Timestamp(16_000)));
-        assert!(breaker.answered());
+        assert!(breaker.answered(Timestamp(16_001)));
         assert_eq!(breaker.state(), State::Closed);
         assert_eq!(breaker.failures, 0);
-        assert!(!breaker.answered());
+        assert!(!breaker.answered(Timestamp(16_002)));
     }
 
     #[test]

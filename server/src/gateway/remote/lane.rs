@@ -150,16 +150,42 @@ impl Lane {
     }
 }
 
-/// How many deliveries wait for an engine.
-pub(super) fn queued(gateway: &Gateway, engine: &str) -> usize {
-    let prefix = format!("{engine}{SEPARATOR}");
-    let (mut count, mut after) = (0, None);
+/// What waits for an engine.
+#[derive(Default)]
+pub(super) struct Queue {
+    /// How many deliveries.
+    pub deliveries: usize,
+    /// Of how many references.
+    pub lanes: usize,
+    /// The delivery that came first.
+    pub oldest: Option<String>,
+}
+
+/// What waits for an engine: keys in memory say it all.
+pub(super) fn queue(gateway: &Gateway, engine: &str) -> Queue {
+    let start = format!("{engine}{SEPARATOR}");
+    let (mut queue, mut lane) = (Queue::default(), String::new());
+    let mut after: Option<String> = None;
     loop {
         let store = &gateway.0.store;
-        let keys = store.keys(Table::Remote, &prefix, after.as_deref(), KEYS_PAGE, false);
-        count += keys.len();
+        let keys = store.keys(Table::Remote, &start, after.as_deref(), KEYS_PAGE, false);
+        for key in &keys {
+            let Some((prefix, id)) = key.split_at_checked(key.len().saturating_sub(ID_BYTES))
+            else {
+                continue;
+            };
+            queue.deliveries += 1;
+            if prefix != lane {
+                queue.lanes += 1;
+                prefix.clone_into(&mut lane);
+            }
+            // Ids sort by time.
+            if queue.oldest.as_deref().is_none_or(|oldest| id < oldest) {
+                queue.oldest = Some(id.to_owned());
+            }
+        }
         if keys.len() < KEYS_PAGE {
-            return count;
+            return queue;
         }
         after = keys.last().cloned();
     }
@@ -412,7 +438,7 @@ impl Gateway {
             }) => (*trouble, what),
             // It has answered, whatever it said.
             _ => {
-                if engine.breaker.lock().answered() {
+                if engine.breaker.lock().answered(self.0.clock.now()) {
                     eprintln!("rejoin: the engine {} answers again", engine.name);
                     self.work_all(engine);
                 }

@@ -1,5 +1,6 @@
 //! Who waits, as far as a worker says: a token of an engine elsewhere tells nothing itself.
 
+use engine::TraceId;
 use engine::token::fingerprint;
 use hyper::StatusCode;
 use serde::Deserialize;
@@ -8,7 +9,8 @@ use serde_json::json;
 use super::Remote;
 use crate::gateway::Gateway;
 use crate::gateway::record::{Holder, Place};
-use crate::http::Reply;
+use crate::http::{Call, Reply};
+use crate::trace::Given;
 
 /// The longest token that AWS takes.
 const TOKEN_BYTES_MAX: usize = 2048;
@@ -29,6 +31,15 @@ pub struct Told {
     pub timeout_seconds: Option<u32>,
     /// Until when it waits, RFC 3339; instead of `timeout_seconds`.
     pub deadline: Option<String>,
+    /// The trace that its request belongs to, which is the execution's if the task was told of it.
+    #[serde(skip)]
+    pub trace: Option<TraceId>,
+}
+
+/// The trace that a worker's request belongs to.
+pub(in crate::gateway) fn trace_told(call: &Call) -> Option<TraceId> {
+    let context = Given::by(call).context(None);
+    context.map(|context| context.trace)
 }
 
 impl Gateway {
@@ -97,7 +108,7 @@ impl Gateway {
                 state_name,
                 wait_began_at: now,
                 wait_deadline: deadline,
-                trace_id: None,
+                trace_id: told.trace.map(|trace| trace.to_string()),
             },
             engine: Some(engine.to_owned()),
             over_at: None,

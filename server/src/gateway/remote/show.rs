@@ -1,11 +1,13 @@
 //! `GET /rejoin/engines`: where callbacks go, and whether they get there.
 
+use asl::Timestamp;
 use hyper::StatusCode;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::Remote;
 use super::breaker::State;
-use super::lane::queued;
+use super::lane::{Queue, queue};
 use crate::gateway::Gateway;
 use crate::http::Reply;
 
@@ -14,7 +16,7 @@ impl Gateway {
     pub(in crate::gateway) fn show_engines(&self) -> Reply {
         let engines = self.0.engines.named.values();
         let shown: Vec<Value> = engines
-            .map(|engine| shown(engine, queued(self, &engine.name)))
+            .map(|engine| shown(engine, &queue(self, &engine.name)))
             .collect();
         Reply::json(
             StatusCode::OK,
@@ -23,7 +25,7 @@ impl Gateway {
     }
 }
 
-fn shown(engine: &Remote, queued: usize) -> Value {
+fn shown(engine: &Remote, queue: &Queue) -> Value {
     let breaker = engine.breaker.lock();
     let (state, until) = match breaker.state() {
         State::Closed => ("closed", None),
@@ -43,8 +45,21 @@ fn shown(engine: &Remote, queued: usize) -> Value {
         "failuresInARow": breaker.failures,
         "lastProblem": problem,
         "lastProblemAt": problem_at,
-        "queued": queued,
+        "lastAnswerAt": breaker.answered_at.map(|at| at.to_string()),
+        "queued": queue.deliveries,
+        "lanes": queue.lanes,
+        "oldestDelivery": queue.oldest,
+        "oldestAt": queue.oldest.as_deref().and_then(received_at).map(|at| at.to_string()),
         "inFlight": engine.concurrency.saturating_sub(engine.seats.available_permits()),
         "concurrency": engine.concurrency,
     })
+}
+
+/// When a delivery came: its id has the time in it.
+fn received_at(id: &str) -> Option<Timestamp> {
+    let at = Uuid::try_parse(id).ok()?.get_timestamp()?;
+    let (seconds, nanos) = at.to_unix();
+    Some(Timestamp(
+        i64::try_from(seconds).ok()? * 1000 + i64::from(nanos / 1_000_000),
+    ))
 }

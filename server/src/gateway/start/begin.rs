@@ -1,6 +1,5 @@
 //! A callback starts an execution, and what came of it is recorded.
 
-use engine::SpanId;
 use serde_json::json;
 use store::{Expect, Table};
 
@@ -13,7 +12,7 @@ use crate::gateway::flights::Flight;
 use crate::gateway::found::Found;
 use crate::gateway::record::{Delivery, Receipt, Reference, Standing, Step, receipt_key};
 use crate::gateway::route::Route;
-use crate::gateway::trail::trace_of;
+use crate::gateway::trail::trace_of_start;
 use crate::gateway::{Gateway, NotStored};
 
 /// The errors of `StartExecution` that the same callback would meet again.
@@ -181,16 +180,12 @@ impl Gateway {
         let Some(starter) = self.0.starter.get() else {
             return later("this server starts none");
         };
-        let mut request = json!({
+        let request = json!({
             "stateMachineArn": start.state_machine_arn,
             "name": start.name,
             "input": start.input,
+            "traceHeader": trace_of_start(delivery).x_ray_header(),
         });
-        // What a callback starts goes on in the third party's trace.
-        if let Some(context) = trace_of(delivery) {
-            let parent = context.parent.unwrap_or(SpanId(0));
-            request["traceHeader"] = context.x_ray(parent).into();
-        }
         match starter.operations.perform("StartExecution", request).await {
             Ok(_) => self.begun(start),
             Err(refusal) if refusal.kind == "ExecutionAlreadyExists" => {

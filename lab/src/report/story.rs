@@ -1,0 +1,125 @@
+//! What happened in a case, in the order of time: what the execution did, what the outside did and how it was answered,
+//! who was told.
+
+use std::collections::HashMap;
+
+use engine::{Event, EventKind, FrameId};
+use serde_json::Value;
+
+use crate::scenario::came::dispositions;
+use crate::scenario::spoken;
+use crate::seen::Seen;
+
+/// As many lines as are good to read; more are left out in the middle.
+const LINES_MAX: usize = 40;
+/// As much of a line.
+const LINE_MAX: usize = 160;
+
+/// The story, one line each.
+pub fn story(seen: &Seen) -> Vec<String> {
+    let mut lines: Vec<(i64, String)> = Vec::new();
+    let mut deliveries = seen.deliveries.iter();
+    // What the outside did comes before what it led to.
+    for deed in &seen.deeds {
+        let is_callback = deed.what.contains("callback to ");
+        let became = is_callback.then(|| deliveries.next()).flatten();
+        let became = became.map(|delivery| format!(" {}", dispositions(delivery).join(", then ")));
+        let became = became.unwrap_or_default();
+        let answer = match deed.answer.0 {
+            200 if !is_callback => String::new(),
+            status => {
+                let message = deed.answer.1["message"].as_str();
+                let message = message.filter(|_| became.is_empty());
+                let message = message.map(|said| format!(" {said}")).unwrap_or_default();
+                format!(" => {status}{message}")
+            }
+        };
+        lines.push((deed.at, format!("outside: {}{answer}{became}", deed.what)));
+    }
+    let mut states: HashMap<FrameId, &str> = HashMap::new();
+    for event in &seen.events {
+        if let Some(line) = said(event, &mut states) {
+            lines.push((event.at.0 - seen.started_at.0, line));
+        }
+    }
+    for told in &seen.told {
+        let message = match &told.message["description"] {
+            Value::String(description) => description.clone(),
+            _ => told.message.to_string(),
+        };
+        lines.push((told.at, format!("{} hears: {message}", told.topic)));
+    }
+    if let Some(stuck) = &seen.stuck {
+        let last = lines.iter().map(|(at, _)| *at).max().unwrap_or_default();
+        lines.push((last, format!("nothing more will happen: {stuck}")));
+    }
+    lines.sort_by_key(|(at, _)| *at);
+    let count = lines.len();
+    let mut told: Vec<String> = Vec::with_capacity(count.min(LINES_MAX));
+    for (index, (at, line)) in lines.into_iter().enumerate() {
+        let (head, tail) = (LINES_MAX / 2, count.saturating_sub(LINES_MAX / 2));
+        if index == head && head < tail {
+            told.push(format!("{:>9}", "..."));
+        }
+        if index < head || index >= tail {
+            told.push(format!("{:>9}  {}", spoken(at), cut(&line)));
+        }
+    }
+    told
+}
+
+fn cut(line: &str) -> String {
+    match line.chars().count() > LINE_MAX {
+        true => line.chars().take(LINE_MAX).chain([' ', '…']).collect(),
+        false => line.to_owned(),
+    }
+}
+
+fn said<'s>(event: &'s Event, states: &mut HashMap<FrameId, &'s str>) -> Option<String> {
+    let state = states.get(&event.frame).copied().unwrap_or_default();
+    let failed = |failure: &asl::Failure| {
+        let error = failure
+            .error
+            .as_deref()
+            .unwrap_or("without an error's name");
+        match &failure.cause {
+            Some(cause) => format!("{error}: {cause}"),
+            None => error.to_owned(),
+        }
+    };
+    Some(match &event.kind {
+        EventKind::StateEntered { name, .. } => {
+            states.insert(event.frame, name);
+            format!("{name} is entered")
+        }
+        EventKind::TaskScheduled { resource, .. } => {
+            let asked = resource
+                .strip_prefix("arn:aws:states:::")
+                .unwrap_or(resource);
+            format!("{state} asks {asked}")
+        }
+        EventKind::TaskSucceeded { .. } => format!("{state} has its result"),
+        EventKind::TaskFailed { failure, .. }
+        | EventKind::MapRunFailed { failure, .. }
+        | EventKind::EvaluationFailed { failure, .. } => {
+            format!("{state} fails: {}", failed(failure))
+        }
+        EventKind::TaskTimedOut {
+            heartbeat: true, ..
+        } => {
+            format!("{state} has no heartbeat any more")
+        }
+        EventKind::TaskTimedOut { .. } => format!("{state} times out"),
+        EventKind::RetryScheduled { until, .. } => {
+            format!("{state} is tried again in {}", spoken(until.0 - event.at.0))
+        }
+        EventKind::ExecutionSucceeded => "SUCCEEDED".to_owned(),
+        EventKind::ExecutionFailed { failure } => format!("FAILED {}", failed(failure)),
+        EventKind::ExecutionTimedOut => "TIMED_OUT".to_owned(),
+        EventKind::ExecutionAborted { error, .. } => {
+            format!("ABORTED {}", error.as_deref().unwrap_or_default())
+        }
+        EventKind::ExecutionRedriven { .. } => "redriven".to_owned(),
+        _ => return None,
+    })
+}

@@ -1,0 +1,385 @@
+//! Scenario files: a state machine, what the outside does, and what must come of it. `rejoin test` runs them.
+//!
+//! A file is YAML ([`text`]: or a Markdown document with YAML in it). Its members are what all of its cases have in
+//! common; each of its `cases` has the same members and puts them over these, `tasks`, `machines` and `expect` name
+//! by name.
+//!
+//! | member | what it says | read by |
+//! | --- | --- | --- |
+//! | `name` | the case's name | |
+//! | `definition` | the state machine: a file, the definition itself, `{template, resource}` | [`definition`], [`cloudformation`] |
+//! | `machine` | the state machine's name; by default the template's, or the file's | |
+//! | `machines` | those that it starts: a definition by name | |
+//! | `config` | functions, topics and routes, as for `rejoin serve` | the caller |
+//! | `input` | the execution's input, or `@FILE` | |
+//! | `tasks` | what answers Task states | [`tasks`], [`template`] |
+//! | `mock` | a test case of a mock configuration: `{file, case}` | `server::mocks` |
+//! | `script` | what happens at a time after the start | [`acts`] |
+//! | `until` | how far time goes; by default until nothing is due any more | |
+//! | `expect` | what must come of it | [`expect`], [`pattern`] |
+//!
+//! Everything that is wrong with a file is found at once, each thing with its place ([`given`]). [`play`] plays a case,
+//! [`came`] is what came of it.
+
+mod acts;
+pub mod came;
+mod cloudformation;
+pub mod definition;
+pub mod expect;
+mod given;
+pub mod pattern;
+pub mod play;
+mod tasks;
+mod template;
+mod text;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+
+use asl::StateMachine;
+use serde_json::{Value, json};
+use server::mocks::{Mocks, Validation};
+use server::topics::TopicConfig;
+use source::report::Paint;
+
+use self::acts::{Known, Planned};
+use self::definition::Definition;
+use self::expect::Expect;
+use self::given::{Faults, Given, Members, member};
+use self::tasks::Mock;
+use crate::world::{Machine, Settings};
+
+pub use self::given::spoken;
+pub use self::pattern::Mismatch;
+pub use self::play::{Outcome, play};
+
+const OF_CASES: [&str; 12] = [
+    "name",
+    "definition",
+    "machine",
+    "machines",
+    "config",
+    "input",
+    "tasks",
+    "mock",
+    "script",
+    "until",
+    "expect",
+    "comment",
+];
+
+/// What reads a configuration file for a case.
+pub type Configure<'c> = &'c dyn Fn(&Path) -> Result<Settings, String>;
+
+/// A file, read.
+#[derive(Debug, Default)]
+pub struct File {
+    /// Its cases, if nothing is wrong with it.
+    pub cases: Vec<Case>,
+    /// All that was read for it, the file itself too.
+    pub files: BTreeSet<PathBuf>,
+    /// All that is wrong with it, for people.
+    pub faults: Option<String>,
+}
+
+/// One case: an execution, what happens to it, and what must come of it.
+pub struct Case {
+    /// Its name.
+    pub name: String,
+    /// The file that it is in.
+    pub file: String,
+    /// The state machine.
+    pub definition: Definition,
+    /// The state machine's name.
+    pub machine: String,
+    machines: Vec<Machine>,
+    settings: Settings,
+    input: Value,
+    tasks: HashMap<String, Mock>,
+    /// The test case of the mock configuration.
+    test_case: Option<String>,
+    script: Vec<Planned>,
+    until: Option<i64>,
+    expect: Expect,
+}
+
+impl std::fmt::Debug for Case {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.file, self.name)
+    }
+}
+
+/// Reads a file of scenarios.
+pub fn read(path: &Path, configure: Configure<'_>, paint: Paint) -> File {
+    let mut reader = Reader {
+        file: path.display().to_string(),
+        folder: path.parent().unwrap_or(Path::new("")).to_owned(),
+        configure,
+        files: BTreeSet::from([path.to_owned()]),
+        settings: HashMap::new(),
+    };
+    let read = match std::fs::read_to_string(path) {
+        Ok(text) => reader.cases(text, paint),
+        Err(why) => Err(format!("{} can't be read: {why}\n", path.display())),
+    };
+    let (cases, faults) = match read {
+        Ok(cases) => (cases, None),
+        Err(faults) => (Vec::new(), Some(faults)),
+    };
+    File {
+        cases,
+        files: reader.files,
+        faults,
+    }
+}
+
+struct Reader<'c> {
+    file: String,
+    folder: PathBuf,
+    configure: Configure<'c>,
+    files: BTreeSet<PathBuf>,
+    settings: HashMap<PathBuf, Option<Settings>>,
+}
+
+impl Reader<'_> {
+    fn cases(&mut self, text: String, paint: Paint) -> Result<Vec<Case>, String> {
+        let texts = text::texts(&self.file, text);
+        let mut values = Vec::with_capacity(texts.blocks.len());
+        let mut unreadable = String::new();
+        for block in &texts.blocks {
+            match block.value() {
+                Ok(value) => values.push(value),
+                Err(found) => unreadable.push_str(&block.report(&found, paint)),
+            }
+        }
+        if !unreadable.is_empty() {
+            return Err(unreadable);
+        }
+        let faults = Faults::default();
+        let root = |block: usize| Given::root(&values[block], block, &faults);
+        let mut of_file = OF_CASES.to_vec();
+        if !texts.document {
+            of_file.push("cases");
+        }
+        let mut common = root(0).members(&of_file);
+        let listed = common.iter().position(|(name, _)| *name == "cases");
+        let listed = listed.map(|at| common.remove(at).1);
+        let mut cases = Vec::new();
+        if texts.document {
+            for (index, (heading, line)) in texts.headings.iter().enumerate() {
+                let own = root(index + 1).members(&OF_CASES);
+                let name = format!("{heading}, line {line}");
+                cases.push((heading.clone(), own, name));
+            }
+            if cases.is_empty() {
+                let hint = "Below each `## Heading` a fenced block of yaml is a case.";
+                root(0).wrong_but("the document has no case", hint);
+            }
+        } else if let Some(listed) = listed {
+            for (index, case) in listed.items().iter().enumerate() {
+                let own = case.members(&OF_CASES);
+                let name = member(&own, "name").and_then(Given::text);
+                let name = name.map_or_else(|| format!("case {}", index + 1), str::to_owned);
+                cases.push((name.clone(), own, name));
+            }
+            if cases.is_empty() {
+                listed.wrong("there is no case");
+            }
+        } else {
+            let name = member(&common, "name").and_then(Given::text);
+            let name = name.map_or_else(|| stem(&self.file), str::to_owned);
+            cases.push((name.clone(), Vec::new(), name));
+        }
+        let mut read = Vec::with_capacity(cases.len());
+        for (name, own, _) in cases {
+            let members = merged(&common, own);
+            if member(&members, "definition").is_none() {
+                let hint = "Add `definition: FILE`, for one case or at the top for all.";
+                root(0).wrong_but(format!("there is no definition for the case {name}"), hint);
+                continue;
+            }
+            read.extend(self.case(name, &members));
+        }
+        match faults.any() {
+            true => Err(faults.report(&texts.blocks, paint)),
+            false => Ok(read),
+        }
+    }
+
+    fn case(&mut self, name: String, members: &Members<'_>) -> Option<Case> {
+        let of = |name| member(members, name);
+        let settings = match of("config") {
+            Some(config) => self.configured(config)?,
+            None => quiet(Settings::default()),
+        };
+        let (folder, place) = (self.folder.clone(), settings.place.clone());
+        let given = of("definition")?;
+        let definition = definition::read(given, &folder, &place, &mut self.files)?;
+        let machine = match of("machine") {
+            Some(machine) => machine.text()?.to_owned(),
+            None => match (&definition.name, given.value) {
+                (Some(name), _) => name.clone(),
+                (None, Value::String(file)) if !file.trim_start().starts_with('{') => stem(file),
+                _ => "StateMachine".to_owned(),
+            },
+        };
+        let mut others = Vec::new();
+        for (name, given) in of("machines").map(Given::entries).into_iter().flatten() {
+            let other = definition::read(&given, &folder, &place, &mut self.files)?;
+            others.push((name.to_owned(), other));
+        }
+        let mut settings = settings;
+        let test_case = match of("mock") {
+            Some(mock) => Some(self.mocked(mock, &mut settings)?),
+            None => None,
+        };
+        let input = match of("input") {
+            Some(input) => self.input(input)?,
+            None => json!({}),
+        };
+        let machines: Vec<(String, &StateMachine)> = others
+            .iter()
+            .map(|(name, definition)| (name.clone(), &*definition.machine))
+            .collect();
+        let known = Known {
+            settings: &settings,
+            machine: &definition.machine,
+            others: &machines,
+        };
+        let mut tasks = HashMap::new();
+        for (state, given) in of("tasks").map(Given::entries).into_iter().flatten() {
+            match known.resource(state) {
+                Some(resource) => {
+                    tasks.insert(state.to_owned(), Mock::read(&given, &known, resource));
+                }
+                None => {
+                    let names = known.tasks();
+                    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                    given.unknown_name("Task state", state, &names);
+                }
+            }
+        }
+        let script = of("script").map(|script| acts::read(script, &known, true));
+        let until = match of("until") {
+            Some(until) => Some(until.duration()?),
+            None => None,
+        };
+        let expect = of("expect").map(expect::members).unwrap_or_default();
+        let expect = Expect::read(&expect, &known);
+        let machines = others.iter().map(|(name, definition)| Machine {
+            name: name.clone(),
+            definition: definition.text.to_string(),
+        });
+        Some(Case {
+            name,
+            file: self.file.clone(),
+            machine,
+            machines: machines.collect(),
+            input,
+            tasks,
+            test_case,
+            script: script.unwrap_or_default(),
+            until,
+            expect,
+            definition,
+            settings,
+        })
+    }
+
+    fn configured(&mut self, given: &Given<'_>) -> Option<Settings> {
+        let path = self.folder.join(given.text()?);
+        if let Some(known) = self.settings.get(&path) {
+            return known.clone();
+        }
+        self.files.insert(path.clone());
+        let settings = match (self.configure)(&path) {
+            Ok(settings) => Some(quiet(settings)),
+            Err(why) => {
+                given.wrong(why);
+                None
+            }
+        };
+        self.settings.insert(path, settings.clone());
+        settings
+    }
+
+    fn mocked(&mut self, given: &Given<'_>, settings: &mut Settings) -> Option<String> {
+        let members = given.members(&["file", "case"]);
+        let (Some(file), Some(case)) = (member(&members, "file"), member(&members, "case")) else {
+            given.wrong_but(
+                "a file and a case of it are needed",
+                "`mock: {file: MockConfigFile.json, case: HappyPath}`.",
+            );
+            return None;
+        };
+        let path = self.folder.join(file.text()?);
+        self.files.insert(path.clone());
+        match Mocks::read(&path, Validation::Strict) {
+            Ok(mocks) => {
+                let environment = std::mem::take(&mut settings.environment);
+                settings.environment = environment.mocked_by(Some(mocks));
+            }
+            Err(why) => {
+                file.wrong(why);
+                return None;
+            }
+        }
+        case.text().map(str::to_owned)
+    }
+
+    fn input(&mut self, given: &Given<'_>) -> Option<Value> {
+        let Some(file) = given.value.as_str().and_then(|text| text.strip_prefix('@')) else {
+            return Some(given.value.clone());
+        };
+        let path = self.folder.join(file);
+        self.files.insert(path.clone());
+        let read = std::fs::read_to_string(&path).map_err(|why| why.to_string());
+        let read = read.and_then(|text| {
+            asl::Data::parse(&text).map_err(|why| format!("it is not JSON: {why}"))
+        });
+        match read {
+            Ok(input) => Some(input.value().clone()),
+            Err(why) => {
+                given.wrong(format!("{} can't be read: {why}", path.display()));
+                None
+            }
+        }
+    }
+}
+
+/// A case's members over those that all have in common.
+fn merged<'f>(common: &Members<'f>, own: Members<'f>) -> Members<'f> {
+    let mut all = common.clone();
+    for (name, given) in own {
+        let both = ["tasks", "machines", "expect"].contains(&name);
+        match all.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, there)) if both => *there = there.with(&given),
+            Some((_, there)) => *there = given,
+            None => all.push((name, given)),
+        }
+    }
+    all
+}
+
+/// Nobody outside is told of anything: what topics were told is looked at, not sent. A function whose program is not
+/// built is not there: where cases say what answers, nobody has to build it.
+fn quiet(mut settings: Settings) -> Settings {
+    settings.functions.retain(|_, function| {
+        let program = function
+            .program
+            .as_ref()
+            .and_then(|program| program.first());
+        program.is_none_or(|program| !program.contains('/') || Path::new(program).is_file())
+    });
+    let topics = settings.topics.keys();
+    let told = topics.map(|name| (name.clone(), TopicConfig::default()));
+    settings.topics = told.collect::<BTreeMap<_, _>>();
+    settings
+}
+
+/// A file's name without what it ends with.
+fn stem(file: &str) -> String {
+    let name = Path::new(file).file_name().and_then(|name| name.to_str());
+    let name = name.unwrap_or(file);
+    name.split('.').next().unwrap_or(name).to_owned()
+}

@@ -1,0 +1,271 @@
+//! What must come of a case: a pattern for each member of what came ([`super::came`]), with the short forms that make
+//! a file readable.
+//!
+//! | member | short form |
+//! | --- | --- |
+//! | `status` | `SUCCEEDED` if neither it nor `error` nor `waits` is given |
+//! | `callbacks` | a text is the disposition; of one that had several, `early, then delivered` or the last |
+//! | `alerts` | a text is the description |
+//! | `passes`, `never` | states that are entered in this order, others between; states that are not |
+//! | `ended`, and `at` in a callback, an alert, a call | a length of time: `30s`, `> 5s` |
+
+use serde_json::Value;
+use server::gateway::Disposition;
+
+use super::acts::Known;
+use super::given::{Given, Members};
+use super::pattern::{Mismatch, Pattern, shown};
+
+/// What must come of a case.
+#[derive(Debug, Default)]
+pub struct Expect {
+    members: Vec<(&'static str, Pattern)>,
+    passes: Vec<String>,
+    never: Vec<String>,
+}
+
+const STATUSES: [&str; 5] = ["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "RUNNING"];
+
+const ENDED_BADLY: [&str; 3] = ["FAILED", "TIMED_OUT", "ABORTED"];
+
+const NAMES: [&str; 13] = [
+    "status",
+    "output",
+    "error",
+    "cause",
+    "ended",
+    "waits",
+    "states",
+    "retries",
+    "callbacks",
+    "alerts",
+    "calls",
+    "passes",
+    "never",
+];
+
+/// The members of `expect`; others are faults.
+pub(super) fn members<'f>(given: &Given<'f>) -> Members<'f> {
+    given.members(&NAMES)
+}
+
+impl Expect {
+    /// Reads what a case expects.
+    pub(super) fn read(members: &Members<'_>, known: &Known<'_>) -> Expect {
+        let mut expect = Expect::default();
+        let states = known.states();
+        let names = |given: &Given<'_>| -> Vec<String> {
+            let items = given.items();
+            let names = items.iter().filter_map(|item| item.word("state", &states));
+            names.map(str::to_owned).collect()
+        };
+        for (name, given) in members {
+            let (name, pattern) = match *name {
+                "status" => {
+                    given.word("status", &STATUSES);
+                    ("status", Pattern::Same(given.value.clone()))
+                }
+                "output" => ("output", Pattern::read(given)),
+                "error" => ("error", Pattern::read(given)),
+                "cause" => ("cause", Pattern::read(given)),
+                "waits" => ("waits", Pattern::read(given)),
+                "ended" => ("ended", Pattern::time(given)),
+                "states" => {
+                    let all = names(given).into_iter();
+                    let all = all.map(|name| Pattern::Same(name.into()));
+                    ("states", Pattern::List(all.collect()))
+                }
+                "retries" => {
+                    for (state, count) in given.entries() {
+                        if !states.contains(&state) {
+                            count.unknown_name("state", state, &states);
+                        }
+                    }
+                    ("retries", Pattern::read(given))
+                }
+                "callbacks" => ("callbacks", list(given, &disposition)),
+                "alerts" => ("alerts", list(given, &|item| alert(item, known))),
+                "calls" => ("calls", list(given, &|item| call(item, known))),
+                "passes" => {
+                    expect.passes = names(given);
+                    continue;
+                }
+                "never" => {
+                    expect.never = names(given);
+                    continue;
+                }
+                _ => continue,
+            };
+            expect.members.push((name, pattern));
+        }
+        let says_how = ["status", "error", "cause", "waits"];
+        if !expect
+            .members
+            .iter()
+            .any(|(name, _)| says_how.contains(name))
+        {
+            let well = Pattern::Same("SUCCEEDED".into());
+            expect.members.insert(0, ("status", well));
+        }
+        expect
+    }
+
+    /// All that is not as it must be.
+    pub(super) fn mismatches(&self, came: &Value) -> Vec<Mismatch> {
+        let mut mismatches = Vec::new();
+        for (name, pattern) in &self.members {
+            pattern.compare(came.get(name), name, &mut mismatches);
+        }
+        let states: Vec<&str> = came["states"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
+        let mut rest = states.iter();
+        for state in &self.passes {
+            if !rest.any(|passed| passed == state) {
+                mismatches.push(Mismatch {
+                    at: "passes".to_owned(),
+                    expected: self.passes.join(", "),
+                    got: states.join(", "),
+                });
+                break;
+            }
+        }
+        for state in &self.never {
+            if states.contains(&state.as_str()) {
+                mismatches.push(Mismatch {
+                    at: "never".to_owned(),
+                    expected: format!("{state} is not entered"),
+                    got: states.join(", "),
+                });
+            }
+        }
+        self.explain(came, &mut mismatches);
+        mismatches
+    }
+
+    /// How it ended explains the rest, and is said first.
+    fn explain(&self, came: &Value, mismatches: &mut Vec<Mismatch>) {
+        let says = |wanted: &str| self.members.iter().any(|(name, _)| *name == wanted);
+        let status = came["status"].as_str().unwrap_or_default();
+        // Who names an error has said that it is to end badly.
+        if says("error") && !says("status") && !ENDED_BADLY.contains(&status) {
+            mismatches.retain(|mismatch| !["error", "cause"].contains(&mismatch.at.as_str()));
+            mismatches.push(Mismatch {
+                at: "status".to_owned(),
+                expected: "FAILED".to_owned(),
+                got: status.to_owned(),
+            });
+        }
+        mismatches.sort_by_key(|mismatch| {
+            let order = ["status", "error", "cause", "waits"];
+            order
+                .iter()
+                .position(|name| mismatch.at == *name)
+                .unwrap_or(order.len())
+        });
+        if let Some(status) = mismatches.first_mut().filter(|first| first.at == "status") {
+            for (name, before) in [
+                ("error", " "),
+                ("cause", ": "),
+                ("waits", ": it never ends, "),
+            ] {
+                if let Some(value) = came.get(name) {
+                    status.got = format!("{}{before}{}", status.got, shown(value));
+                }
+            }
+        }
+    }
+}
+
+/// A list of things that have a short form.
+fn list(given: &Given<'_>, item: &dyn Fn(&Given<'_>) -> Pattern) -> Pattern {
+    if let Value::Object(members) = given.value
+        && members.len() == 1
+        && members.contains_key("includes")
+    {
+        let entries = given.entries();
+        let items = entries[0].1.items();
+        return Pattern::Includes(items.iter().map(item).collect());
+    }
+    Pattern::List(given.items().iter().map(item).collect())
+}
+
+fn disposition(given: &Given<'_>) -> Pattern {
+    let known: Vec<&str> = Disposition::ALL.iter().map(|d| d.name()).collect();
+    match given.value {
+        Value::String(text) => {
+            for word in text.split(", then ") {
+                if !known.contains(&word) {
+                    given.unknown_word("disposition", word, &known);
+                }
+            }
+            let member = match text.contains(", then ") {
+                true => "became",
+                false => "disposition",
+            };
+            Pattern::Object(vec![(
+                member.to_owned(),
+                Pattern::Same(given.value.clone()),
+            )])
+        }
+        _ => timed(given, &mut |name, value| {
+            if name == "disposition" {
+                value.word("disposition", &known);
+            }
+        }),
+    }
+}
+
+fn alert(given: &Given<'_>, known: &Known<'_>) -> Pattern {
+    match given.value {
+        Value::String(_) => Pattern::Object(vec![("description".to_owned(), Pattern::read(given))]),
+        _ => timed(given, &mut |name, value| {
+            if name == "topic" {
+                value.word("topic", &known.topics());
+            }
+        }),
+    }
+}
+
+fn call(given: &Given<'_>, known: &Known<'_>) -> Pattern {
+    let tasks = known.tasks();
+    let tasks: Vec<&str> = tasks.iter().map(String::as_str).collect();
+    if let Value::String(_) = given.value {
+        given.word("Task state", &tasks);
+        return Pattern::Object(vec![(
+            "state".to_owned(),
+            Pattern::Same(given.value.clone()),
+        )]);
+    }
+    let names = [
+        "at",
+        "machine",
+        "state",
+        "attempt",
+        "resource",
+        "parameters",
+    ];
+    given.members(&names);
+    timed(given, &mut |name, value| {
+        if name == "state" {
+            value.word("Task state", &tasks);
+        }
+    })
+}
+
+/// An object whose `at` is a time.
+fn timed(given: &Given<'_>, look: &mut dyn FnMut(&str, &Given<'_>)) -> Pattern {
+    let mut members = Vec::new();
+    for (name, value) in given.entries() {
+        look(name, &value);
+        let pattern = match name {
+            "at" => Pattern::time(&value),
+            _ => Pattern::read(&value),
+        };
+        members.push((name.to_owned(), pattern));
+    }
+    Pattern::Object(members)
+}

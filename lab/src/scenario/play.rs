@@ -1,0 +1,252 @@
+//! A case, played: the outside does what the file says, and what comes of it is held against what must.
+
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use asl::{Data, Failure, Resource};
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+use server::clock::Clock;
+
+use super::Case;
+use super::came;
+use super::pattern::Mismatch;
+use super::tasks::Answer;
+use super::template::Surroundings;
+use crate::part::{Asked, Deed, Director, Part, Reply};
+use crate::seen::Seen;
+use crate::world::{Machine, World};
+
+/// How far time goes if the file does not say: whoever waits longer waits for nothing.
+const LIMIT: i64 = 10 * 365 * 86_400_000;
+
+/// What came of a case.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What is not as it must be.
+    pub mismatches: Vec<Mismatch>,
+    /// Why the case itself is not right, whatever came of it.
+    pub troubles: Vec<String>,
+    /// What there was to see, if it came so far.
+    pub seen: Option<Seen>,
+    /// The same as a document ([`came::document`]).
+    pub came: Value,
+    /// How long the execution took in virtual time, in milliseconds; all of it, if it has not ended.
+    pub virtual_millis: i64,
+    /// How long it took.
+    pub real: Duration,
+}
+
+impl Outcome {
+    /// Whether all is as it must be.
+    pub fn passed(&self) -> bool {
+        self.mismatches.is_empty() && self.troubles.is_empty()
+    }
+}
+
+/// Plays a case.
+pub fn play(case: &Arc<Case>) -> Outcome {
+    play_of(case, &case.definition.text)
+}
+
+/// Plays a case of another state machine in place of its own: whether it notices.
+pub fn play_of(case: &Arc<Case>, definition: &str) -> Outcome {
+    let begun = Instant::now();
+    let troubles = Arc::new(Mutex::new(Vec::new()));
+    let played = played(case, definition, &troubles);
+    let mut troubles = std::mem::take(&mut *troubles.lock());
+    let (seen, came, mismatches, virtual_millis) = match played {
+        Ok((seen, virtual_millis)) => {
+            let came = came::document(&seen);
+            let mismatches = case.expect.mismatches(&came);
+            (Some(seen), came, mismatches, virtual_millis)
+        }
+        Err(why) => {
+            troubles.push(why);
+            (None, Value::Null, Vec::new(), 0)
+        }
+    };
+    Outcome {
+        mismatches,
+        troubles,
+        seen,
+        came,
+        virtual_millis,
+        real: begun.elapsed(),
+    }
+}
+
+fn played(
+    case: &Arc<Case>,
+    definition: &str,
+    troubles: &Arc<Mutex<Vec<String>>>,
+) -> Result<(Seen, i64), String> {
+    let clock = Arc::new(OnceLock::new());
+    let stage = Stage {
+        case: case.clone(),
+        clock: clock.clone(),
+        troubles: troubles.clone(),
+        asked: 0,
+    };
+    let mut world = World::open(case.settings.clone(), Box::new(stage))?;
+    // Nobody has asked for it yet.
+    clock.get_or_init(|| world.clock().clone());
+    for machine in &case.machines {
+        world.create(machine)?;
+    }
+    let arn = world.create(&Machine {
+        name: case.machine.clone(),
+        definition: definition.to_owned(),
+    })?;
+    let arn = match &case.test_case {
+        Some(test_case) => format!("{arn}#{test_case}"),
+        None => arn,
+    };
+    let begun = world.clock().now();
+    for planned in &case.script {
+        let surroundings = Surroundings {
+            task: Value::Null,
+            input: case.input.clone(),
+            now: begun.plus_millis(planned.after),
+            seed: 0,
+        };
+        let act = planned.doing.act(&surroundings)?;
+        match &planned.of {
+            Some(state) => world.plan_about(planned.after, act, state),
+            None => world.plan(planned.after, act, None),
+        }
+    }
+    world.start(&arn, "case", &case.input.to_string())?;
+    match case.until {
+        Some(until) => {
+            world.advance(until)?;
+        }
+        None => {
+            world.until_ended(LIMIT)?;
+            world.until_quiet()?;
+            // A redrive may have set it going again, and now it waits.
+            world.until_ended(LIMIT)?;
+        }
+    }
+    let passed = world.clock().now().0 - begun.0;
+    let seen = world.seen()?;
+    let ended = seen.ended.as_ref().map(|ended| ended.at);
+    Ok((seen, ended.unwrap_or(passed)))
+}
+
+/// The outside, as the file has it.
+struct Stage {
+    case: Arc<Case>,
+    clock: Arc<OnceLock<Clock>>,
+    troubles: Arc<Mutex<Vec<String>>>,
+    asked: u64,
+}
+
+impl Director for Stage {
+    fn part(&mut self, task: &Asked, attempt: u32) -> Part {
+        match self.played(task, attempt) {
+            Ok(part) => part,
+            Err(why) => {
+                let mut troubles = self.troubles.lock();
+                if !troubles.contains(&why) {
+                    troubles.push(why.clone());
+                }
+                Part::of(Reply::Throw(Failure::runtime(why)))
+            }
+        }
+    }
+}
+
+impl Stage {
+    fn played(&mut self, task: &Asked, attempt: u32) -> Result<Part, String> {
+        let tasks = &self.case.tasks;
+        let full = format!("{}.{}", task.machine, task.state);
+        let mock = tasks.get(&full).or_else(|| tasks.get(&task.state));
+        let Some(answer) = mock.and_then(|mock| mock.attempt(attempt)) else {
+            return self.configured(task).map(|()| Part::real());
+        };
+        let now = self.clock.get().expect("the world is open").now();
+        self.asked += 1;
+        let mut surroundings = Surroundings {
+            task: json!({
+                "state": task.state,
+                "machine": task.machine,
+                "execution": task.execution_arn,
+                "resource": &**task.resource.as_written(),
+                "parameters": task.parameters.value(),
+                "token": task.token,
+                "attempt": attempt + 1,
+            }),
+            input: self.case.input.clone(),
+            now,
+            seed: self.asked,
+        };
+        let of = |why| format!("{}: {why}", task.state);
+        let reply = match &answer.reply {
+            Answer::Real => {
+                self.configured(task)?;
+                Reply::Real
+            }
+            Answer::Never => Reply::Never,
+            Answer::Throws(failure) => Reply::Throw(failure.clone()),
+            Answer::Returns(result) => {
+                let result = result.evaluate(&surroundings).map_err(of)?;
+                Reply::Return(Data::from(result))
+            }
+        };
+        let mut part = Part::of(reply);
+        part.delay = answer.delay;
+        for planned in &answer.deeds {
+            surroundings.now = now.plus_millis(planned.after);
+            part.deeds.push(Deed {
+                after: planned.after,
+                act: planned.doing.act(&surroundings).map_err(of)?,
+            });
+        }
+        Ok(part)
+    }
+
+    /// Whether somebody is there to answer a task that the file does not answer.
+    fn configured(&self, task: &Asked) -> Result<(), String> {
+        let settings = &self.case.settings;
+        let (what, there) = match &task.resource {
+            Resource::Function { arn } => {
+                let name = function(arn);
+                let there = settings.functions.contains_key(name);
+                (format!("the function {name}"), there)
+            }
+            Resource::Service { service, .. } if &**service == "lambda" => {
+                let name = task.parameters.value()["FunctionName"].as_str();
+                let name = function(name.unwrap_or_default());
+                let there = settings.functions.contains_key(name);
+                (format!("the function {name}"), there)
+            }
+            Resource::Service { service, .. } if &**service == "sns" => {
+                let parameters = task.parameters.value();
+                let topic = parameters.get("TopicArn").or(parameters.get("TargetArn"));
+                let topic = topic.and_then(Value::as_str).unwrap_or_default();
+                let topic = topic.rsplit(':').next().unwrap_or_default();
+                let there = settings.topics.contains_key(topic);
+                (format!("the topic {topic}"), there)
+            }
+            _ => return Ok(()),
+        };
+        let elsewhere = settings.environment.is_somewhere();
+        match there || elsewhere {
+            true => Ok(()),
+            false => Err(format!(
+                "{} asks {what}, and nothing answers: say under `tasks` what does, or configure it (`config`)",
+                task.state
+            )),
+        }
+    }
+}
+
+/// The name of a function, of its ARN or of its name and version.
+fn function(arn: &str) -> &str {
+    let mut parts = arn.split(':');
+    match parts.by_ref().any(|part| part == "function") {
+        true => parts.next().unwrap_or(arn),
+        false => arn.split(':').next().unwrap_or(arn),
+    }
+}

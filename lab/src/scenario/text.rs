@@ -1,0 +1,91 @@
+//! The texts that a scenario file consists of: one of YAML, or those of a Markdown document.
+//!
+//! Of a document, the first fenced block of YAML above the first `##` heading is what all cases have in common, and
+//! under each `##` heading the first one is a case, which has the heading's name. Everything else is for people.
+
+use source::Source;
+
+/// The texts, and what a case is called that has a text of its own.
+pub(super) struct Texts {
+    /// The first one is what cases have in common.
+    pub(super) blocks: Vec<Source>,
+    /// The headings, one for each of the others.
+    pub(super) headings: Vec<(String, usize)>,
+    /// Whether it is a document.
+    pub(super) document: bool,
+}
+
+/// Takes a file's text apart.
+pub(super) fn texts(file: &str, text: String) -> Texts {
+    let lower = file.to_ascii_lowercase();
+    if !lower.ends_with(".md") && !lower.ends_with(".markdown") {
+        let yaml = !lower.ends_with(".json");
+        return Texts {
+            blocks: vec![Source::of(file, text, yaml)],
+            headings: Vec::new(),
+            document: false,
+        };
+    }
+    let mut texts = Texts {
+        // A document need not have anything in common.
+        blocks: vec![Source::of(file, "{}".to_owned(), true)],
+        headings: Vec::new(),
+        document: true,
+    };
+    let mut heading: Option<(String, usize)> = None;
+    let mut common = false;
+    let mut fence: Option<Fence> = None;
+    for (number, line) in text.lines().enumerate() {
+        let trimmed = line.trim_start();
+        if let Some(open) = &mut fence {
+            if trimmed.starts_with(&open.mark) && trimmed.trim_matches(['`', '~', ' ']).is_empty() {
+                let block = open.block.take();
+                fence = None;
+                let Some(block) = block else { continue };
+                // Faults stand where they stand in the document.
+                let block = "\n".repeat(block.0) + &block.1;
+                match heading.take() {
+                    Some(heading) => {
+                        texts.blocks.push(Source::of(file, block, true));
+                        texts.headings.push(heading);
+                    }
+                    None if !common && texts.headings.is_empty() => {
+                        texts.blocks[0] = Source::of(file, block, true);
+                        common = true;
+                    }
+                    None => {}
+                }
+            } else if let Some((_, block)) = &mut open.block {
+                block.push_str(line);
+                block.push('\n');
+            }
+        } else if let Some(open) = Fence::opened(trimmed, number) {
+            fence = Some(open);
+        } else if let Some(name) = line.strip_prefix("## ") {
+            heading = Some((name.trim().to_owned(), number + 1));
+        }
+    }
+    texts
+}
+
+struct Fence {
+    mark: String,
+    /// The lines before it, and its text; none if it is not YAML.
+    block: Option<(usize, String)>,
+}
+
+impl Fence {
+    fn opened(line: &str, number: usize) -> Option<Fence> {
+        let sign = line.chars().next().filter(|sign| "`~".contains(*sign))?;
+        let count = line.chars().take_while(|c| *c == sign).count();
+        if count < 3 {
+            return None;
+        }
+        let word = line[count..].trim();
+        let yaml = ["yaml", "yml", "json"].contains(&word);
+        Some(Fence {
+            mark: line[..count].to_owned(),
+            block: yaml.then(|| (number + 1, String::new())),
+        })
+    }
+}
