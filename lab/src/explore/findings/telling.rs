@@ -14,7 +14,11 @@ pub(super) fn untold(evidence: &Evidence<'_>) -> Vec<Finding> {
     for row in evidence.plain() {
         if row.end.is_bad() && row.told.is_empty() && !evidence.well(row).end.is_bad() {
             let timed_out = row.end == End::TimedOut;
-            let class = row.case.fault().way.class();
+            // A callback that is none leaves the wait as silence does.
+            let class = match row.case.fault().way.class() {
+                Class::Odd => Class::Silence,
+                class => class,
+            };
             by_class.entry((class, timed_out)).or_default().push(row);
         }
     }
