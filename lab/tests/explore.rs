@@ -413,3 +413,33 @@ fn reports_say_the_same_in_every_form() {
     assert!(page.contains("<svg ") && page.contains("waits for its callback for ever"));
     assert!(!page.contains("http://") || page.contains("http://www.w3.org/2000/svg"));
 }
+
+#[test]
+fn a_handler_that_fails_itself_is_found() {
+    let broken = {
+        let mut definition = read(PLAIN);
+        let message = &mut definition["States"]["PublishValuationServiceTimeoutError"]["Parameters"]
+            ["Message"];
+        message["token.$"] = json!("$$.Task.Token");
+        definition
+    };
+    let exploration = explored(&broken);
+    let found = exploration
+        .findings
+        .iter()
+        .find(|finding| finding.code == "handler-fails")
+        .unwrap();
+    assert_eq!(found.states, ["RequestValuation"]);
+    assert!(
+        found
+            .what
+            .contains("in PublishValuationServiceTimeoutError"),
+        "{}",
+        found.what
+    );
+    assert!(
+        found
+            .cases
+            .contains(&"RequestValuation/no-callback".to_owned())
+    );
+}
