@@ -400,7 +400,7 @@ impl Dispatcher {
         drop((self, app, services, busy));
         let _busy = match ending {
             Ok(ending) => ending.await,
-            Err(what) => return eprintln!("rejoin: a task's execution was lost sight of: {what}"),
+            Err(what) => return crate::log::say!("a task's execution was lost sight of: {what}"),
         };
         let Some(this) = weak.upgrade() else {
             return;
@@ -431,7 +431,7 @@ impl Dispatcher {
             // Refused: the wait ended while the resource was at work, which the history shows.
             Err(NotDone::Refused(_) | NotDone::Unknown) => false,
             Err(NotDone::Server(what)) => {
-                eprintln!("rejoin: the answer to a task could not be stored: {what}");
+                crate::log::say!("the answer to a task could not be stored: {what}");
                 true
             }
         }
