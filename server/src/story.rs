@@ -384,6 +384,12 @@ impl Story {
     }
 
     /// What a reference or a callback knows of the wait, beside the execution.
+    /// The engine elsewhere that it happens at.
+    fn engine(&self) -> Option<&str> {
+        let mut registered = self.trail.registrations.iter();
+        registered.find_map(|registration| registration.engine.as_deref())
+    }
+
     fn place(&self) -> Option<&crate::gateway::Place> {
         let registered = self.trail.registrations.iter();
         let met = self.trail.arrived.iter().filter_map(|a| a.met.as_ref());
@@ -418,7 +424,10 @@ fn registered(registration: &Registration) -> Entry {
         route, reference, ..
     } = registration;
     Entry {
-        state_name: Some(registration.place.state_name.as_str().into()),
+        // Of a wait elsewhere the worker may not have said it.
+        state_name: Some(registration.place.state_name.as_str())
+            .filter(|name| !name.is_empty())
+            .map(Into::into),
         route: Some(route.clone()),
         reference: Some(reference.clone()),
         ..Entry::new(

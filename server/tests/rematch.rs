@@ -77,6 +77,12 @@ async fn only_a_task_that_takes_a_callback_is_given_one() {
         message.contains("Job of the execution") && message.contains("(.sync)"),
         "{message}"
     );
+    let (status, said) = rematch(json!({ "execution": "some-name" })).await;
+    assert_eq!(
+        (status, &said["error"]),
+        (400, &json!("InvalidBody")),
+        "{said}"
+    );
     // Of the two waits of the execution one is meant, for the other takes nothing.
     let (status, said) = rematch(json!({ "execution": execution })).await;
     assert_eq!(status, 200, "{said}");

@@ -36,6 +36,8 @@ pub(crate) struct Registration {
     pub at: Timestamp,
     pub place: Place,
     pub wait: Option<WaitId>,
+    /// The engine elsewhere whose wait it is.
+    pub engine: Option<String>,
 }
 
 /// A callback that came.
@@ -273,6 +275,7 @@ impl Gateway {
             at: holder.registered_at,
             place: holder.place.clone(),
             wait: self.wait_of(holder),
+            engine: holder.engine.clone(),
         })
     }
 

@@ -50,6 +50,13 @@ fn execution(story: &Story) -> String {
     }
     if let Some(place) = story.place() {
         let machine = machine_name(&place.state_machine_arn);
+        match (story.engine(), place.execution_name.as_str()) {
+            (Some(engine), "") => {
+                return format!("one at the engine {engine}; its worker did not say which");
+            }
+            (Some(engine), name) => return format!("{name} of {machine}, at the engine {engine}"),
+            (None, _) => {}
+        }
         return format!(
             "{} of {machine}, which is no longer kept",
             place.execution_name
@@ -78,7 +85,10 @@ fn step(story: &Story) -> String {
         return format!("{}, {}{attempt}", wait.state, wait.of_whom());
     }
     if let Some(place) = story.place() {
-        return place.state_name.clone();
+        return match place.state_name.as_str() {
+            "" => "not known: its worker did not say".to_owned(),
+            name => name.to_owned(),
+        };
     }
     match story.candidates.first() {
         Some(candidate) => format!("perhaps {}", candidate.place.state_name),
@@ -248,6 +258,10 @@ fn next(story: &Story) -> String {
         ),
         (Some(Status::Running), _) => "Nothing has to be done: it is running.".to_owned(),
         (Some(_), _) => "See in the history why it ended; then start or redrive it.".to_owned(),
+        (None, _) if story.engine().is_some() => {
+            "Look at its engine what became of it; `rejoin engines` says whether that answers."
+                .to_owned()
+        }
         (None, _) => "The execution is no longer kept; nothing is left to be done here.".to_owned(),
     }
 }

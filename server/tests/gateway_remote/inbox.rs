@@ -189,6 +189,30 @@ async fn a_reference_that_is_registered_for_long_is_a_stuck_wait_until_it_is_ans
 }
 
 #[tokio::test]
+async fn the_story_of_a_wait_elsewhere_says_what_is_not_known() {
+    let engine = Engine::start().await;
+    let front = Front::of(&engine.url).await;
+    front.register("r1", json!({}), "t1").await;
+    let place = json!({ "executionArn": ARN, "stateName": "Ask" });
+    front.register("r2", place, "t2").await;
+    let told = async |reference: &str| {
+        let path = format!("/rejoin/trace/{reference}");
+        let (status, story) = front.send(Method::GET, &path, Value::Null).await;
+        assert_eq!(status, 200, "{story}");
+        story["summary"].clone()
+    };
+    let summary = told("r1").await;
+    assert_eq!(
+        summary["execution"],
+        "one at the engine aws; its worker did not say which"
+    );
+    assert_eq!(summary["step"], "not known: its worker did not say");
+    let summary = told("r2").await;
+    assert_eq!(summary["execution"], "loan-1 of Loans, at the engine aws");
+    assert_eq!(summary["step"], "Ask");
+}
+
+#[tokio::test]
 async fn a_route_of_an_engine_elsewhere_starts_nothing_and_says_so() {
     let mut settings = settings(
         "http://127.0.0.1:1",

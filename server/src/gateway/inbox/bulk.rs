@@ -71,7 +71,8 @@ impl Gateway {
                 ),
             ));
         }
-        // Nobody means what went well unless they say so.
+        // Nobody means what went well unless they say so, nor what somebody has dismissed.
+        bulk.filter.dismissed.get_or_insert(false);
         if bulk.filter.disposition.is_none() {
             bulk.filter.attention.get_or_insert(true);
         }

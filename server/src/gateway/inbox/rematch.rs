@@ -151,6 +151,14 @@ impl Gateway {
 
     /// The wait of an execution, in a state.
     async fn wait_in(&self, arn: &str, state: Option<&str>) -> Result<Result<Goal, Reply>, String> {
+        if !arn.starts_with("arn:") {
+            return Ok(Err(Reply::refusal(
+                StatusCode::BAD_REQUEST,
+                "InvalidBody",
+                format!("`execution` is {arn:?}, which is no ARN"),
+                "give the execution's ARN: several machines may have executions of one name; `rejoin waits --json` shows it as executionArn",
+            )));
+        }
         let Some(open) = self.0.engine.open_waits(ExecutionKey::of(arn)).await? else {
             return Ok(Err(conflict(
                 "WaitsNotKnown",
