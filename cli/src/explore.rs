@@ -1,8 +1,10 @@
 //! `rejoin explore`: every task of a machine goes wrong in every way, on a virtual clock.
 //!
 //! What is tried and what is found is [`lab::explore`]'s; here are the flags, what they are read from ([`given`]),
-//! and what a terminal shows ([`shown`]).
+//! and what a terminal shows ([`shown`], and
+//! [`chaos`] of seeds).
 
+mod chaos;
 mod given;
 mod shown;
 
@@ -20,6 +22,7 @@ Examples:
   rejoin explore order.asl.json --config rejoin.toml --results results.yaml --html report.html
   rejoin explore order.asl.json --only 'Charge card/no-answer'      one case, with its story
   rejoin explore order.asl.json --pairs --task 'Charge card'        two things at once
+  rejoin explore order.asl.json --seeds 1000                        anything at any time
 
 Exit status: 0 nothing as bad as --fail-on, 1 something is, 2 it could not be explored.
 Results are JSON or YAML, by state: { \"Charge card\": { \"Payload\": { \"id\": 7 } } }";
@@ -58,6 +61,18 @@ pub struct Explore {
     /// Play this many cases at most
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
+    /// Instead: faults at random, from so many seeds, under promises that have to hold all the same
+    #[arg(long, value_name = "N", conflicts_with_all = ["task", "only", "pairs", "limit", "html", "junit"])]
+    seeds: Option<u64>,
+    /// The first seed [default: 1]
+    #[arg(long, value_name = "K", requires = "seeds")]
+    seed: Option<u64>,
+    /// Where a run that breaks a promise is written to, made as short as it can be
+    #[arg(long, value_name = "FILE", requires = "seeds")]
+    broken: Option<PathBuf>,
+    /// Play a run that --broken has written
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seeds", "task", "only", "pairs", "limit", "html", "junit"])]
+    replay: Option<PathBuf>,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -123,6 +138,18 @@ impl Explore {
             pairs: self.pairs,
             limit: self.limit,
         };
+        if let Some(file) = &self.replay {
+            return chaos::replay(&question, file);
+        }
+        if let Some(seeds) = self.seeds {
+            let seeds = chaos::Seeds {
+                first: self.seed.unwrap_or(1),
+                many: seeds,
+                broken: self.broken.as_deref(),
+                json: self.json,
+            };
+            return seeds.play(&question);
+        }
         let begun = std::time::Instant::now();
         let exploration = explore::explore(&question)?;
         let took = begun.elapsed();

@@ -3,16 +3,18 @@
 //! One run in which all goes well shows what tasks are asked and how long they wait ([`course`]); then each task
 //! ([`site`]) fails in each way that it can ([`way`], [`errors`]), in a world of its own ([`play`], [`outside`]). What
 //! came of each is a [`row`] of the matrix, and rules over all rows make [`findings`]. Nothing is random: the same
-//! definition gives the same matrix.
+//! definition gives the same matrix. What is random is apart: [`chaos`], with a seed.
 //!
 //! Not known here: terminals, files.
 
 pub mod channel;
+pub mod chaos;
 pub mod course;
 pub mod errors;
 pub mod finding;
 pub mod findings;
 pub mod made_up;
+pub mod needs;
 pub mod outside;
 pub mod place;
 pub mod plan;
@@ -20,12 +22,13 @@ pub mod play;
 pub mod report;
 pub mod row;
 pub mod site;
+pub mod trail;
 pub mod way;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use asl::StateMachine;
+use asl::{Diagnostic, StateMachine};
 use serde_json::Value;
 
 pub use course::Course;
@@ -53,6 +56,8 @@ pub struct Question {
     pub settings: Settings,
     /// Which cases.
     pub choice: plan::Choice,
+    /// What should be known of how the question came about.
+    pub notes: Vec<String>,
 }
 
 /// What was found.
@@ -78,15 +83,7 @@ pub struct Exploration {
 /// # Errors
 /// One sentence: what is wrong with the definition or the settings, or that there would be too many cases.
 pub fn explore(question: &Question) -> Result<Exploration, String> {
-    let parsed = asl::parse(&question.machine.definition);
-    let fault = parsed
-        .diagnostics
-        .iter()
-        .find(|found| found.severity == asl::Severity::Error);
-    let model = parsed.machine.ok_or_else(|| match fault {
-        Some(fault) => format!("the definition is not right: {fault}"),
-        None => "the definition is not right".to_owned(),
-    })?;
+    let (model, diagnostics) = read(&question.machine.definition)?;
     let model = Arc::new(model);
     let stage = Stage {
         machine: question.machine.clone(),
@@ -96,7 +93,8 @@ pub fn explore(question: &Question) -> Result<Exploration, String> {
     let mut sites = site::all(&model, &question.machine.name, &question.settings);
     let courses = course::all(&stage, &sites, question)?;
     course::time(&mut sites, &courses);
-    let mut notes = course::notes(&sites, &courses);
+    let mut notes = question.notes.clone();
+    notes.extend(course::notes(&sites, &courses));
     let courses: Vec<Course> = courses
         .into_iter()
         .map(|course| course.with_sites(&sites))
@@ -142,7 +140,7 @@ pub fn explore(question: &Question) -> Result<Exploration, String> {
     let findings = findings::all(&Evidence {
         sites: &sites,
         model: &model,
-        diagnostics: &parsed.diagnostics,
+        diagnostics: &diagnostics,
         courses: &courses,
         rows: &rows,
         played: &played,
@@ -157,4 +155,16 @@ pub fn explore(question: &Question) -> Result<Exploration, String> {
         findings,
         notes,
     })
+}
+
+/// Reads a definition, with what is said of it.
+fn read(definition: &str) -> Result<(StateMachine, Vec<Diagnostic>), String> {
+    let parsed = asl::parse(definition);
+    let is_error = |found: &&Diagnostic| found.severity == asl::Severity::Error;
+    let fault = parsed.diagnostics.iter().find(is_error);
+    match (parsed.machine, fault) {
+        (Some(machine), _) => Ok((machine, parsed.diagnostics)),
+        (None, Some(fault)) => Err(format!("the definition is not right: {fault}")),
+        (None, None) => Err("the definition is not right".to_owned()),
+    }
 }

@@ -42,6 +42,7 @@ fn question(definition: &Value) -> Question {
         results: BTreeMap::new(),
         settings: settings(),
         choice: Choice::default(),
+        notes: Vec::new(),
     }
 }
 
@@ -298,5 +299,147 @@ fn too_much_is_not_played_unasked() {
         exploration.notes[0].contains("the first 4 of 18 cases"),
         "{:?}",
         exploration.notes
+    );
+}
+
+/// A machine of somebody else's kind: an approval with its Choice, and values that nobody gives.
+fn approval() -> Value {
+    json!({
+        "StartAt": "Ask",
+        "States": {
+            "Ask": {
+                "Type": "Task",
+                "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+                "Parameters": { "QueueUrl": "q", "MessageBody": { "id.$": "$.order.id", "token.$": "$$.Task.Token" } },
+                "TimeoutSeconds": 3600,
+                "ResultPath": "$.answer",
+                "Next": "Approved?",
+            },
+            "Approved?": {
+                "Type": "Choice",
+                "Choices": [
+                    { "And": [{ "Variable": "$.answer.result", "IsPresent": true }, { "Variable": "$.answer.result", "BooleanEquals": true }], "Next": "Ship" },
+                    { "Variable": "$.answer.result", "IsPresent": true, "Next": "Refund" },
+                ],
+                "Default": "Odd",
+            },
+            "Ship": {
+                "Type": "Task",
+                "Resource": "arn:aws:states:::lambda:invoke",
+                "Parameters": { "FunctionName": "f", "Payload.$": "$.order" },
+                "ResultSelector": { "parcel.$": "$.Payload.parcel" },
+                "ResultPath": "$.shipped",
+                "Catch": [{ "ErrorEquals": ["States.ALL"], "ResultPath": null, "Next": "Done" }],
+                "Next": "Track",
+            },
+            "Track": {
+                "Type": "Task",
+                "Resource": "arn:aws:states:::lambda:invoke",
+                "Parameters": { "FunctionName": "f", "Payload.$": "$.shipped.parcel.number" },
+                "End": true,
+            },
+            "Refund": { "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": { "FunctionName": "f" }, "End": true },
+            "Odd": { "Type": "Fail", "Error": "Odd" },
+            "Done": { "Type": "Succeed" },
+        },
+    })
+}
+
+#[test]
+fn what_nobody_gives_is_made_up_and_each_way_is_tried() {
+    let exploration = explored(&approval());
+    let ends: Vec<(&str, &str)> = exploration
+        .courses
+        .iter()
+        .map(|course| (&*course.name, course.well.end.name()))
+        .collect();
+    assert_eq!(
+        ends,
+        [
+            ("as given", "SUCCEEDED"),
+            ("Approved? leads to Refund", "SUCCEEDED")
+        ]
+    );
+    let well = &exploration.courses[0];
+    assert_eq!(well.input["order"]["id"], "made-up id");
+    assert_eq!(well.script.results["Ask"]["result"], true);
+    assert_eq!(
+        well.script.results["Ship"]["Payload"]["parcel"]["number"],
+        "made-up number"
+    );
+    let explored: BTreeSet<&str> = exploration
+        .rows
+        .iter()
+        .map(|row| &*row.case.fault().state)
+        .collect();
+    assert_eq!(explored, BTreeSet::from(["Ask", "Refund", "Ship", "Track"]));
+    let swallowed = exploration
+        .findings
+        .iter()
+        .find(|finding| finding.code == "error-swallowed")
+        .unwrap();
+    assert_eq!(swallowed.states, ["Ship"]);
+    // What is given stays as it is, and what it lacks is said.
+    let mut given = question(&approval());
+    given.input = Some(json!({}));
+    let notes = explore(&given).unwrap().notes;
+    assert!(
+        notes
+            .iter()
+            .any(|note| note.contains("FAILED States.Runtime") && note.contains("--input")),
+        "{notes:?}"
+    );
+    given.input = None;
+    given.results = [("Nobody".to_owned(), json!({}))].into();
+    let why = explore(&given).err().unwrap();
+    assert!(why.contains("no Task of this machine"), "{why}");
+}
+
+#[test]
+fn reports_say_the_same_in_every_form() {
+    let exploration = explored(&changed(PLAIN, without("TimeoutSeconds")));
+    let document = report::json::document(&exploration);
+    assert_eq!(document["findings"][0]["code"], "waits-for-ever");
+    assert_eq!(
+        document["cases"].as_array().unwrap().len(),
+        exploration.rows.len()
+    );
+    let junit = report::junit::file(&exploration, Some(Severity::Error));
+    assert!(
+        junit.contains(r#"failures="1""#) && junit.contains("waits-for-ever RequestValuation"),
+        "{junit}"
+    );
+    let page = report::html::page(&exploration);
+    assert!(page.contains("<svg ") && page.contains("waits for its callback for ever"));
+    assert!(!page.contains("http://") || page.contains("http://www.w3.org/2000/svg"));
+}
+
+#[test]
+fn a_handler_that_fails_itself_is_found() {
+    let broken = {
+        let mut definition = read(PLAIN);
+        let message = &mut definition["States"]["PublishValuationServiceTimeoutError"]["Parameters"]
+            ["Message"];
+        message["token.$"] = json!("$$.Task.Token");
+        definition
+    };
+    let exploration = explored(&broken);
+    let found = exploration
+        .findings
+        .iter()
+        .find(|finding| finding.code == "handler-fails")
+        .unwrap();
+    assert_eq!(found.states, ["RequestValuation"]);
+    assert!(
+        found
+            .what
+            .contains("in PublishValuationServiceTimeoutError"),
+        "{}",
+        found.what
+    );
+    assert!(
+        found
+            .cases
+            .contains(&"RequestValuation/no-callback".to_owned())
     );
 }

@@ -52,19 +52,22 @@
 //! While it works on a request or sends a callback it keeps virtual time standing; while it waits it sleeps on the
 //! clock. Ids and randomness come from a seed and from what was asked, so the same requests get the same answers.
 //!
-//! In reading order: [`definition`] and [`fault`] (what a file says), `reading` and `template` (how it is read),
-//! [`call`] (a request as templates see it), `plan` (what a fault makes of a route), `serve` and `send` (what is done),
+//! In reading order: [`definition`] and [`fault`] (what a file says), `read`, `reading` and `template` (how it is read),
+//! [`call`] (a request as templates see it), `choose` and `plan` (which route answers, and what a fault makes of it), `serve`, `said` and `send` (what is done),
 //! [`event`] (what is told of it), [`running`] (a mock at work).
 //!
 //! Not known here: flags, files, scenarios, state machines, and what a callback's receiver makes of it.
 
 pub mod call;
+mod choose;
 pub mod definition;
 pub mod event;
 pub mod fault;
 mod plan;
+mod read;
 mod reading;
 pub mod running;
+mod said;
 mod send;
 mod serve;
 mod template;

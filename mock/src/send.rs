@@ -9,11 +9,12 @@ use server::client::address;
 use server::clock::Busy;
 use server::gateway::verify::sign::Signable;
 
+use crate::choose::Chosen;
 use crate::definition::Callback;
 use crate::event::Sent;
 use crate::plan::{Deed, Plan, Proves, Says};
 use crate::running::Inner;
-use crate::serve::{Chosen, half, written};
+use crate::said::{half, written};
 use crate::template::{World, text_of};
 
 /// How long, in real time, the receiver of a callback may take to answer.

@@ -32,8 +32,12 @@ impl Given<'_> {
     /// One sentence: what can't be read, or what is wrong with it.
     pub fn question(&self) -> Result<Question, String> {
         let source = Source::read(self.definition)?;
-        let (machine, found) = source.examine(false);
-        let Some(model) = machine else {
+        let (definition, notes) = match filled(source.json()) {
+            Some(filled) => (filled, vec![FILLED.to_owned()]),
+            None => (source.json().to_owned(), Vec::new()),
+        };
+        let (_, found) = source.examine(false);
+        let Some(model) = asl::parse(&definition).machine else {
             let faults = found
                 .iter()
                 .filter(|found| found.diagnostic.severity == Severity::Error);
@@ -57,10 +61,7 @@ impl Given<'_> {
             None => expected(&settings, &model).unwrap_or_else(|| stem(self.definition)),
         };
         Ok(Question {
-            machine: Machine {
-                name,
-                definition: source.json().to_owned(),
-            },
+            machine: Machine { name, definition },
             input: self.input.map(input).transpose()?,
             results: match self.results {
                 Some(path) => results(path)?,
@@ -68,7 +69,64 @@ impl Given<'_> {
             },
             settings,
             choice: Choice::default(),
+            notes,
         })
+    }
+}
+
+/// What is said of a definition that a deployment would fill in.
+const FILLED: &str = "what a deployment fills in (${...}) was filled in with something here";
+
+/// A definition with `${NAME}`, as templates have it, filled in where the language looks at it: a function for a
+/// Resource, a number for a time. None if there is nothing to fill in.
+fn filled(definition: &str) -> Option<String> {
+    if !definition.contains("${") {
+        return None;
+    }
+    let known = [
+        ("${AWS::Partition}", "aws"),
+        ("${AWS::Region}", REGION_DEFAULT),
+        ("${AWS::AccountId}", ACCOUNT_DEFAULT),
+    ];
+    let text = known
+        .iter()
+        .fold(definition.to_owned(), |text, (name, value)| {
+            text.replace(name, value)
+        });
+    let mut definition: Value = serde_json::from_str(&text).ok()?;
+    fill(&mut definition);
+    Some(definition.to_string())
+}
+
+/// How long a time is that a deployment fills in.
+const FILLED_SECONDS: u64 = 60;
+
+fn fill(value: &mut Value) {
+    let is_open = |value: &Value| {
+        value
+            .as_str()
+            .is_some_and(|text| text.starts_with("${") && text.ends_with('}'))
+    };
+    match value {
+        Value::Object(members) => {
+            for (name, value) in members {
+                if name == "Resource" && is_open(value) {
+                    let name = value.as_str().unwrap_or_default();
+                    let simple = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+                    let name: String = name.chars().filter(simple).collect();
+                    *value = format!(
+                        "arn:aws:lambda:{REGION_DEFAULT}:{ACCOUNT_DEFAULT}:function:{name}"
+                    )
+                    .into();
+                } else if name.ends_with("Seconds") && is_open(value) {
+                    *value = FILLED_SECONDS.into();
+                } else {
+                    fill(value);
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(fill),
+        _ => {}
     }
 }
 

@@ -1,18 +1,33 @@
 //! What happens when all goes well, from made-up results if nobody gives any.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use serde_json::{Value, json};
 
 use super::Question;
 use super::finding::listed;
 use super::made_up;
-use super::outside::Script;
+use super::needs::{self, Need, Root};
+use super::outside::{Outside, Script};
+use super::place;
 use super::play::Stage;
 use super::row::{End, Row};
 use super::site::Site;
+use super::trail::{Supplier, Trail, Written};
 use super::way::Case;
+use crate::seen::Seen;
+use crate::world::World;
+
+/// How many ways through a machine are explored.
+const COURSES_MAX: usize = 24;
+/// How often a run is tried with more that is made up.
+const ROUNDS_MAX: usize = 30;
+/// How many events a page of a history has.
+const PAGE_EVENTS: u32 = 1_000;
+/// How many places that were made up are named.
+const MADE_UP_NAMED_MAX: usize = 8;
 
 /// One way through a machine on which nothing goes wrong.
 pub struct Course {
@@ -28,7 +43,26 @@ pub struct Course {
     pub made_up: Vec<String>,
 }
 
-/// The courses to explore: the first is that of the input and results as they are given.
+/// The results and the input of a run, given or made up.
+#[derive(Clone)]
+struct Draft {
+    results: HashMap<String, Value>,
+    input: Value,
+    made_up: BTreeSet<String>,
+    /// Which rule of which Choice is to apply; past the last one: none.
+    turns: Vec<(String, usize)>,
+}
+
+/// A course on the way to be one.
+struct Attempt<'a> {
+    stage: &'a Stage,
+    sites: &'a [Site],
+    question: &'a Question,
+    written: Written,
+}
+
+/// The courses to explore: that of the input and results as they are given or made up, and one for each way that a
+/// Choice can take if what it looks at is made up. Those that end well come first.
 ///
 /// # Errors
 /// Why not even the first could be played.
@@ -52,30 +86,192 @@ pub fn all(stage: &Stage, sites: &[Site], question: &Question) -> Result<Vec<Cou
             listed(&tasks)
         ));
     }
-    let input = question.input.clone().unwrap_or_else(|| json!({}));
-    let course = play(stage, sites, results, input, "as given")?;
-    Ok(vec![course])
+    let attempt = Attempt {
+        stage,
+        sites,
+        question,
+        written: Written::of(&stage.machine.definition),
+    };
+    let draft = Draft {
+        results,
+        input: question.input.clone().unwrap_or_else(|| json!({})),
+        made_up: BTreeSet::new(),
+        turns: Vec::new(),
+    };
+    let first = attempt.settled(draft)?;
+    if let End::NotPlayed(why) = &first.0.well.end {
+        return Err(why.clone());
+    }
+    let mut found = vec![first];
+    let mut tried: BTreeSet<(String, usize)> = BTreeSet::new();
+    let mut at = 0;
+    while at < found.len() && found.len() < COURSES_MAX {
+        for (choice, rule, next) in attempt.turns(&found[at].0) {
+            let reached = found
+                .iter()
+                .any(|(course, _)| course.well.states.contains(&next));
+            if reached || found.len() >= COURSES_MAX || !tried.insert((choice.clone(), rule)) {
+                continue;
+            }
+            let mut draft = found[at].1.clone();
+            draft.turns.retain(|(known, _)| *known != choice);
+            draft.turns.push((choice, rule));
+            let (course, draft) = attempt.settled(draft)?;
+            if course.well.states.contains(&next) {
+                found.push((course, draft));
+            }
+        }
+        at += 1;
+    }
+    let mut courses: Vec<Course> = found.into_iter().map(|(course, _)| course).collect();
+    courses.sort_by_key(|course| course.well.end != End::Succeeded);
+    Ok(courses)
 }
 
-/// Plays a course.
-fn play(
-    stage: &Stage,
-    sites: &[Site],
-    results: HashMap<String, Value>,
-    input: Value,
-    name: &str,
-) -> Result<Course, String> {
-    let script = script(sites, results);
-    let well = stage.play(&script, &input, Case::default());
-    match &well.end {
-        End::NotPlayed(why) => Err(why.clone()),
-        _ => Ok(Course {
-            name: name.to_owned(),
+impl Attempt<'_> {
+    /// Plays until nothing is missing any more that can be made up.
+    fn settled(&self, mut draft: Draft) -> Result<(Course, Draft), String> {
+        for _ in 0..ROUNDS_MAX {
+            let script = script(self.sites, draft.results.clone());
+            let cut = Arc::new(AtomicBool::new(false));
+            let outside = Outside::new(script, Vec::new(), cut);
+            let (seen, world) = self.stage.run(&draft.input, Box::new(outside))?;
+            if !self.supply(&mut draft, &seen, &inputs(&world, &seen)?) {
+                break;
+            }
+        }
+        let script = script(self.sites, draft.results.clone());
+        let well = self.stage.play(&script, &draft.input, Case::default());
+        let name = match draft.turns.last() {
+            None => "as given".to_owned(),
+            Some((choice, rule)) => match self.next(choice, *rule) {
+                Some(next) => format!("{choice} leads to {next}"),
+                None => choice.clone(),
+            },
+        };
+        let course = Course {
+            name,
             script,
-            input,
+            input: draft.input.clone(),
             well,
-            made_up: Vec::new(),
-        }),
+            made_up: draft.made_up.iter().cloned().collect(),
+        };
+        Ok((course, draft))
+    }
+
+    /// Makes up what states did not find; whether there was anything.
+    fn supply(&self, draft: &mut Draft, seen: &Seen, inputs: &[Value]) -> bool {
+        let trail = Trail::of(&seen.events);
+        let mut changed = false;
+        let mut settled: BTreeSet<String> = BTreeSet::new();
+        for (at, entered) in trail.entered.iter().enumerate() {
+            let (Some(input), state) = (inputs.get(at), self.written.state(&entered.name)) else {
+                break;
+            };
+            // A loop looks at the same things each time.
+            if !settled.insert(entered.name.clone()) {
+                continue;
+            }
+            let turn = draft
+                .turns
+                .iter()
+                .find(|(choice, _)| *choice == entered.name);
+            let turn = turn.map(|(_, rule)| *rule);
+            let mut needs: Vec<(Need, bool)> = needs::of(state)
+                .into_iter()
+                .map(|need| (need, false))
+                .collect();
+            if state["Type"] == "Choice" {
+                let of_rule = needs::of_rule(state, turn.unwrap_or(0));
+                needs.extend(of_rule.into_iter().map(|need| (need, turn.is_some())));
+            }
+            for (need, forced) in needs {
+                let document = match need.root {
+                    Root::Input => Some(input),
+                    Root::Result => draft.results.get(&entered.name),
+                };
+                let there = document.and_then(|document| place::get(document, &need.place));
+                let met = match forced && need.exact {
+                    true => there == Some(&need.value),
+                    false => document.is_some_and(|document| need.is_met(document)),
+                };
+                if !met
+                    && let Some(supplier) =
+                        trail.supplier(&self.written, at, need.root, &need.place)
+                {
+                    changed |= self.put(draft, supplier, need.value);
+                }
+            }
+        }
+        changed
+    }
+
+    /// Puts a made-up value where it comes from, unless that was given.
+    fn put(&self, draft: &mut Draft, supplier: Supplier, value: Value) -> bool {
+        let (document, at, whose) = match &supplier {
+            Supplier::Input(_) if self.question.input.is_some() => return false,
+            Supplier::Result(state, _) if self.question.results.contains_key(state) => {
+                return false;
+            }
+            Supplier::Input(at) => (&mut draft.input, at, "the input".to_owned()),
+            Supplier::Result(state, at) => match draft.results.get_mut(state) {
+                Some(result) => (result, at, format!("the result of {state}")),
+                None => return false,
+            },
+        };
+        if place::get(document, at) == Some(&value) {
+            return false;
+        }
+        draft
+            .made_up
+            .insert(place::written(&format!("{whose}: $"), at));
+        place::set(document, at, value);
+        true
+    }
+
+    /// All ways that the Choice states of a course can take: the state, the rule, where it leads.
+    fn turns(&self, course: &Course) -> Vec<(String, usize, String)> {
+        let mut turns = Vec::new();
+        for name in &course.well.states {
+            let state = self.written.state(name);
+            if state["Type"] != "Choice" {
+                continue;
+            }
+            let rules = state["Choices"].as_array().map_or(0, Vec::len);
+            for rule in 0..=rules {
+                if let Some(next) = self.next(name, rule) {
+                    turns.push((name.clone(), rule, next));
+                }
+            }
+        }
+        turns
+    }
+
+    fn next(&self, choice: &str, rule: usize) -> Option<String> {
+        let state = self.written.state(choice);
+        let next = match state["Choices"].get(rule) {
+            Some(rule) => &rule["Next"],
+            None => &state["Default"],
+        };
+        next.as_str().map(str::to_owned)
+    }
+}
+
+/// The inputs of states, in the order in which they were entered.
+fn inputs(world: &World, seen: &Seen) -> Result<Vec<Value>, String> {
+    let mut inputs = Vec::new();
+    let mut asked = json!({ "executionArn": seen.execution_arn, "maxResults": PAGE_EVENTS });
+    loop {
+        let page = world.operation("GetExecutionHistory", asked.clone())?;
+        for event in page["events"].as_array().into_iter().flatten() {
+            if let Some(input) = event["stateEnteredEventDetails"]["input"].as_str() {
+                inputs.push(serde_json::from_str(input).unwrap_or(Value::Null));
+            }
+        }
+        match &page["nextToken"] {
+            Value::String(token) => asked["nextToken"] = token.clone().into(),
+            _ => return Ok(inputs),
+        }
     }
 }
 
@@ -118,6 +314,30 @@ pub fn notes(sites: &[Site], courses: &[Course]) -> Vec<String> {
                 site.state
             ));
         }
+    }
+    let made_up: BTreeSet<&str> = courses
+        .iter()
+        .flat_map(|course| &course.made_up)
+        .map(String::as_str)
+        .collect();
+    if !made_up.is_empty() {
+        let named: Vec<&str> = made_up.iter().copied().take(MADE_UP_NAMED_MAX).collect();
+        let more = match made_up.len() - named.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        notes.push(format!(
+            "made up, since states look there: {}{more}; --input and --results give others, --json shows all",
+            named.join(", ")
+        ));
+    }
+    if courses.len() > 1 {
+        let others: Vec<&str> = courses
+            .iter()
+            .map(|course| &*course.name)
+            .filter(|name| *name != "as given")
+            .collect();
+        notes.push(format!("explored too: {}", listed(&others)));
     }
     let first = &courses[0].well;
     if first.end != End::Succeeded {

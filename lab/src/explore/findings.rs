@@ -80,6 +80,7 @@ pub fn all(evidence: &Evidence<'_>) -> Vec<Finding> {
     found.extend(waiting::too_long(evidence));
     found.extend(waiting::heartbeats(evidence));
     found.extend(telling::untold(evidence));
+    found.extend(telling::handlers(evidence));
     found.extend(telling::notifications(evidence));
     found.extend(telling::swallowed(evidence));
     found.extend(telling::lost_callbacks(evidence));

@@ -18,7 +18,7 @@ const ANSWER_AFTER: i64 = 6_000;
 /// How long a resource takes where it matters that it takes any time.
 const REPLY_AFTER: i64 = 1_000;
 /// How many tasks a case may ask before it is said to have no end.
-const ASKED_MAX: u32 = 500;
+const ASKED_MAX: u32 = 300;
 /// How an execution that has no end is stopped.
 pub const NO_END: &str = "NoEnd";
 

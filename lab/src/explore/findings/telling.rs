@@ -14,7 +14,11 @@ pub(super) fn untold(evidence: &Evidence<'_>) -> Vec<Finding> {
     for row in evidence.plain() {
         if row.end.is_bad() && row.told.is_empty() && !evidence.well(row).end.is_bad() {
             let timed_out = row.end == End::TimedOut;
-            let class = row.case.fault().way.class();
+            // A callback that is none leaves the wait as silence does.
+            let class = match row.case.fault().way.class() {
+                Class::Odd => Class::Silence,
+                class => class,
+            };
             by_class.entry((class, timed_out)).or_default().push(row);
         }
     }
@@ -75,6 +79,57 @@ pub(super) fn notifications(evidence: &Evidence<'_>) -> Option<Finding> {
         states,
         cases: cases(&rows),
     })
+}
+
+/// Errors of the language itself: what handles a failure can't be evaluated.
+const OWN_ERRORS: [&str; 5] = [
+    "States.Runtime",
+    "States.ParameterPathFailure",
+    "States.ResultPathMatchFailure",
+    "States.IntrinsicFailure",
+    "States.QueryEvaluationError",
+];
+
+/// Handlers that fail themselves, and so hide what they are for.
+pub(super) fn handlers(evidence: &Evidence<'_>) -> Vec<Finding> {
+    let mut by_cause: BTreeMap<String, Vec<&Row>> = BTreeMap::new();
+    for row in evidence.plain() {
+        let error = row.error.as_deref().unwrap_or_default();
+        let own = OWN_ERRORS.contains(&error) && row.case.fault().way.error() != Some(error);
+        if own && row.end.is_bad() && !evidence.well(row).end.is_bad() && !row.catchers.is_empty() {
+            let cause = row.cause.clone().unwrap_or_default();
+            // Which state it is, without which event.
+            let cause = cause
+                .split(" (entered at")
+                .next()
+                .unwrap_or_default()
+                .to_owned();
+            by_cause.entry(cause).or_default().push(row);
+        }
+    }
+    let each = by_cause.into_iter().map(|(place, rows)| {
+        let first = rows[0];
+        let cause = first.cause.as_deref().unwrap_or_default();
+        let reason = cause.split_once("). ").map_or(cause, |(_, reason)| reason);
+        let states = states(evidence, &rows);
+        let handler = place.rsplit_once("state '").map(|(_, name)| name.trim_end_matches('\''));
+        Finding {
+            severity: Severity::Warning,
+            code: "handler-fails",
+            what: format!(
+                "What handles a failure of {} fails itself with {}{}: {reason}",
+                listed(&states),
+                first.error.as_deref().unwrap_or_default(),
+                handler.map_or_else(String::new, |name| format!(", in {name}")),
+            ),
+            why: "The execution ends with another error than the one that happened, and the handler's work is not done."
+                .to_owned(),
+            todo: "Look at what the handler reads. If it is only missing from a made-up input, give the --input.".to_owned(),
+            states,
+            cases: cases(&rows),
+        }
+    });
+    each.collect()
 }
 
 /// ` with A, B`, the errors that executions ended with.

@@ -335,6 +335,21 @@ async fn many_go_again_in_their_order_first_to_see_and_then_in_earnest() {
     assert_eq!(world.engine.0.lock().completions, 2);
     // What the replay did not make good still needs somebody.
     assert_eq!(world.listed("?attention=true").await.len(), 2);
+    // What somebody has dismissed is not meant, whatever else fits.
+    let (_, before) = world
+        .post(path, json!({"filter": {"disposition": "malformed"}}))
+        .await;
+    let id = before["deliveries"][3]["id"].as_str().expect("an id");
+    let dismiss = format!("/rejoin/deliveries/{id}/dismiss");
+    assert_eq!(world.post(&dismiss, json!({})).await.0, 200);
+    let (_, after) = world
+        .post(path, json!({"filter": {"disposition": "malformed"}}))
+        .await;
+    let left = after["deliveries"].as_array().expect("a list");
+    assert!(
+        left.len() == 3 && left.iter().all(|one| one["id"] != id),
+        "{after}"
+    );
     for wrong in [
         json!({"limit": 0}),
         json!({"filter": {"route": 1}}),
