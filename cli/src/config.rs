@@ -107,6 +107,8 @@ pub struct ServerConfig {
     pub region: Option<String>,
     /// The account in the server's ARNs; default `123456789012`.
     pub account: Option<String>,
+    /// `--log-format`.
+    pub log_format: Option<LogFormat>,
     /// For how many days ended executions are kept; default 90, as on AWS.
     pub retention_days: Option<u32>,
 }
@@ -119,6 +121,26 @@ pub enum ClockKind {
     Real,
     /// One that stands until it is moved, over `/rejoin/clock`.
     Virtual,
+}
+
+/// How lines of the log are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// An object a line, for machines.
+    Json,
+}
+
+impl LogFormat {
+    /// Writes the log so from now on.
+    pub fn begin(self) {
+        server::log::write_as(match self {
+            LogFormat::Text => server::log::Format::Text,
+            LogFormat::Json => server::log::Format::Json,
+        });
+    }
 }
 
 impl ClockKind {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::config::ClockKind;
+use crate::config::{ClockKind, LogFormat};
 use crate::serve::Serve;
 
 const EXAMPLES: &str = "\
@@ -43,6 +43,9 @@ pub struct Gateway {
     /// Which time it goes by: real, or virtual, which stands until it is moved [default: real]
     #[arg(long, value_enum, hide_possible_values = true)]
     clock: Option<ClockKind>,
+    /// How the log is written, on standard error: text, or json, an object a line [default: text]
+    #[arg(long, value_enum, hide_possible_values = true)]
+    log_format: Option<LogFormat>,
 }
 
 impl Gateway {
@@ -53,6 +56,7 @@ impl Gateway {
             data_dir: self.data_dir,
             in_memory: self.in_memory,
             clock: self.clock,
+            log_format: self.log_format,
             config: Some(self.config),
             mocks: Default::default(),
         };

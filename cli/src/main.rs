@@ -139,7 +139,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(code) => code,
         Err(message) => {
-            eprintln!("rejoin: {message}");
+            server::log::tell(message);
             ExitCode::FAILURE
         }
     }

@@ -10,7 +10,7 @@ use server::app::{App, Place, Settings};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::config::{ClockKind, Config};
+use crate::config::{ClockKind, Config, LogFormat};
 use crate::mocks::{self, MockFlags};
 
 /// The port that Step Functions Local uses.
@@ -56,6 +56,9 @@ pub struct Serve {
     /// Functions, topics, callback routes, and all of the above; rejoin.sample.toml shows every key
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// How the log is written, on standard error: text, or json, an object a line [default: text]
+    #[arg(long, value_enum, hide_possible_values = true)]
+    pub(crate) log_format: Option<LogFormat>,
     #[command(flatten)]
     pub(crate) mocks: MockFlags,
 }
@@ -84,6 +87,9 @@ impl Serve {
     }
 
     async fn serve(self, config: Config, data_dir: &str, alone: bool) -> Result<ExitCode, String> {
+        if let Some(format) = self.log_format.or(config.server.log_format) {
+            format.begin();
+        }
         let mocks = match alone {
             true => None,
             false => self.mocks.read(config.mocks)?,
@@ -149,7 +155,7 @@ impl Serve {
             false => App::open(settings).await?,
         };
         for note in &opening.notes {
-            eprintln!("rejoin: {note}");
+            server::log::tell(note);
         }
         let what = if alone { "rejoin gateway" } else { "rejoin" };
         say(&format!(
@@ -218,6 +224,7 @@ pub fn variables() -> impl Iterator<Item = (String, String)> {
 
 /// Prints a line. Whoever started the server may have closed its output since, which is no reason to stop.
 fn say(line: &str) {
+    let line = server::log::plain_line(server::log::format(), "info", line);
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 

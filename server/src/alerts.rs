@@ -198,11 +198,11 @@ impl Alerts {
     /// The scheduler hands over something that is due: an alert was raised, or a window closes.
     pub async fn attend(&self, key: &str) {
         let Some(group) = group_of(key) else {
-            return eprintln!("rejoin: {key:?} is stored among alerts and is none");
+            return crate::log::say!("{key:?} is stored among alerts and is none");
         };
         if let Err(what) = self.look_at(key, group).await {
             // The document is due again after a restart, which is what a failed store needs.
-            eprintln!("rejoin: an alert could not be looked at: {what}");
+            crate::log::say!("an alert could not be looked at: {what}");
         }
         self.sweep_sometimes();
     }
@@ -388,7 +388,7 @@ impl Alerts {
         let (this, busy) = (self.clone(), self.0.clock.busy());
         tokio::spawn(async move {
             if let Err(what) = this.sweep(now).await {
-                eprintln!("rejoin: old alerts could not be removed: {what}");
+                crate::log::say!("old alerts could not be removed: {what}");
             }
             drop(busy);
         });

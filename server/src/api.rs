@@ -220,7 +220,7 @@ fn reply(target: &str, answer: Answer) -> Reply {
         Ok(body) => (StatusCode::OK, body),
         Err(error) => {
             if let Some(what) = &error.log {
-                eprintln!("rejoin: {target} (request {request_id}): {what}");
+                crate::log::say!("{target} (request {request_id}): {what}");
             }
             let mut body = json!({ "__type": error.kind, "message": error.message });
             if let Some((name, text)) = error.detail {

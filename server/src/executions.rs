@@ -105,7 +105,7 @@ pub fn unknown(arn: &str) -> Reply {
 
 /// The store failed.
 pub fn failed(what: &str) -> Reply {
-    eprintln!("rejoin: an execution could not be read: {what}");
+    crate::log::say!("an execution could not be read: {what}");
     Reply::refusal(
         StatusCode::INTERNAL_SERVER_ERROR,
         "InternalError",

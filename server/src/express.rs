@@ -68,7 +68,7 @@ impl Express {
                 // It begins anew, and so does its time limit.
                 identity.started_at = self.clock.now();
                 if let Err(what) = self.run(identity).await {
-                    eprintln!("rejoin: {arn} can't be run again: {what}");
+                    crate::log::say!("{arn} can't be run again: {what}");
                 }
             }
         }
@@ -81,13 +81,13 @@ impl Express {
         let this = self.clone();
         tokio::spawn(async move {
             let Ok(ended) = ended.await else {
-                return eprintln!(
-                    "rejoin: {arn} was lost; it is run again when the server is started again"
+                return crate::log::say!(
+                    "{arn} was lost; it is run again when the server is started again"
                 );
             };
             if let Err(what) = this.keep(&arn, None).await {
-                eprintln!(
-                    "rejoin: that {arn} has ended could not be stored, so it may be run again: {what}"
+                crate::log::say!(
+                    "that {arn} has ended could not be stored, so it may be run again: {what}"
                 );
             }
             drop(ended.busy);

@@ -212,8 +212,8 @@ impl Gateway {
         elsewhere: &Elsewhere<'_>,
     ) -> Result<Gateway, String> {
         for route in routes.iter().filter(|route| route.verify.is_none()) {
-            eprintln!(
-                "rejoin: the route \"{}\" verifies nothing, so anybody who reaches it can answer; add [routes.verify], with scheme = \"none\" if that is meant",
+            crate::log::say!(
+                "the route \"{}\" verifies nothing, so anybody who reaches it can answer; add [routes.verify], with scheme = \"none\" if that is meant",
                 route.name
             );
         }
@@ -374,7 +374,7 @@ impl Gateway {
         };
         if let Err(what) = attended {
             // The document is due again after a restart, which is what a failed store needs.
-            eprintln!("rejoin: the gateway could not look after what was due: {what}");
+            crate::log::say!("the gateway could not look after what was due: {what}");
         }
     }
 
@@ -496,7 +496,7 @@ fn not_allowed(allow: &str) -> Reply {
 }
 
 fn server_error(what: &str) -> Reply {
-    eprintln!("rejoin: the gateway could not read or write: {what}");
+    crate::log::say!("the gateway could not read or write: {what}");
     Reply::refusal(
         StatusCode::SERVICE_UNAVAILABLE,
         "Unavailable",

@@ -134,7 +134,7 @@ pub async fn serve(app: App, listener: TcpListener) {
             Ok((stream, peer)) => drop(tokio::spawn(connection(app.clone(), stream, peer))),
             Err(error) => {
                 // Out of descriptors, as a rule: those in use come back, so wait a moment.
-                eprintln!("rejoin: a connection could not be accepted: {error}");
+                crate::log::say!("a connection could not be accepted: {error}");
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         }

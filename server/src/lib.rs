@@ -21,6 +21,7 @@
 //! - [`api`]: the Step Functions API, one file an operation.
 //! - [`functions`]: programs that speak the Lambda Runtime API, and URLs.
 //! - [`story`]: all that happened to an execution, a reference or a callback.
+//! - [`log`]: what operators read.
 //! - [`trace`]: which distributed trace requests belong to. [`telemetry`]: what goes to a collector of traces.
 //! - [`topics`]: `sns:publish` and its subscribers.
 //! - [`services`]: calls to other services, and to this server itself.
@@ -45,6 +46,7 @@ pub mod functions;
 pub mod gateway;
 pub mod http;
 pub mod items;
+pub mod log;
 pub mod logs;
 pub mod machines;
 pub mod map_runs;

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use engine::history::Projection;
-use engine::{Event, EventKind, ExecutionKey, Identity};
+use engine::{Event, EventKind, ExecutionKey, Identity, TraceId};
 use hashbrown::HashMap;
 use serde::Deserialize;
 use store::Store;
@@ -65,6 +65,7 @@ struct Inner {
 #[derive(Debug)]
 pub struct Logging {
     execution_arn: Arc<str>,
+    trace: TraceId,
     /// Whether it can't be read again.
     volatile: bool,
     group: Arc<str>,
@@ -195,6 +196,7 @@ impl Logging {
         let name = arn.splitn(7, ':').nth(6)?.trim_end_matches(":*");
         Some(Logging {
             execution_arn: identity.arn.clone(),
+            trace: identity.trace_id(),
             volatile: identity.is_express() && identity.map_run.is_none(),
             group: name.into(),
             machine: machine.clone(),
@@ -230,8 +232,8 @@ impl Follower {
         while let Some(offer) = offers.recv().await {
             if let Err(what) = self.take(&offer).await {
                 self.delivery.drop_lines(offer.events.len() as u64);
-                eprintln!(
-                    "rejoin: {} could not be logged: {what}",
+                crate::log::say!(
+                    "{} could not be logged: {what}",
                     offer.logging.execution_arn
                 );
             }
@@ -247,12 +249,19 @@ impl Follower {
         };
         followed.projection.show(0..u64::MAX);
         let mut ended = false;
+        // AWS's lines have no trace in them.
+        let trace = (!self.delivery.is_to_cloud_watch()).then_some(offer.logging.trace);
         for event in offer.events.iter() {
             followed.note(event);
             followed.projection.follow(event);
             for shown in followed.projection.take() {
                 if offer.logging.level.logs(&shown.event_type) {
-                    let line = Line::of(shown, &offer.logging.execution_arn, followed.redrives);
+                    let line = Line::of(
+                        shown,
+                        &offer.logging.execution_arn,
+                        followed.redrives,
+                        trace,
+                    );
                     self.delivery
                         .take(&offer.logging.group, &offer.logging.machine, line);
                 }

@@ -115,8 +115,8 @@ impl MapRuns {
         tokio::spawn(async move {
             let _driving = driving;
             if let Err(what) = driver.run(busy).await {
-                eprintln!(
-                    "rejoin: a Map Run is left, and will be taken up after the next start: {what}"
+                crate::log::say!(
+                    "a Map Run is left, and will be taken up after the next start: {what}"
                 );
             }
         });
@@ -133,7 +133,7 @@ impl MapRuns {
                 // One that has just ended was handed out as long as it ran.
                 let forgotten = record.forget_at.is_some_and(|at| at <= app.clock.now());
                 if forgotten && let Err(what) = document::forget(&app.store, arn).await {
-                    eprintln!("rejoin: a Map Run could not be forgotten: {what}");
+                    crate::log::say!("a Map Run could not be forgotten: {what}");
                 }
             }
             Ok(Some((_, record))) => {
@@ -141,7 +141,7 @@ impl MapRuns {
                 self.start(key, record.wait, app.clock.busy());
             }
             Ok(None) => {}
-            Err(what) => eprintln!("rejoin: {what}"),
+            Err(what) => crate::log::say!("{what}"),
         }
     }
 

@@ -1279,7 +1279,7 @@ impl Drop for Driving<'_> {
 
 fn not_before_next_start(error: Option<&str>) {
     if let Some(what) = error {
-        eprintln!("rejoin: an execution can't go on before the next start: {what}");
+        crate::log::say!("an execution can't go on before the next start: {what}");
     }
 }
 

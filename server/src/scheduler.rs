@@ -67,8 +67,8 @@ async fn attend(app: App, due: Due, _busy: Busy) {
                 return;
             };
             let seconds = AGAIN_AFTER.as_secs();
-            eprintln!(
-                "rejoin: a timer could not be served, and is tried again in {seconds} s: {what}"
+            crate::log::say!(
+                "a timer could not be served, and is tried again in {seconds} s: {what}"
             );
             let store = app.store.clone();
             tokio::spawn(async move {
@@ -187,7 +187,7 @@ impl Sweep {
             if !commit.documents.is_empty()
                 && let Err(error) = self.store.commit(commit).await
             {
-                return eprintln!("rejoin: old redrives could not be forgotten: {error}");
+                return crate::log::say!("old redrives could not be forgotten: {error}");
             }
         }
     }
@@ -196,7 +196,7 @@ impl Sweep {
         if let Some(what) = self.store.cleaning_problem()
             && !self.told.swap(true, Ordering::Relaxed)
         {
-            eprintln!("rejoin: disk space is not given back before the next start: {what}");
+            crate::log::say!("disk space is not given back before the next start: {what}");
         }
         self.end_the_oldest(now).await;
         let before = now.plus_seconds(self.keep_seconds.saturating_neg());
@@ -206,7 +206,7 @@ impl Sweep {
                 Ok(0) => return,
                 Ok(_) => return self.forget_redrives().await,
                 Err(error) => {
-                    eprintln!("rejoin: old executions could not be forgotten: {error}");
+                    crate::log::say!("old executions could not be forgotten: {error}");
                     return;
                 }
             }
@@ -219,7 +219,7 @@ impl Sweep {
         // If there are more, the next sweep finds them.
         for key in self.store.open_since_before(before, SWEEP_BATCH) {
             if let Err(what) = self.runner.tick(key).await {
-                eprintln!("rejoin: an execution that is too old could not be ended: {what}");
+                crate::log::say!("an execution that is too old could not be ended: {what}");
                 return;
             }
         }

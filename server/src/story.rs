@@ -105,7 +105,7 @@ pub async fn handle(app: &App, call: Call) -> Reply {
             "it has to be an execution's ARN or name, a delivery's id, a reference or a trace's id; rejoin inbox shows the callbacks that came, rejoin waits what is waited for",
         ),
         Err(what) => {
-            eprintln!("rejoin: a story could not be read: {what}");
+            crate::log::say!("a story could not be read: {what}");
             Reply::refusal(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "Unavailable",

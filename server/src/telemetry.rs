@@ -221,7 +221,7 @@ impl Follower {
                 } => {
                     if let Err(what) = self.follow(*key, *volatile, events, *before).await {
                         self.delivery.drop_spans(spans_of(events));
-                        eprintln!("rejoin: an execution has no spans: {what}");
+                        crate::log::say!("an execution has no spans: {what}");
                     }
                 }
                 What::Callback(told) => self.callback(told).await,
@@ -326,8 +326,8 @@ impl Follower {
             {
                 match app.gateway.trail_of_wait(key, wait).await {
                     Ok(trail) => callback::add(&mut written, identity, wait, &trail),
-                    Err(what) => eprintln!(
-                        "rejoin: what came for a wait can't be read, and its span is sent without: {what}"
+                    Err(what) => crate::log::say!(
+                        "what came for a wait can't be read, and its span is sent without: {what}"
                     ),
                 }
             }
@@ -344,8 +344,8 @@ impl Follower {
             _ => Ok(None),
         };
         let execution = execution.unwrap_or_else(|what| {
-            eprintln!(
-                "rejoin: a callback's execution can't be read, and its span is sent without: {what}"
+            crate::log::say!(
+                "a callback's execution can't be read, and its span is sent without: {what}"
             );
             None
         });

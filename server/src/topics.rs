@@ -444,7 +444,7 @@ impl Topics {
         let (this, key, busy) = (self.clone(), key.to_owned(), self.0.clock.busy());
         tokio::spawn(async move {
             if let Err(what) = this.round(&key, busy).await {
-                eprintln!("rejoin: the message {key} could not be delivered: {what}");
+                crate::log::say!("the message {key} could not be delivered: {what}");
             }
         });
     }
@@ -588,8 +588,8 @@ impl Topics {
         tokio::spawn(async move {
             for topic in topics {
                 if let Err(what) = this.sweep(&topic, now).await {
-                    eprintln!(
-                        "rejoin: old messages of the topic {} could not be removed: {what}",
+                    crate::log::say!(
+                        "old messages of the topic {} could not be removed: {what}",
                         topic.name
                     );
                 }

@@ -123,7 +123,7 @@ impl Alerts {
             Some(id) => self.show(id).await,
         };
         Some(answered.unwrap_or_else(|what| {
-            eprintln!("rejoin: alerts could not be read: {what}");
+            crate::log::say!("alerts could not be read: {what}");
             Reply::refusal(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "Unavailable",

@@ -137,7 +137,7 @@ impl Gateway {
             )),
             Ok(Registered::Held | Registered::Early { .. }) => Ok(()),
             Err(what) => {
-                eprintln!("rejoin: the reference of a task could not be registered: {what}");
+                crate::log::say!("the reference of a task could not be registered: {what}");
                 Err(invalid("it could not be stored.".into()))
             }
         }

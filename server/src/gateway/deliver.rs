@@ -11,6 +11,7 @@ use super::marks::{Try, TryResult};
 use super::record::{Delivery, Holder, Reference, Standing, Step, ended_by};
 use super::route::Route;
 use super::route::config::USED_KEEP_SECONDS;
+use super::trail::about;
 use super::{Gateway, NotStored};
 use crate::alerts::Alert;
 use crate::runner::TokenError;
@@ -116,8 +117,9 @@ impl Gateway {
                 taken()
             }
             Err(TokenError::Server(what)) => {
-                eprintln!(
-                    "rejoin: delivery {} could not be delivered and will be tried again: {what}",
+                crate::log::say_about!(
+                    about(delivery),
+                    "delivery {} could not be delivered and will be tried again: {what}",
                     delivery.id
                 );
                 self.step(

@@ -41,8 +41,8 @@ impl Gateway {
                     }
                     routes = with;
                 }
-                Err(what) => eprintln!(
-                    "rejoin: a stored route takes no callbacks: {what}; change it with PUT /rejoin/routes/{}",
+                Err(what) => crate::log::say!(
+                    "a stored route takes no callbacks: {what}; change it with PUT /rejoin/routes/{}",
                     config.name
                 ),
             }

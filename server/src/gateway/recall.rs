@@ -27,8 +27,8 @@ impl Gateway {
             let _busy = busy;
             match gateway.recall_all(&runner).await {
                 Ok(()) => gateway.0.expected.recalled(),
-                Err(what) => eprintln!(
-                    "rejoin: which waits expect a callback could not be read, so callbacks with unknown references count as early until the next start: {what}"
+                Err(what) => crate::log::say!(
+                    "which waits expect a callback could not be read, so callbacks with unknown references count as early until the next start: {what}"
                 ),
             }
         });

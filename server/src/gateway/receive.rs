@@ -17,6 +17,7 @@ use super::keep::Kept;
 use super::marks::Try;
 use super::record::{Delivery, Holder, Intent, Receipt, Reference, Standing, Step};
 use super::route::{Fault, Reading, Route};
+use super::trail::about;
 use super::urls::{is_person, told_to_a_person};
 use super::verify::{Verification, Verified};
 use super::{Gateway, NotStored};
@@ -462,7 +463,10 @@ impl Gateway {
                 format!("The wait in {} goes on.", holder.place.state_name),
             ),
             Err(TokenError::Server(what)) => {
-                eprintln!("rejoin: a heartbeat could not be delivered: {what}");
+                crate::log::say_about!(
+                    about(delivery),
+                    "a heartbeat could not be delivered: {what}"
+                );
                 self.step(
                     Disposition::Undeliverable,
                     "The engine could not be reached; a heartbeat is not tried again.".into(),
@@ -657,7 +661,7 @@ fn reply(route: &Route, id: &str, met: Result<Step, String>, manner: Manner) -> 
     let (disposition, message) = match &met {
         Ok(step) => (step.disposition, told(step)),
         Err(what) => {
-            eprintln!("rejoin: a callback could not be stored: {what}");
+            crate::log::say!("a callback could not be stored: {what}");
             (
                 Disposition::Undeliverable,
                 "The callback could not be stored; send it again later.",

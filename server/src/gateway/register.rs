@@ -423,7 +423,7 @@ impl Gateway {
                 step,
             }),
             Err(what) => {
-                eprintln!("rejoin: what became of an early callback could not be stored: {what}");
+                crate::log::say!("what became of an early callback could not be stored: {what}");
                 Ok(Registered::Held)
             }
         }

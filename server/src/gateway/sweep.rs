@@ -77,10 +77,10 @@ impl Gateway {
             tokio::spawn(async move {
                 let _busy = busy;
                 if let Err(what) = gateway.sweep().await {
-                    eprintln!("rejoin: old deliveries could not be forgotten: {what}");
+                    crate::log::say!("old deliveries could not be forgotten: {what}");
                 }
                 if let Err(what) = gateway.sweep_references().await {
-                    eprintln!("rejoin: old references could not be forgotten: {what}");
+                    crate::log::say!("old references could not be forgotten: {what}");
                 }
             });
         }

@@ -12,6 +12,7 @@ use store::{StoreError, Table};
 use super::found::{execution_prefix, id_of, is_odd, reference_prefix};
 use super::record::{Delivery, Holder, Place, Reference, Standing};
 use super::{Disposition, Gateway, read};
+use crate::log::About;
 use crate::telemetry::callback::CallbackTold;
 use crate::trace::{TRACEPARENT, TRACESTATE, X_RAY, own_trace};
 
@@ -298,6 +299,24 @@ impl Gateway {
     fn wait_of(&self, holder: &Holder) -> Option<WaitId> {
         let token = self.0.engine.check(&holder.token).ok()?;
         Some(token.wait)
+    }
+}
+
+/// What a line of the log is about.
+pub(super) fn about(delivery: &Delivery) -> About {
+    let place = delivery.target.as_ref().map(|holder| &holder.place);
+    let start = delivery.start.as_ref();
+    let of_wait = place.and_then(|place| place.trace_id.clone());
+    let of_start = || Some(trace_of_start(delivery).trace.to_string()).filter(|_| start.is_some());
+    let own = || trace_of(delivery).map(|context| context.trace.to_string());
+    About {
+        trace_id: of_wait.or_else(of_start).or_else(own),
+        execution_arn: place
+            .map(|place| &place.execution_arn)
+            .or(start.map(|start| &start.execution_arn))
+            .cloned(),
+        delivery_id: Some(delivery.id.clone()),
+        message_id: None,
     }
 }
 

@@ -99,6 +99,11 @@ impl Delivery {
             .expect("a queue's task ends after its queue");
     }
 
+    /// Whether lines go where AWS's do.
+    pub(super) fn is_to_cloud_watch(&self) -> bool {
+        matches!(self.0.outlet, Outlet::CloudWatch(_))
+    }
+
     /// Something that will be lines: [`Delivery::settled`] waits for it.
     pub(super) fn hold(&self) -> Held {
         self.0.held_lines.fetch_add(1, Ordering::Relaxed);
@@ -273,8 +278,8 @@ impl Outbox {
         let due = self.told.is_none_or(|told| told.elapsed() >= TOLD_EVERY);
         if due {
             self.told = Some(Instant::now());
-            eprintln!(
-                "rejoin: the log group {} could not be written ({what}); {} lines of logs were dropped so far",
+            crate::log::say!(
+                "the log group {} could not be written ({what}); {} lines of logs were dropped so far",
                 self.group,
                 self.delivery.dropped()
             );

@@ -1,7 +1,7 @@
 //! One event of a history as CloudWatch Logs gets it: the members of AWS's log events, all of them text.
 
 use asl::Timestamp;
-use engine::HistoryEvent;
+use engine::{HistoryEvent, TraceId};
 use serde_json::{Map, Value, json};
 
 /// AWS logs so much of an input or an output and says that it was cut: an event of CloudWatch Logs
@@ -18,12 +18,17 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) fn of(event: HistoryEvent, execution_arn: &str, redrives: u32) -> Line {
+    pub(super) fn of(
+        event: HistoryEvent,
+        execution_arn: &str,
+        redrives: u32,
+        trace: Option<TraceId>,
+    ) -> Line {
         let mut details = event.details.unwrap_or_default();
         for name in ["input", "output"] {
             shorten(&mut details, name);
         }
-        let text = json!({
+        let mut text = json!({
             "id": event.id.to_string(),
             "type": event.event_type,
             "details": details,
@@ -32,6 +37,9 @@ impl Line {
             "execution_arn": execution_arn,
             "redrive_count": redrives.to_string(),
         });
+        if let Some(trace) = trace {
+            text["trace_id"] = trace.to_string().into();
+        }
         Line {
             at: event.at,
             text: text.to_string(),
@@ -68,9 +76,10 @@ mod tests {
             event_type: "ExecutionStarted".to_owned(),
             details: details.as_object().cloned(),
         };
-        let line = Line::of(event, "arn", 2);
+        let line = Line::of(event, "arn", 2, Some(TraceId(7)));
         let read: Value = serde_json::from_str(&line.text).expect("JSON");
         assert_eq!(read["details"]["inputDetails"]["truncated"], true);
+        assert_eq!(read["trace_id"], TraceId(7).to_string());
         let kept = read["details"]["input"].as_str().map(str::len);
         assert_eq!(kept, Some(PAYLOAD_BYTES_MAX));
         assert_eq!(

@@ -32,7 +32,7 @@ impl Services {
             Ok(Some(message_id)) => Ok(publish_result(&message_id).into()),
             Ok(None) => Err(refused(topic_not_found())),
             Err(what) => {
-                eprintln!("rejoin: a message could not be stored: {what}");
+                crate::log::say!("a message could not be stored: {what}");
                 Err(Failure::new(
                     "SNS.InternalErrorException",
                     "the message could not be stored",

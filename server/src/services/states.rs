@@ -155,7 +155,7 @@ impl Services {
         let ended = match app.runner.events(parent).await {
             Ok(events) => engine::execution::wait_end(&events, wait),
             Err(what) => {
-                eprintln!("rejoin: why a task ended could not be read: {what}");
+                crate::log::say!("why a task ended could not be read: {what}");
                 None
             }
         };
@@ -164,7 +164,7 @@ impl Services {
             Some(WaitEnd::Aborted | WaitEnd::TimedOut | WaitEnd::HeartbeatTimedOut)
         );
         if given_up && let Err(what) = app.runner.stop(ExecutionKey::of(child), None, None).await {
-            eprintln!("rejoin: an execution could not be stopped: {what}");
+            crate::log::say!("an execution could not be stopped: {what}");
         }
     }
 
@@ -193,7 +193,7 @@ impl Services {
             Ok(body) => Ok(serde_json::from_slice(&body).unwrap_or_default()),
             Err(error) => {
                 if let Some(what) = &error.log {
-                    eprintln!("rejoin: {operation}: {what}");
+                    crate::log::say!("{operation}: {what}");
                 }
                 Err(Reported {
                     status: error.status.as_u16(),

@@ -271,8 +271,8 @@ impl Outbox {
         if due {
             self.told = Some(Instant::now());
             let dropped = self.state.dropped.load(Ordering::Relaxed);
-            eprintln!(
-                "rejoin: spans could not be sent ({what}); {dropped} were dropped so far, and what they tell of went on"
+            crate::log::say!(
+                "spans could not be sent ({what}); {dropped} were dropped so far, and what they tell of went on"
             );
         }
     }

@@ -20,6 +20,7 @@ use crate::client::address;
 use crate::clock::Busy;
 use crate::functions::{Functions, Invoked};
 use crate::gateway::verify::Signer;
+use crate::log;
 use crate::trace::{self, TRACEPARENT};
 
 /// How long an endpoint may take, in real time, as with SNS. A delivery keeps virtual time standing as long.
@@ -205,7 +206,7 @@ async fn attempt(
         Sink::Function(_) => unreachable!("a function is invoked"),
         Sink::Http(url) => post(all, url, topic_arn, subscriber, message).await,
         Sink::Webhook { url, signer } => call(all, url, topic_arn, signer, message).await,
-        Sink::Log(level) => log(level, topic_arn, message),
+        Sink::Log(level) => write(level, topic_arn, message),
         Sink::File(path) => {
             let line = envelope::line(topic_arn, message).to_string();
             let written = file::append(path, line).await;
@@ -320,7 +321,7 @@ async fn send(
 }
 
 /// One line on standard error.
-fn log(level: &str, topic_arn: &str, message: &Message) -> Result<(), Undelivered> {
+fn write(level: &str, topic_arn: &str, message: &Message) -> Result<(), Undelivered> {
     // Text is written as a JSON string, so that it stays on its line.
     let text = match serde_json::from_str::<Value>(&message.message) {
         Ok(value) => value,
@@ -332,11 +333,31 @@ fn log(level: &str, topic_arn: &str, message: &Message) -> Result<(), Undelivere
         None => String::new(),
     };
     let (time, id) = (message.published_at, &message.id);
-    writeln!(
-        std::io::stderr().lock(),
-        "{time} {level} topic {topic} message {id}{subject}: {text}"
-    )
-    .map_err(|e| Undelivered::ForNow(format!("standard error can't be written: {e}")))
+    let line = match log::format() {
+        log::Format::Text => format!("{time} {level} topic {topic} message {id}{subject}: {text}"),
+        log::Format::Json => {
+            let mut members = log::beginning(&time.to_string(), level);
+            let known = |name: &str| text.get(name).and_then(Value::as_str).map(str::to_owned);
+            let about = log::About {
+                trace_id: known("traceId"),
+                execution_arn: known("executionArn").or_else(|| known("executionId")),
+                delivery_id: known("deliveryId"),
+                message_id: Some(id.clone()),
+            };
+            about.add_to(&mut members);
+            members.insert("topic".to_owned(), topic.into());
+            members.extend(
+                message
+                    .subject
+                    .clone()
+                    .map(|s| ("subject".to_owned(), s.into())),
+            );
+            members.insert("message".to_owned(), text);
+            Value::Object(members).to_string()
+        }
+    };
+    writeln!(std::io::stderr().lock(), "{line}")
+        .map_err(|e| Undelivered::ForNow(format!("standard error can't be written: {e}")))
 }
 
 /// `arn:aws:lambda:REGION:ACCOUNT:function:NAME`, in the topic's region and account.

@@ -76,7 +76,7 @@ impl Topics {
 }
 
 fn unreadable(topic: &str, what: &str) -> Reply {
-    eprintln!("rejoin: the messages of the topic {topic} could not be read: {what}");
+    crate::log::say!("the messages of the topic {topic} could not be read: {what}");
     let what = json!({ "message": "the messages could not be read; the server's log says why" });
     Reply::json(StatusCode::INTERNAL_SERVER_ERROR, &what)
 }

@@ -44,7 +44,7 @@ pub async fn handle(app: &App, call: &Call) -> Reply {
     answered.unwrap_or_else(|refused| match refused {
         Refused::Reply(reply) => reply,
         Refused::Server(what) => {
-            eprintln!("rejoin: open waits could not be read: {what}");
+            crate::log::say!("open waits could not be read: {what}");
             Reply::refusal(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "Unavailable",

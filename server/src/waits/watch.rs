@@ -176,7 +176,7 @@ impl Waits {
                 Ok(None) => {}
                 // The marks stay where they are, so the next look finds what this one has not said.
                 Err(what) => {
-                    eprintln!("rejoin: stuck waits could not be looked for: {what}");
+                    crate::log::say!("stuck waits could not be looked for: {what}");
                     let again = waits.0.clock.now().plus_seconds(LOOK_AGAIN_SECONDS);
                     waits.look_at(again);
                 }
@@ -569,7 +569,7 @@ impl Waits {
             match waits.0.store.commit(commit).await {
                 // Somebody has said it before.
                 Ok(_) | Err(CommitError::Conflict) => {}
-                Err(error) => eprintln!("rejoin: a warning could not be stored: {error}"),
+                Err(error) => crate::log::say!("a warning could not be stored: {error}"),
             }
         });
     }
@@ -620,7 +620,7 @@ impl Waits {
                     return;
                 }
                 if let Err(what) = app.alerts.raise(None, alert).await {
-                    eprintln!("rejoin: that a stuck wait is over could not be stored: {what}");
+                    crate::log::say!("that a stuck wait is over could not be stored: {what}");
                 }
             });
         }

@@ -123,7 +123,7 @@ impl Gateway {
                 }
                 // What is done is done; whoever asks goes on after it.
                 Err(what) => {
-                    eprintln!("rejoin: a replay of many stopped at {id}: {what}");
+                    crate::log::say!("a replay of many stopped at {id}: {what}");
                     body["stoppedAt"] = id.into();
                     body["next"] = match done.last() {
                         Some(last) => last["id"].clone(),

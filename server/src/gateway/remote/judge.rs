@@ -9,6 +9,7 @@ use crate::gateway::Gateway;
 use crate::gateway::alert::late_by;
 use crate::gateway::disposition::Disposition;
 use crate::gateway::record::{Delivery, Holder, Step};
+use crate::gateway::trail::about;
 
 /// What is known beside the answer.
 pub(super) struct Circumstances<'a> {
@@ -45,7 +46,7 @@ impl Gateway {
             // The third party hears this one: nothing but the error's name.
             Verdict::NotAcceptable(said) => {
                 let delivery = &of.delivery.id;
-                eprintln!("rejoin: the engine {engine} does not take delivery {delivery}: {said}");
+                crate::log::say_about!(about(of.delivery), "the engine {engine} does not take delivery {delivery}: {said}");
                 let name = said.split(':').next().unwrap_or(said);
                 self.step(
                     Disposition::Malformed,

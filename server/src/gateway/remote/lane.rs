@@ -27,6 +27,7 @@ use crate::gateway::deliver::{LOOK_AFTER_SECONDS, used_keep_seconds};
 use crate::gateway::disposition::Disposition;
 use crate::gateway::marks::{Try, TryResult};
 use crate::gateway::record::{Delivery, Holder, Intent, Standing, Step};
+use crate::gateway::trail::about;
 use crate::gateway::{Gateway, NotStored, read};
 
 /// Separates the parts of a key.
@@ -247,8 +248,8 @@ impl Gateway {
     /// Works a lane off, as far as that is possible now.
     async fn work(&self, lane: &Lane, why: Why) {
         let Some(engine) = self.0.engines.named(&lane.engine) else {
-            return eprintln!(
-                "rejoin: callbacks wait for the engine \"{0}\", which is not configured any more; add [engines.{0}] and start again",
+            return crate::log::say!(
+                "callbacks wait for the engine \"{0}\", which is not configured any more; add [engines.{0}] and start again",
                 lane.engine
             );
         };
@@ -264,8 +265,8 @@ impl Gateway {
                 Ok(false) => return,
                 // What is stored says what is still to be done, now or after a restart.
                 Err(what) => {
-                    return eprintln!(
-                        "rejoin: what became of a callback could not be stored: {what}"
+                    return crate::log::say!(
+                        "what became of a callback could not be stored: {what}"
                     );
                 }
             }
@@ -368,9 +369,12 @@ impl Gateway {
         );
         let next = match &verdict {
             Verdict::Later(later) if step.kept => {
-                eprintln!(
-                    "rejoin: delivery {} could not be delivered to the engine {} and will be tried again: {}",
-                    delivery.id, engine.name, later.what
+                crate::log::say_about!(
+                    about(delivery),
+                    "delivery {} could not be delivered to the engine {} and will be tried again: {}",
+                    delivery.id,
+                    engine.name,
+                    later.what
                 );
                 let turn = Turn {
                     run: self.0.run,
@@ -439,7 +443,7 @@ impl Gateway {
             // It has answered, whatever it said.
             _ => {
                 if engine.breaker.lock().answered(self.0.clock.now()) {
-                    eprintln!("rejoin: the engine {} answers again", engine.name);
+                    crate::log::say!("the engine {} answers again", engine.name);
                     self.work_all(engine);
                 }
                 return unreachable::is_told(&self.0.store, &engine.name)
@@ -457,7 +461,7 @@ impl Gateway {
             return None;
         }
         let name = &engine.name;
-        eprintln!("rejoin: the engine {name} is left alone until {until}: {what}");
+        crate::log::say!("the engine {name} is left alone until {until}: {what}");
         Some(unreachable::alert(
             name,
             &engine.api.endpoint(),

@@ -12,7 +12,7 @@ use crate::gateway::flights::Flight;
 use crate::gateway::found::Found;
 use crate::gateway::record::{Delivery, Receipt, Reference, Standing, Step, receipt_key};
 use crate::gateway::route::Route;
-use crate::gateway::trail::trace_of_start;
+use crate::gateway::trail::{about, trace_of_start};
 use crate::gateway::{Gateway, NotStored};
 
 /// The errors of `StartExecution` that the same callback would meet again.
@@ -167,8 +167,9 @@ impl Gateway {
 
     async fn try_to_start(&self, delivery: &Delivery, start: &Start) -> Step {
         let later = |what: &str| {
-            eprintln!(
-                "rejoin: delivery {} could not start its execution and will be tried again: {what}",
+            crate::log::say_about!(
+                about(delivery),
+                "delivery {} could not start its execution and will be tried again: {what}",
                 delivery.id
             );
             let note = format!(
