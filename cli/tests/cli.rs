@@ -139,6 +139,7 @@ fn the_sample_configuration_is_read_with_every_line_uncommented() {
         .replace("env:PAGERDUTY_KEY", "key")
         .replace("env:SMTP_PASSWORD", "password")
         .replace("env:VALUATION_SECRET", "whsec_c2VjcmV0")
+        .replace("log_format = \"json\"", "log_format = \"text\"")
         .replace("env:COLLECTOR_AUTHORIZATION", "Bearer secret")
         .replace("env:ORDERS_SECRET", "secret")
         .replace(
