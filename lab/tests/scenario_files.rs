@@ -280,7 +280,7 @@ fn a_typo_names_its_place_and_the_nearest_word() {
             "there is no Task state `Aks`",
             "Did you mean `Ask`?",
         ),
-        ("until: [1]", ":8:8 ", "it is no length of time", "6s"),
+        ("until: [1]", ":8:1 ", "it is no length of time", "6s"),
         (
             "mock: {file: none.json, case: a}",
             ":8:14 ",
