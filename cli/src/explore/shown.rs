@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lab::explore::Exploration;
 use lab::explore::finding::{Finding, Severity, span};
-use lab::explore::report::html::{duration, ending, failure, summary, told};
+use lab::explore::report::html::{after, by_itself, duration, ending, summary, told};
 use lab::explore::row::{End, Row};
 
 use crate::colour::{BOLD, DIM, GREEN, RED, YELLOW, paint};
@@ -12,8 +12,8 @@ use crate::table::Table;
 
 /// Up to how many cases are told with all that happened.
 const STORIES_MAX: usize = 3;
-/// How many failures with the same outcome are named in a cell.
-const NAMED_MAX: usize = 6;
+/// How wide a line of a cell gets that names several failures with the same outcome.
+const CELL_WIDTH: usize = 48;
 
 /// All of it.
 pub(super) fn text(exploration: &Exploration, took: Duration) -> String {
@@ -59,8 +59,8 @@ fn matrix(exploration: &Exploration) -> String {
             .iter_mut()
             .find(|(task, _, other)| *task == state && is_like(other, row));
         match known {
-            Some((_, failures, _)) => failures.push(failure(row)),
-            None => lines.push((state, vec![failure(row)], row)),
+            Some((_, failures, _)) => failures.push(by_itself(row)),
+            None => lines.push((state, vec![by_itself(row)], row)),
         }
     }
     let mut before = "";
@@ -75,7 +75,9 @@ fn matrix(exploration: &Exploration) -> String {
             true => ends(row),
             false => paint(colour, &ends(row)),
         };
-        for (at, some) in failures.chunks(NAMED_MAX).enumerate() {
+        let named = in_lines(&failures).into_iter();
+        let named = named.chain(after(row).map(|after| paint(DIM, &after)));
+        for (at, some) in named.enumerate() {
             let first = at == 0;
             let cell = |text: String| if first { text } else { String::new() };
             table.row(&[
@@ -84,7 +86,7 @@ fn matrix(exploration: &Exploration) -> String {
                 } else {
                     task.to_owned()
                 }),
-                some.join(", "),
+                some,
                 cell(end.clone()),
                 cell(duration(row)),
                 cell(if row.retries == 0 {
@@ -99,6 +101,23 @@ fn matrix(exploration: &Exploration) -> String {
         before = task;
     }
     table.to_string()
+}
+
+/// Names with commas, as many in a line as there is room for.
+fn in_lines(names: &[String]) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for (at, name) in names.iter().enumerate() {
+        let comma = if at + 1 < names.len() { "," } else { "" };
+        match lines.last_mut() {
+            Some(line) if line.len() + name.len() < CELL_WIDTH => {
+                line.push(' ');
+                line.push_str(name);
+                line.push_str(comma);
+            }
+            _ => lines.push(format!("{name}{comma}")),
+        }
+    }
+    lines
 }
 
 /// How it ends; failures that come to nothing but themselves are one line.

@@ -156,23 +156,25 @@ fn matrix(html: &mut String, exploration: &Exploration) {
 
 /// The failure of a row, with all that leads to it if it does not happen by itself.
 pub fn failure(row: &Row) -> String {
-    let case = &row.case;
-    if case.faults.len() == 1 {
-        return case.fault().failure();
+    match after(row) {
+        Some(after) => format!("{} {after}", by_itself(row)),
+        None => by_itself(row),
     }
-    let others: Vec<String> = case
-        .faults
-        .iter()
-        .enumerate()
-        .filter(|(at, _)| *at != case.lead)
-        .map(|(_, fault)| fault.to_string())
-        .collect();
-    let joined = if case.lead > 0 { "after" } else { "and" };
-    format!(
-        "{} {joined} {}",
-        case.fault().failure(),
-        others.join(" and ")
-    )
+}
+
+/// The failure of a row, with what goes wrong beside it.
+pub fn by_itself(row: &Row) -> String {
+    let case = &row.case;
+    let beside = case.faults.iter().skip(case.lead + 1);
+    let beside = beside.map(|fault| format!(" and {fault}"));
+    case.fault().failure() + &beside.collect::<String>()
+}
+
+/// What leads to the failure of a row: `after RequestValuation/no-callback`.
+pub fn after(row: &Row) -> Option<String> {
+    let lead = &row.case.faults[..row.case.lead];
+    let lead: Vec<String> = lead.iter().map(ToString::to_string).collect();
+    (!lead.is_empty()).then(|| format!("after {}", lead.join(" and ")))
 }
 
 /// `FAILED ValuationFailed`.
