@@ -245,8 +245,7 @@ pub fn configured(path: &Path) -> Result<Settings, String> {
             .services
             .environment(std::iter::empty())
             .logging_to(Some(LogsTo::Nowhere))
-            .with_buckets(config.s3.directory)
-            .with_engines(config.engines),
+            .with_buckets(config.s3.directory),
         now: default.now,
     })
 }

@@ -33,13 +33,12 @@ mod tasks;
 mod template;
 mod text;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use asl::StateMachine;
 use serde_json::{Value, json};
 use server::mocks::{Mocks, Validation};
-use server::topics::TopicConfig;
 use source::report::Paint;
 
 use self::acts::{Known, Planned};
@@ -210,7 +209,7 @@ impl Reader<'_> {
         let of = |name| member(members, name);
         let settings = match of("config") {
             Some(config) => self.configured(config)?,
-            None => quiet(Settings::default()),
+            None => Settings::default(),
         };
         let (folder, place) = (self.folder.clone(), settings.place.clone());
         let given = of("definition")?;
@@ -293,7 +292,7 @@ impl Reader<'_> {
         }
         self.files.insert(path.clone());
         let settings = match (self.configure)(&path) {
-            Ok(settings) => Some(quiet(settings)),
+            Ok(settings) => Some(settings.quiet()),
             Err(why) => {
                 given.wrong(why);
                 None
@@ -359,22 +358,6 @@ fn merged<'f>(common: &Members<'f>, own: Members<'f>) -> Members<'f> {
         }
     }
     all
-}
-
-/// Nobody outside is told of anything: what topics were told is looked at, not sent. A function whose program is not
-/// built is not there: where cases say what answers, nobody has to build it.
-fn quiet(mut settings: Settings) -> Settings {
-    settings.functions.retain(|_, function| {
-        let program = function
-            .program
-            .as_ref()
-            .and_then(|program| program.first());
-        program.is_none_or(|program| !program.contains('/') || Path::new(program).is_file())
-    });
-    let topics = settings.topics.keys();
-    let told = topics.map(|name| (name.clone(), TopicConfig::default()));
-    settings.topics = told.collect::<BTreeMap<_, _>>();
-    settings
 }
 
 /// A file's name without what it ends with.

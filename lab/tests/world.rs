@@ -59,7 +59,10 @@ fn play(deeds: Vec<(i64, Act)>) -> Seen {
         "RequestValuation" => requested(&deeds),
         _ => Part::real(),
     };
-    let mut world = World::open(settings(), Box::new(director)).unwrap();
+    seen_of(World::open(settings(), Box::new(director)).unwrap())
+}
+
+fn seen_of(mut world: World) -> Seen {
     let machine = Machine {
         name: "LoanProcessor".to_owned(),
         definition: DEFINITION.to_owned(),
@@ -101,6 +104,20 @@ fn a_prompt_callback_is_the_result() {
             .next(),
         Some("request-valuation")
     );
+}
+
+#[test]
+fn a_route_to_an_engine_elsewhere_is_for_the_execution_here() {
+    let mut settings = settings();
+    settings.routes[0].engine = Some("aws".to_owned());
+    let director = |task: &Asked, _: u32| match task.state.as_str() {
+        "RequestValuation" => requested(&[(6, valuation())]),
+        _ => Part::real(),
+    };
+    let refused = World::open(settings.clone(), Box::new(director)).err();
+    assert!(refused.unwrap().contains("aws"), "no engine is configured");
+    let seen = seen_of(World::open(settings.quiet(), Box::new(director)).unwrap());
+    assert_eq!(dispositions(&seen), ["delivered"]);
 }
 
 #[test]

@@ -7,12 +7,11 @@ use asl::Severity;
 use lab::explore::{Question, plan::Choice};
 use lab::{Machine, Settings};
 use serde_json::Value;
-use server::app::Place;
-use server::topics::TopicConfig;
+use server::services::Environment;
 
 use crate::colour::paint_error;
-use crate::config::Config;
 use crate::serve::{ACCOUNT_DEFAULT, REGION_DEFAULT};
+use crate::test::configured;
 use crate::validate::{MachineKind, report_on};
 use source::Source;
 
@@ -53,7 +52,12 @@ impl Given<'_> {
             ));
         };
         let settings = match self.config {
-            Some(path) => settings(Config::read(path)?),
+            // What is configured and not hosted here is played: no function is called, and no service.
+            Some(path) => Settings {
+                functions: BTreeMap::new(),
+                environment: Environment::default(),
+                ..configured(path)?.quiet()
+            },
             None => Settings::default(),
         };
         let name = match self.machine {
@@ -127,35 +131,6 @@ fn fill(value: &mut Value) {
         }
         Value::Array(items) => items.iter_mut().for_each(fill),
         _ => {}
-    }
-}
-
-/// The configuration without anything that would leave this process: tasks are played, and topics are only listened
-/// to here.
-fn settings(config: Config) -> Settings {
-    let kept = |topic: TopicConfig| TopicConfig {
-        subscribers: Vec::new(),
-        ..topic
-    };
-    let topics = config.topics.into_iter();
-    Settings {
-        place: Place {
-            region: config
-                .server
-                .region
-                .unwrap_or_else(|| REGION_DEFAULT.to_owned()),
-            account: config
-                .server
-                .account
-                .unwrap_or_else(|| ACCOUNT_DEFAULT.to_owned()),
-        },
-        topics: topics.map(|(name, topic)| (name, kept(topic))).collect(),
-        routes: config.routes,
-        alerts: config.alerts,
-        status_changes: config.status_changes,
-        stuck_waits: config.stuck_waits,
-        quotas: config.quotas,
-        ..Settings::default()
     }
 }
 
