@@ -34,6 +34,7 @@ use crate::activity::Activities;
 use crate::aside::{self, Aside};
 use crate::clock::{Busy, Clock, Slow};
 use crate::dispatch::{Dispatcher, WeakDispatcher};
+use crate::log::About;
 use crate::logs::{Logging, Logs};
 use crate::machines::Machines;
 use crate::redrives::Redrives;
@@ -531,6 +532,30 @@ impl Runner {
         self.0.store.events(key).await.map_err(|e| e.to_string())
     }
 
+    /// What a line of the log about an execution names, as far as it can be read.
+    pub(crate) async fn about(&self, key: ExecutionKey) -> About {
+        if let Ok(Some(execution)) = self.execution(key).await {
+            return About::execution(execution.identity());
+        }
+        // Perhaps it is only its definition that can't.
+        let events = self.events(key).await.unwrap_or_default();
+        let identity = events.first().and_then(Execution::identity_of);
+        identity.map_or_else(About::default, |identity| About::execution(&identity))
+    }
+
+    /// Answers all of a batch with the same error.
+    async fn answer_error(&self, key: ExecutionKey, batch: Vec<Request>, what: &str) {
+        let own = |request: &Request| matches!(request, Request::Resume(_) | Request::GoOn);
+        // Nobody else says it of these.
+        if batch.iter().any(own) {
+            crate::log::say_about!(
+                self.about(key).await,
+                "an execution can't go on before the next start: {what}"
+            );
+        }
+        answer_all(batch, Vec::new(), Some(what));
+    }
+
     /// Does what may take long where no request waits for it.
     pub(crate) async fn beside<T: Send + 'static>(
         &self,
@@ -692,12 +717,12 @@ impl Runner {
             if resident.is_none() {
                 match self.0.load(key).await {
                     Ok(loaded) => *resident = loaded,
-                    Err(what) => return answer_all(batch, Vec::new(), Some(&what)),
+                    Err(what) => return self.answer_error(key, batch, &what).await,
                 }
             }
             let surroundings = match self.0.surroundings(resident.as_ref(), &batch).await {
                 Ok(surroundings) => surroundings,
-                Err(what) => return answer_all(batch, Vec::new(), Some(&what)),
+                Err(what) => return self.answer_error(key, batch, &what).await,
             };
             let definition = definition(resident.as_ref(), &batch);
             let slow = |hash: &Arc<str>| self.0.aside.is_slow(hash);
@@ -770,7 +795,7 @@ impl Runner {
                 }
                 Err(error) => {
                     *resident = None;
-                    return answer_all(batch, Vec::new(), Some(&error.to_string()));
+                    return self.answer_error(key, batch, &error.to_string()).await;
                 }
             }
         }
@@ -1277,12 +1302,6 @@ impl Drop for Driving<'_> {
     }
 }
 
-fn not_before_next_start(error: Option<&str>) {
-    if let Some(what) = error {
-        crate::log::say!("an execution can't go on before the next start: {what}");
-    }
-}
-
 /// Answers the requests of a batch: with their verdicts, or all with the same error.
 fn answer_all(batch: Vec<Request>, verdicts: Vec<Verdict>, error: Option<&str>) {
     let mut verdicts = verdicts.into_iter();
@@ -1306,10 +1325,9 @@ fn answer_all(batch: Vec<Request>, verdicts: Vec<Verdict>, error: Option<&str>) 
                 });
             }
             Request::Resume(resumed) => {
-                not_before_next_start(error);
                 let _ = resumed.send(());
             }
-            Request::GoOn => not_before_next_start(error),
+            Request::GoOn => {}
         }
     }
 }
