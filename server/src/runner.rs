@@ -391,7 +391,7 @@ impl Runner {
         // Perhaps it is only its definition that can't.
         let events = self.events(key).await.unwrap_or_default();
         let identity = events.first().and_then(Execution::identity_of);
-        identity.map_or_else(About::default, |identity| About::execution(&identity))
+        identity.map_or_else(About::default, About::execution)
     }
 
     /// Does what may take long where no request waits for it.
