@@ -1447,6 +1447,7 @@ mod tests {
             map_run: None,
             test_case: None,
             trace_context: None,
+            trace_header: None,
         };
         let started = runner.start(Arc::new(machine), identity).await;
         assert!(matches!(started, Ok(Started::New(_))));
