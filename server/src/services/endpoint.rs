@@ -247,9 +247,8 @@ fn with_query(url: &str, given: Option<&Value>) -> String {
 
 /// Each field as a part of a query or a form.
 fn encoded(fields: &Map<String, Value>, lists: Lists) -> Vec<String> {
-    let pair = |name: &str, value: &str| {
-        format!("{}={}", sign::encode(name, ""), sign::encode(value, ""))
-    };
+    let pair =
+        |name: &str, value: &str| format!("{}={}", sign::encode(name, ""), sign::encode(value, ""));
     let mut pairs = Vec::with_capacity(fields.len());
     for (name, value) in fields {
         match (value, lists) {
@@ -339,11 +338,20 @@ mod tests {
         let fields = body.as_object().expect("an object");
         for (format, form) in [
             (json!({}), "a%5B0%5D=x&a%5B1%5D=2&b=c%20d"),
-            (json!({ "ArrayFormat": "INDICES" }), "a%5B0%5D=x&a%5B1%5D=2&b=c%20d"),
+            (
+                json!({ "ArrayFormat": "INDICES" }),
+                "a%5B0%5D=x&a%5B1%5D=2&b=c%20d",
+            ),
             (json!({ "ArrayFormat": "REPEAT" }), "a=x&a=2&b=c%20d"),
             (json!({ "ArrayFormat": "COMMAS" }), "a=x,2&b=c%20d"),
-            (json!({ "ArrayFormat": "BRACKETS" }), "a%5B%5D=x&a%5B%5D=2&b=c%20d"),
-            (json!({ "ArrayFormat": "NONE" }), "a=%5B%22x%22%2C2%5D&b=c%20d"),
+            (
+                json!({ "ArrayFormat": "BRACKETS" }),
+                "a%5B%5D=x&a%5B%5D=2&b=c%20d",
+            ),
+            (
+                json!({ "ArrayFormat": "NONE" }),
+                "a=%5B%22x%22%2C2%5D&b=c%20d",
+            ),
         ] {
             let transform = json!({ "Transform": { "RequestEncodingOptions": format } });
             let parameters = members(&transform).expect("an object");
