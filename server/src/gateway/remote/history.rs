@@ -240,8 +240,9 @@ mod tests {
 
     #[test]
     fn a_wait_has_the_end_of_its_own_task_or_of_its_execution() {
+        type Row<'a> = (&'a str, &'a [&'a str], Option<(How, i64)>);
         let stopped = |seconds: i64| (How::Stopped, seconds);
-        let rows: [(&str, &[&str], Option<(How, i64)>); 8] = [
+        let rows: [Row<'_>; 8] = [
             ("", &["ExecutionStarted", "TaskScheduled the-token"], None),
             (
                 "",

@@ -1,7 +1,7 @@
 //! An execution was started under a reference: callbacks that come before it registers that, and time that passes.
 
 use asl::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 use store::Expect;
 
 use super::{Kept, Refusal, Start, Started};
