@@ -312,7 +312,7 @@ impl Gateway {
                         if urls::is_visit(call)
                             && matches!(route.verification, Verification::SignedUrl) =>
                     {
-                        self.confirm(&route, entrance, &parameters)
+                        self.confirm(&route, entrance, &parameters).await
                     }
                     _ => not_allowed(&methods),
                 });
