@@ -20,7 +20,7 @@ use std::ops::Range;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::callback::BodyFormat;
+use super::callback::{BodyFormat, without_mark};
 use crate::http::percent_decode;
 
 /// Stands where something was taken out.
@@ -275,6 +275,7 @@ fn in_form(text: &str, rules: &[(&Rule, &[Step])]) -> Redacted<String> {
 }
 
 fn in_json(text: &str, rules: &[(&Rule, &[Step])]) -> Option<Redacted<String>> {
+    let text = without_mark(text);
     let root: &RawValue = serde_json::from_str(text).ok()?;
     let mut hits = Vec::new();
     let active = rules
