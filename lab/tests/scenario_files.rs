@@ -2,35 +2,16 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::path::{Path, PathBuf};
+mod written;
+
+use std::path::Path;
 use std::sync::Arc;
 
-use lab::Settings;
 use lab::coverage::Coverage;
 use lab::report::junit::{self, reasons};
 use lab::report::story::story;
 use lab::scenario::{self, Case, File, play};
-use serde_json::json;
-
-fn configured(path: &Path) -> Result<Settings, String> {
-    if !path.ends_with("rejoin.toml") {
-        return Err(format!(
-            "the configuration {} can't be read",
-            path.display()
-        ));
-    }
-    let route = |name: &str| {
-        serde_json::from_value(json!({
-            "name": name, "path": format!("/callbacks/{name}"), "reference": "$.reference",
-        }))
-        .unwrap()
-    };
-    Ok(Settings {
-        topics: [("Errors".to_owned(), Default::default())].into(),
-        routes: vec![route("valuation"), route("payment")],
-        ..Settings::default()
-    })
-}
+use written::{Written, configured};
 
 fn file(name: &str) -> File {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/files");
@@ -114,32 +95,6 @@ fn coverage_says_what_was_never_reached() {
     assert_eq!(coverage.missed(), Vec::<String>::new());
     let svg = coverage.svg("Approval");
     assert!(svg.starts_with("<svg ") && svg.contains("Given up"));
-}
-
-/// A file beside the others, for as long as it is looked at.
-struct Written(PathBuf);
-
-impl Written {
-    fn of(text: &str) -> Written {
-        let name = format!(
-            "rejoin-scenario-{}-{:p}.test.yaml",
-            std::process::id(),
-            text.as_ptr()
-        );
-        let path = std::env::temp_dir().join(name);
-        std::fs::write(&path, text).unwrap();
-        Written(path)
-    }
-
-    fn read(&self) -> File {
-        scenario::read(&self.0, &configured, source::report::plain)
-    }
-}
-
-impl Drop for Written {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
 }
 
 const ASKS: &str = r#"

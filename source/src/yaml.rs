@@ -170,7 +170,7 @@ impl<'t> Reader<'t> {
         loop {
             let (event, span) = self.next()?;
             let at = self.range(span);
-            let mut takes_over = false;
+            let takes_over;
             let name = match event {
                 Event::MappingEnd => {
                     for (value, node) in taken_over {

@@ -7,6 +7,16 @@ use serde_json::{Value, json};
 
 use crate::seen::Seen;
 
+/// The members of one of `calls`.
+pub(super) const OF_CALLS: [&str; 6] = [
+    "at",
+    "machine",
+    "state",
+    "attempt",
+    "resource",
+    "parameters",
+];
+
 /// The document. Times are milliseconds after the start; what is not there has not come.
 ///
 /// | | |
