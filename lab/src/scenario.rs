@@ -20,7 +20,7 @@
 //! | `comment` | for people | |
 //!
 //! Everything that is wrong with a file is found at once, each thing with its place ([`given`]). [`play`] plays a case,
-//! [`came`] is what came of it.
+//! [`came`] is what came of it. [`write`](mod@write) makes a file of a run that somebody else has played.
 
 mod acts;
 pub mod came;
@@ -33,6 +33,8 @@ pub mod play;
 mod tasks;
 mod template;
 mod text;
+pub mod write;
+mod yaml;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};

@@ -7,6 +7,7 @@
 //! | `callbacks` | a text is the disposition; of one that had several, `early, then delivered` or the last |
 //! | `alerts` | a text is the description |
 //! | `passes`, `never` | states that are entered in this order, others between; states that are not |
+//! | `invariants` | promises that this is about, however it ends; every case is held to all of them ([`crate::invariant`]) |
 //! | `ended`, and `at` in a callback, an alert, a call | a length of time: `30s`, `> 5s` |
 
 use serde_json::Value;
@@ -16,6 +17,7 @@ use super::acts::Known;
 use super::came;
 use super::given::{Given, Members};
 use super::pattern::{Mismatch, Pattern, shown};
+use crate::invariant::INVARIANTS;
 
 /// What must come of a case.
 #[derive(Debug, Default)]
@@ -25,13 +27,15 @@ pub struct Expect {
     never: Vec<String>,
     /// The states that `retries` names.
     retried: Vec<String>,
+    /// Whether promises are named, and so it is not said how it ends.
+    promises: bool,
 }
 
 const STATUSES: [&str; 5] = ["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "RUNNING"];
 
 const ENDED_BADLY: [&str; 3] = ["FAILED", "TIMED_OUT", "ABORTED"];
 
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 14] = [
     "status",
     "output",
     "error",
@@ -45,6 +49,7 @@ const NAMES: [&str; 13] = [
     "calls",
     "passes",
     "never",
+    "invariants",
 ];
 
 /// The members of `expect`; others are faults.
@@ -78,7 +83,8 @@ impl Expect {
                     ("states", list(given, &same))
                 }
                 "retries" => {
-                    for (state, count) in given.entries() {
+                    let counted = given.only("exactly").unwrap_or_else(|| given.clone());
+                    for (state, count) in counted.entries() {
                         if !states.contains(&state) {
                             count.unknown_name("state", state, &states);
                         }
@@ -97,6 +103,14 @@ impl Expect {
                     expect.never = names(given);
                     continue;
                 }
+                "invariants" => {
+                    let known = INVARIANTS.map(|(name, _)| name);
+                    for item in given.some_items("Name an invariant, or leave it out.") {
+                        item.word("invariant", &known);
+                    }
+                    expect.promises = true;
+                    continue;
+                }
                 _ => continue,
             };
             expect.members.push((name, pattern));
@@ -106,7 +120,7 @@ impl Expect {
             let is_none = matches!(pattern, Pattern::Same(Value::Null));
             ["status", "error", "cause", "waits"].contains(name) && !is_none
         };
-        if !expect.members.iter().any(says_how) {
+        if !expect.promises && !expect.members.iter().any(says_how) {
             let well = Pattern::Same("SUCCEEDED".into());
             expect.members.insert(0, ("status", well));
         }
