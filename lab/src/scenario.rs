@@ -38,6 +38,7 @@ mod yaml;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use asl::StateMachine;
 use serde_json::{Value, json};
@@ -49,7 +50,7 @@ use self::definition::Definition;
 use self::expect::Expect;
 use self::given::{Faults, Given, Members, member};
 use self::tasks::Mock;
-use crate::world::{Machine, Settings};
+use crate::world::{Machine, PATIENCE, Settings};
 
 pub use self::given::spoken;
 pub use self::pattern::Mismatch;
@@ -102,6 +103,8 @@ pub struct Case {
     test_case: Option<String>,
     script: Vec<Planned>,
     until: Option<i64>,
+    /// How long it may take in real time.
+    pub patience: Duration,
     expect: Expect,
 }
 
@@ -290,6 +293,7 @@ impl Reader<'_> {
             test_case,
             script: script.unwrap_or_default(),
             until,
+            patience: PATIENCE,
             expect,
             definition,
             settings,

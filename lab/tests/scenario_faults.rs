@@ -5,6 +5,7 @@
 mod written;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use lab::report::junit::reasons;
 use lab::scenario::play;
@@ -117,10 +118,10 @@ fn what_says_nothing_or_can_not_be_is_a_fault() {
             "tasks: {Reserve: {returns: {id: 1}}}",
             "10:19 it is no result of arn:aws:states:::lambda:invoke: it has neither StatusCode nor Payload = What the function returns is the `Payload` in it.".to_owned(),
         ),
-        ("expect: {never: }", "10:17 nothing is said here = Name a state, or leave it out.".to_owned()),
+        ("expect: {never: }", "10:15 nothing is said here = Name a state, or leave it out.".to_owned()),
         (
             "expect: {callbacks: {includes: []}}",
-            "10:22 nothing is said here = Say what has to be there: `{includes: [...]}`.".to_owned(),
+            "10:32 nothing is said here = Say what has to be there: `{includes: [...]}`.".to_owned(),
         ),
         (
             "expect: {calls: 2}",
@@ -332,5 +333,50 @@ tasks: {inner.Ask: {returns: {StatusCode: 200}}}
         assert_eq!(read.faults, None);
         let outcome = play(&Arc::new(read.cases.remove(0)));
         assert_eq!(outcome.passed(), passes, "{:?}", reasons(&outcome));
+    }
+}
+
+/// A machine that starts itself, and waits for it or not, goes on at one moment of virtual time, or through the years.
+#[test]
+fn a_machine_that_starts_itself_is_cut_off_and_said_to_go_on() {
+    for (wait, how, expected) in [
+        (
+            "",
+            "startExecution",
+            "the execution has ended, and what came of it goes on; ",
+        ),
+        (
+            "Seconds: 60, ",
+            "startExecution",
+            "the execution has ended, and what came of it goes on; ",
+        ),
+        (
+            "",
+            "startExecution.sync:2",
+            "the execution waits in Again for the end of its job, no deadline; ",
+        ),
+    ] {
+        let begins = match wait {
+            "" => "W: {Type: Pass, ".to_owned(),
+            wait => format!("W: {{Type: Wait, {wait}"),
+        };
+        let text = format!(
+            "machine: Me\ndefinition:\n  StartAt: W\n  States:\n    {begins}Next: Again}}\n    Again: {{Type: Task, Resource: \"arn:aws:states:::states:{how}\", Parameters: {{StateMachineArn: \"arn:aws:states:us-east-1:123456789012:stateMachine:Me\"}}, End: true}}\n"
+        );
+        let mut read = Written::of(&text).read();
+        assert_eq!(read.faults, None);
+        let mut case = read.cases.remove(0);
+        case.patience = Duration::from_millis(300);
+        let outcome = play(&Arc::new(case));
+        let [trouble] = &reasons(&outcome)[..] else {
+            panic!("{:?}", reasons(&outcome))
+        };
+        let expected = format!("it takes more than 300ms of real time: {expected}");
+        assert!(trouble.starts_with(&expected), "{trouble}");
+        assert!(
+            trouble.contains(" executions were started so far"),
+            "{trouble}"
+        );
+        assert!(outcome.seen.is_some());
     }
 }

@@ -64,7 +64,7 @@ fn coverage_says_what_was_never_reached() {
     let cases = cases("approval.test.md");
     let mut coverage = Coverage::of(cases[0].definition.machine.clone());
     for case in &cases[..1] {
-        coverage.add(&play(case).seen.unwrap().events);
+        coverage.add(&play(case).seen.unwrap());
     }
     let counts: Vec<_> = coverage
         .counts()
@@ -90,7 +90,7 @@ fn coverage_says_what_was_never_reached() {
         ]
     );
     for case in &cases[1..] {
-        coverage.add(&play(case).seen.unwrap().events);
+        coverage.add(&play(case).seen.unwrap());
     }
     assert_eq!(coverage.missed(), Vec::<String>::new());
     let svg = coverage.svg("Approval");
@@ -306,4 +306,44 @@ fn what_nobody_answers_is_said_and_what_never_ends_says_what_it_waits_for() {
         "{xml}"
     );
     assert!(xml.contains("nothing more will happen"), "{xml}");
+}
+
+/// The children of a distributed Map are executions of their own, and their states the machine's.
+#[test]
+fn states_in_a_distributed_map_are_passed_and_covered() {
+    let text = r#"
+definition:
+  StartAt: Each
+  States:
+    Each:
+      Type: Map
+      ItemsPath: $.items
+      ItemProcessor:
+        ProcessorConfig: {Mode: DISTRIBUTED, ExecutionType: STANDARD}
+        StartAt: Look
+        States:
+          Look: {Type: Pass, Next: Ask}
+          Ask: {Type: Task, Resource: "arn:aws:states:::lambda:invoke", Parameters: {FunctionName: f}, Retry: [{ErrorEquals: [Busy], MaxAttempts: 1}], End: true}
+      Next: Done
+    Done: {Type: Succeed}
+input: {items: [1, 2]}
+tasks: {Ask: [{throws: Busy}, {returns: {StatusCode: 200}}]}
+expect:
+  states: [Each, Look, Ask, Look, Ask, Done]
+  passes: [Each, Ask, Done]
+  retries: {Ask: 2}
+  calls: [Ask, Ask, Ask, Ask]
+"#;
+    let mut read = Written::of(text).read();
+    assert_eq!(read.faults, None);
+    let case = Arc::new(read.cases.remove(0));
+    let outcome = play(&case);
+    assert!(outcome.passed(), "{:?}", reasons(&outcome));
+    let seen = outcome.seen.unwrap();
+    let mut coverage = Coverage::of(case.definition.machine.clone());
+    coverage.add(&seen);
+    assert_eq!(coverage.missed(), Vec::<String>::new());
+    assert_eq!(coverage.json()["executions"], 1);
+    let told = story(&seen).join("\n");
+    assert!(told.contains("child 2: Ask is tried again in 1s"), "{told}");
 }
