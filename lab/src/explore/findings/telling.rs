@@ -12,7 +12,8 @@ use crate::explore::way::{Attempts, Class, Way};
 pub(super) fn untold(evidence: &Evidence<'_>) -> Vec<Finding> {
     let mut by_class: BTreeMap<(Class, bool), Vec<&Row>> = BTreeMap::new();
     for row in evidence.plain() {
-        if row.end.is_bad() && row.told.is_empty() && !evidence.well(row).end.is_bad() {
+        let nobody = row.told.is_empty() && !evidence.is_handled(row);
+        if row.end.is_bad() && nobody && !evidence.well(row).end.is_bad() {
             let timed_out = row.end == End::TimedOut;
             // A callback that is none leaves the wait as silence does.
             let class = match row.case.fault().way.class() {
@@ -157,16 +158,8 @@ pub(super) fn swallowed(evidence: &Evidence<'_>) -> Vec<Finding> {
         if row.end != End::Succeeded || !failed || recovered || !row.told.is_empty() {
             continue;
         }
-        let left = row
-            .output
-            .as_ref()
-            .map(ToString::to_string)
-            .unwrap_or_default();
-        let named = fault.way.error().unwrap_or("States.Timeout");
-        let handled = row
-            .detour(evidence.well(row))
-            .any(|state| evidence.site(state).is_some());
-        if !left.contains(named) && !handled && has_failed(row) {
+        let well = evidence.well(row);
+        if !says_that_it_failed(row, well) && !evidence.is_handled(row) && has_failed(row) {
             by_state.entry(&fault.state).or_default().push(row);
         }
     }
@@ -183,6 +176,30 @@ pub(super) fn swallowed(evidence: &Evidence<'_>) -> Vec<Finding> {
         cases: cases(&rows),
     });
     each.collect()
+}
+
+/// Whether the output has the error in it, or words for a failure that are not in it when all goes well.
+fn says_that_it_failed(row: &Row, well: &Row) -> bool {
+    let text = |row: &Row| {
+        let output = row.output.as_ref().map(ToString::to_string);
+        output.unwrap_or_default().to_lowercase()
+    };
+    let (left, usual) = (text(row), text(well));
+    let fault = row.case.fault();
+    let named = fault.way.error().unwrap_or("States.Timeout").to_lowercase();
+    let words = [
+        "error",
+        "fail",
+        "timed out",
+        "timeout",
+        "reject",
+        "cancel",
+        "abort",
+    ];
+    left.contains(&named)
+        || words
+            .iter()
+            .any(|word| left.matches(word).count() > usual.matches(word).count())
 }
 
 /// Whether the task failed for good.
