@@ -140,6 +140,25 @@ fn handled(catch: Value, handlers: Value) -> Machinery {
     of(machine(states))
 }
 
+/// A function that is to call back.
+fn asks_function(more: Value) -> Machinery {
+    let parameters = json!({ "FunctionName": "f", "Payload": { "token.$": "$$.Task.Token" } });
+    let resource = "arn:aws:states:::lambda:invoke.waitForTaskToken";
+    let task = json!({ "Type": "Task", "Resource": resource, "Parameters": parameters, "TimeoutSeconds": 60, "End": true });
+    of(machine(json!({ "Ask": with(task, more) })))
+}
+
+/// A failure of which somebody is told in these words.
+fn told(message: Value) -> Machinery {
+    let parameters =
+        json!({ "TopicArn": "arn:aws:sns:us-east-1:123456789012:Errors", "Message": message });
+    let tell = publish(json!({ "Parameters": parameters, "Next": "Broken" }));
+    handled(
+        catching("Tell", json!({ "ResultPath": "$.problem" })),
+        json!({ "Tell": tell, "Broken": { "Type": "Fail", "Error": "Broken" } }),
+    )
+}
+
 #[test]
 fn what_is_there_is_found_and_what_is_not_is_not() {
     let done = json!({ "Type": "Succeed" });
@@ -385,6 +404,28 @@ fn what_is_there_is_found_and_what_is_not_is_not() {
                 catching("Tell", json!({})),
                 json!({ "Tell": publish(json!({ "End": true, "Parameters": { "TopicArn": "t", "Message.$": "$.Cause" } })) }),
             )],
+        ),
+        (
+            "passing-error-not-retried",
+            vec![works(json!({})), asks_function(json!({}))],
+            vec![
+                works(json!({ "Retry": retrying(json!({})) })),
+                handled(catching("Done", json!({})), json!({ "Done": done })),
+                asks(json!({})),
+            ],
+        ),
+        (
+            "notification-anonymous",
+            vec![
+                told(json!("it failed")),
+                told(json!({ "what": "it failed", "at.$": "$$.Execution.StartTime" })),
+            ],
+            vec![
+                told(json!({ "what": "it failed", "of.$": "$$.Execution.Id" })),
+                told(json!({ "of.$": "States.Format('look at {}', $$.Execution.Id)" })),
+                told(json!({ "of.$": "$$.Execution.Name" })),
+                told(json!({ "order.$": "$.order" })).given(json!({ "order": "order-7" })),
+            ],
         ),
         (
             "asked-again",

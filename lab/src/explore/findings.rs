@@ -90,10 +90,12 @@ pub fn all(evidence: &Evidence<'_>) -> Vec<Finding> {
     found.extend(telling::untold(evidence));
     found.extend(telling::handlers(evidence));
     found.extend(telling::notifications(evidence));
+    found.extend(telling::anonymous(evidence));
     found.extend(telling::swallowed(evidence));
     found.extend(telling::lost_callbacks(evidence));
     found.extend(telling::late_answers(evidence));
     found.extend(trying::storms(evidence));
+    found.extend(trying::not_retried(evidence));
     found.extend(trying::without_end(evidence));
     found.extend(trying::restarts(evidence));
     found.extend(trying::asked_again(evidence));

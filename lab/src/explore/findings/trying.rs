@@ -56,6 +56,42 @@ fn is_without_end(row: &Row) -> bool {
     matches!(row.end, End::NoEnd | End::Runs)
 }
 
+/// What AWS says happens to every function now and then.
+const PASSING: &str = "Lambda.ServiceException";
+
+/// Functions that are not asked again after an error that passes.
+pub(super) fn not_retried(evidence: &Evidence<'_>) -> Option<Finding> {
+    let rows: Vec<&Row> = evidence
+        .single()
+        .filter(|row| {
+            let fault = row.case.fault();
+            fault.way == Way::Error(PASSING.to_owned())
+                && fault.attempts == Attempts::Every
+                && row.end.is_bad()
+                && row.retries == 0
+                && row.catchers.is_empty()
+        })
+        .collect();
+    if rows.is_empty() {
+        return None;
+    }
+    let states = states(evidence, &rows);
+    Some(Finding {
+        severity: Severity::Info,
+        code: "passing-error-not-retried",
+        what: format!(
+            "{} {} neither tried again nor caught after {PASSING} and its like",
+            listed(&states),
+            verb(&states, "is", "are")
+        ),
+        why: "Invoking a function fails now and then with nothing wrong with it; AWS says to retry these errors.".to_owned(),
+        todo: "Retry Lambda.ClientExecutionTimeoutException, Lambda.ServiceException, Lambda.AWSLambdaException and Lambda.SdkClientException."
+            .to_owned(),
+        states,
+        cases: cases(&rows),
+    })
+}
+
 /// Failures after which an execution goes round and round.
 pub(super) fn without_end(evidence: &Evidence<'_>) -> Option<Finding> {
     let well = |row: &Row| evidence.well(row).end != End::NoEnd;
