@@ -67,12 +67,9 @@ pub struct Explore {
     /// The first seed [default: 1]
     #[arg(long, value_name = "K", requires = "seeds")]
     seed: Option<u64>,
-    /// Where a run that breaks a promise is written to, made as short as it can be
+    /// Write a run that breaks a promise, made as short as it can be, as a scenario for rejoin test
     #[arg(long, value_name = "FILE", requires = "seeds")]
     broken: Option<PathBuf>,
-    /// Play a run that --broken has written
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["seeds", "task", "only", "pairs", "limit", "html", "junit"])]
-    replay: Option<PathBuf>,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -138,15 +135,14 @@ impl Explore {
             pairs: self.pairs,
             limit: self.limit,
         };
-        if let Some(file) = &self.replay {
-            return chaos::replay(&question, file);
-        }
         if let Some(seeds) = self.seeds {
             let seeds = chaos::Seeds {
                 first: self.seed.unwrap_or(1),
                 many: seeds,
                 broken: self.broken.as_deref(),
                 json: self.json,
+                definition: &self.definition,
+                config: self.config.as_deref(),
             };
             return seeds.play(&question);
         }

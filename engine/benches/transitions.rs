@@ -57,6 +57,7 @@ fn identity(input: &Value) -> Identity {
         map_run: None,
         test_case: None,
         trace_context: None,
+        trace_header: None,
     }
 }
 

@@ -78,6 +78,7 @@ fn identity(input: &str) -> Identity {
         map_run: None,
         test_case: None,
         trace_context: None,
+        trace_header: None,
     }
 }
 

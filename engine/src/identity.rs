@@ -63,8 +63,11 @@ pub struct Identity {
     #[serde(default)]
     pub test_case: Option<Arc<str>>,
     /// Which trace whoever started it said that it belongs to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub trace_context: Option<Arc<TraceContext>>,
+    /// `traceHeader` of the request that started it, as given, which is also shown if it names no trace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_header: Option<Arc<str>>,
 }
 
 /// Which part of a Map Run an execution is.

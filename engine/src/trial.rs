@@ -499,6 +499,7 @@ mod tests {
                 map_run: None,
                 test_case: None,
                 trace_context: None,
+                trace_header: None,
             },
             context: json!({"Given": "context"}),
             variables: BTreeMap::from([("v".to_owned(), Data::from(json!(1)))]),

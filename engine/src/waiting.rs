@@ -68,6 +68,9 @@ pub struct Beats {
     pub first: Timestamp,
     /// When the last came.
     pub last: Timestamp,
+    /// When the one before that came.
+    #[serde(default)]
+    pub last_but_one: Option<Timestamp>,
 }
 
 impl Beats {
@@ -77,7 +80,18 @@ impl Beats {
             count: before.map_or(0, |beats| beats.count).saturating_add(1),
             first: before.map_or(at, |beats| beats.first),
             last: at,
+            last_but_one: before.map(|beats| beats.last),
         }
+    }
+
+    /// Those before the last one, as far as is remembered.
+    pub fn before(&self) -> Option<Beats> {
+        Some(Beats {
+            count: self.count - 1,
+            first: self.first,
+            last: self.last_but_one?,
+            last_but_one: None,
+        })
     }
 
     /// How far they are from one another, on average, in milliseconds; one alone does not say.

@@ -19,7 +19,7 @@
 //! | `expect` | what must come of it | [`expect`], [`pattern`] |
 //!
 //! Everything that is wrong with a file is found at once, each thing with its place ([`given`]). [`play`] plays a case,
-//! [`came`] is what came of it.
+//! [`came`] is what came of it. [`write`](mod@write) makes a file of a run that somebody else has played.
 
 mod acts;
 pub mod came;
@@ -32,6 +32,8 @@ pub mod play;
 mod tasks;
 mod template;
 mod text;
+pub mod write;
+mod yaml;
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};

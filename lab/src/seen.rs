@@ -60,6 +60,8 @@ pub struct Call {
     pub at: i64,
     /// Whose: the machine's name.
     pub machine: String,
+    /// The execution's ARN.
+    pub execution_arn: String,
     /// The state's name.
     pub state: String,
     /// Which attempt of the state, from 0.
@@ -92,4 +94,6 @@ pub struct Done {
     pub what: String,
     /// The HTTP status, and what was said.
     pub answer: (u16, Value),
+    /// Which of [`Seen::calls`] it was about, if it was about one.
+    pub call: Option<usize>,
 }

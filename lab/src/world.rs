@@ -221,6 +221,7 @@ impl Outside {
         let call = Call {
             at: 0,
             machine: task.machine.clone(),
+            execution_arn: task.execution_arn.clone(),
             state: task.state.clone(),
             attempt,
             asked: 1,
@@ -524,13 +525,17 @@ impl World {
                 }
             },
         };
-        let answer = self.perform(act, token)?;
+        let answer = self.perform(act, token.clone())?;
+        let mut outside = self.outside.lock();
+        let part = token.and_then(|token| outside.parts.get(&token));
         let done = Done {
             at: 0,
             what,
             answer,
+            call: part.map(|(_, call)| *call),
         };
-        self.outside.lock().done.push((now, done));
+        outside.done.push((now, done));
+        drop(outside);
         Ok(true)
     }
 

@@ -47,7 +47,8 @@ use windows::{Group, Taken, Window};
 
 use crate::clock::Clock;
 use crate::metrics::Metrics;
-use crate::topics::{Publish, Topics};
+use crate::topics::{Publish, Subscriber, Topics};
+use crate::trace;
 
 /// The schema of [`Alert`], as it is published.
 pub const SCHEMA: &str = include_str!("../../schemas/alert.schema.json");
@@ -267,7 +268,7 @@ impl Alerts {
             } = read(&key, &document.content)?;
             documents.push(Raised::removal(key, document.version));
             let (taken, ended) = windows.take(&alert, now, limits);
-            taken_as.push((alert.kind, matches!(taken, Taken::Counted)));
+            taken_as.push((alert.kind, matches!(taken, Taken::Counted { .. })));
             if let Some(ended) = ended
                 && let Some(mut record) = self.record(&mut records, &ended.alert_id).await?
             {
@@ -278,6 +279,11 @@ impl Alerts {
                     alert.first_at = record.alert.first_at;
                 }
                 records.insert(ended.alert_id, record);
+            }
+            if let Taken::Told { overflow: true } | Taken::Counted { overflow: true } = taken
+                && alert.resolved
+            {
+                self.tell_of_incident(&alert, topic_arn.as_deref(), &mut documents);
             }
             if let Taken::Told { overflow } = taken {
                 if overflow {
@@ -342,19 +348,44 @@ impl Alerts {
         let alert = &record.alert;
         let without = alert.subscriber.as_deref();
         let topics = &self.0.topics;
-        if let Some(prepared) = topics.prepare_without(topic_arn, message, without) {
+        let hears = |subscriber: &Subscriber| Some(&*subscriber.key) != without;
+        if let Some(prepared) = topics.prepare_for(topic_arn, message, hears) {
             record.messages.push(prepared.message_id);
             documents.push(prepared.change);
+        }
+    }
+
+    /// Something is over, and people hear how much is: whoever keeps an incident open for each hears of each.
+    fn tell_of_incident(
+        &self,
+        alert: &Alert,
+        topic_arn: Option<&str>,
+        documents: &mut Vec<DocumentChange>,
+    ) {
+        let without = alert.subscriber.as_deref();
+        let hears = |subscriber: &Subscriber| {
+            subscriber.keeps_incidents() && Some(&*subscriber.key) != without
+        };
+        let topics = &self.0.topics;
+        if let Some(arn) = topic_arn.filter(|arn| topics.has(arn, hears)) {
+            let prepared = topics.prepare_for(arn, publish(alert), hears);
+            documents.extend(prepared.map(|prepared| prepared.change));
         }
     }
 
     /// It stands for others from here on: what is counted with it has nothing to do with its own incident, which
     /// may be over before they are.
     fn first_of_many(&self, alert: &mut Alert, group: &str) {
-        alert.dedup_key = format!("{group}-others");
+        let what = if alert.resolved { "over" } else { "others" };
+        alert.dedup_key = format!("{group}-{what}");
         let (most, seconds) = (self.0.config.alerts_max, self.0.config.window_seconds);
         alert.description = format!(
-            "There are more than {most} alerts of this kind within {seconds} s; from here on they are counted and not sent one by one. {}",
+            "There are more than {most} alerts {} within {seconds} s; from here on they are counted and not sent one by one. {}",
+            if alert.resolved {
+                "that something of this kind is over"
+            } else {
+                "of this kind"
+            },
             alert.description
         );
     }
@@ -429,7 +460,6 @@ impl Alerts {
     }
 }
 
-/// A third party's text as a part of a URL's path, which no shell takes for anything else.
 /// What `rejoin trace` is asked for: what names one thing only, if there is such a thing.
 fn story(alert: &Alert) -> Option<String> {
     let one = alert.delivery_id.as_ref().or(alert.execution_arn.as_ref());
@@ -453,6 +483,7 @@ fn quoted(text: &str) -> String {
     }
 }
 
+/// A third party's text as a part of a URL's path, which no shell takes for anything else.
 fn escaped(text: &str) -> String {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
     text.bytes().fold(String::new(), |mut escaped, byte| {
@@ -480,9 +511,11 @@ fn publish(alert: &Alert) -> Publish {
             attributes[name] = attribute(value);
         }
     }
+    let trace = alert.trace_id.as_ref().and_then(|id| id.parse().ok());
     Publish {
         message: serde_json::to_string(alert).expect("an alert is text and finite numbers"),
         subject: Some(alert.subject()),
         attributes: Some(attributes),
+        trace: trace.map(trace::of_id),
     }
 }

@@ -16,7 +16,6 @@ use crate::activities::ActivityQueues;
 use crate::actors::{Acting, Asked};
 use crate::clock::{Busy, Clock};
 use crate::gateway::{Choosing, Gateway, Phase};
-use crate::log::About;
 use crate::map_runs::MapRuns;
 use crate::mocks;
 use crate::runner::{NotDone, Runner};
@@ -401,7 +400,13 @@ impl Dispatcher {
         drop((self, app, services, busy));
         let _busy = match ending {
             Ok(ending) => ending.await,
-            Err(what) => return crate::log::say!("a task's execution was lost sight of: {what}"),
+            Err(what) => {
+                if let Some(this) = weak.upgrade() {
+                    let about = this.0.resources.runner.about(key).await;
+                    crate::log::say_about!(about, "a task's execution was lost sight of: {what}");
+                }
+                return;
+            }
         };
         let Some(this) = weak.upgrade() else {
             return;
@@ -432,11 +437,7 @@ impl Dispatcher {
             // Refused: the wait ended while the resource was at work, which the history shows.
             Err(NotDone::Refused(_) | NotDone::Unknown) => false,
             Err(NotDone::Server(what)) => {
-                let execution = self.0.resources.runner.execution(key).await;
-                let about = match &execution {
-                    Ok(Some(execution)) => About::execution(execution.identity()),
-                    _ => About::default(),
-                };
+                let about = self.0.resources.runner.about(key).await;
                 crate::log::say_about!(about, "the answer to a task could not be stored: {what}");
                 true
             }

@@ -43,6 +43,7 @@ use crate::activity::Activities;
 use crate::aside::Aside;
 use crate::clock::{Busy, Clock};
 use crate::dispatch::{Dispatcher, WeakDispatcher};
+use crate::log::About;
 use crate::logs::Logs;
 use crate::machines::Machines;
 use crate::status_changes::StatusChanges;
@@ -380,6 +381,17 @@ impl Runner {
     /// The store's, as text for the log.
     pub async fn events(&self, key: ExecutionKey) -> Result<Vec<Event>, String> {
         self.0.store.events(key).await.map_err(|e| e.to_string())
+    }
+
+    /// What a line of the log about an execution names, as far as it can be read.
+    pub(crate) async fn about(&self, key: ExecutionKey) -> About {
+        if let Ok(Some(execution)) = self.execution(key).await {
+            return About::execution(execution.identity());
+        }
+        // Perhaps it is only its definition that can't.
+        let events = self.events(key).await.unwrap_or_default();
+        let identity = events.first().and_then(Execution::identity_of);
+        identity.map_or_else(About::default, About::execution)
     }
 
     /// Does what may take long where no request waits for it.

@@ -67,7 +67,8 @@ async fn attend(app: App, due: Due, _busy: Busy) {
                 return;
             };
             let seconds = AGAIN_AFTER.as_secs();
-            crate::log::say!(
+            crate::log::say_about!(
+                app.runner.about(*key).await,
                 "a timer could not be served, and is tried again in {seconds} s: {what}"
             );
             let store = app.store.clone();
@@ -219,7 +220,10 @@ impl Sweep {
         // If there are more, the next sweep finds them.
         for key in self.store.open_since_before(before, SWEEP_BATCH) {
             if let Err(what) = self.runner.tick(key).await {
-                crate::log::say!("an execution that is too old could not be ended: {what}");
+                crate::log::say_about!(
+                    self.runner.about(key).await,
+                    "an execution that is too old could not be ended: {what}"
+                );
                 return;
             }
         }

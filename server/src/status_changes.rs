@@ -117,6 +117,7 @@ impl StatusChanges {
         let mut documents = Vec::new();
         for change in changes(execution, events) {
             let mut message = None;
+            let span = identity.execution_span(change.redrives);
             for rule in &self.rules {
                 if !rule.is_of(identity) || !rule.hears_of(change.status) {
                     continue;
@@ -127,6 +128,7 @@ impl StatusChanges {
                     message: message.clone(),
                     subject: None,
                     attributes: None,
+                    trace: Some(identity.trace().below(span)),
                 };
                 let prepared = self.topics.prepare(&rule.topic_arn, publish);
                 documents.extend(prepared.map(|prepared| prepared.change));

@@ -194,10 +194,16 @@ async fn find(
     if let Some(arn) = by_name(app, text).await? {
         return Ok(Some((Asked::Execution, Some(arn), Trail::default())));
     }
-    if let Ok(trace) = text.parse()
-        && let Some(arn) = by_trace(app, trace).await?
-    {
-        return Ok(Some((Asked::Trace, Some(arn), Trail::default())));
+    if let Ok(trace) = text.parse() {
+        if let Some(arn) = by_trace(app, trace).await? {
+            return Ok(Some((Asked::Trace, Some(arn), Trail::default())));
+        }
+        let trail = app.gateway.trail_of_trace(trace).await?;
+        if let Some(first) = trail.arrived.first() {
+            let met = first.met.as_ref();
+            let arn = met.map(|(place, _)| place.execution_arn.clone());
+            return Ok(Some((Asked::Trace, arn, trail)));
+        }
     }
     Ok(None)
 }
@@ -353,11 +359,14 @@ impl Story {
         let identity = self.execution.as_ref().map(Execution::identity);
         let place = self.place();
         let trace = identity.map(|identity| identity.trace_id().to_string());
+        let of_callback = || self.trail.arrived.first()?.trace_id.clone();
         let mut shown = json!({
             "asked": text,
             "as": self.asked.name(),
             "now": self.now.to_string(),
-            "traceId": trace.or_else(|| place.and_then(|place| place.trace_id.clone())),
+            "traceId": trace
+                .or_else(|| place.and_then(|place| place.trace_id.clone()))
+                .or_else(of_callback),
             "summary": summary::of(self),
             "entries": self.entries,
         });

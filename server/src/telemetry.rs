@@ -29,6 +29,7 @@ use tokio::sync::mpsc;
 
 use crate::app::WeakApp;
 use crate::client::Client;
+use crate::log::About;
 use callback::CallbackTold;
 pub use config::{Export, TelemetryConfig};
 use delivery::{Delivery, Held};
@@ -221,7 +222,12 @@ impl Follower {
                 } => {
                     if let Err(what) = self.follow(*key, *volatile, events, *before).await {
                         self.delivery.drop_spans(spans_of(events));
-                        crate::log::say!("an execution has no spans: {what}");
+                        let app = self.app.get().and_then(WeakApp::upgrade);
+                        let about = match app {
+                            Some(app) => app.runner.about(*key).await,
+                            None => About::default(),
+                        };
+                        crate::log::say_about!(about, "an execution has no spans: {what}");
                     }
                 }
                 What::Callback(told) => self.callback(told).await,
@@ -326,7 +332,8 @@ impl Follower {
             {
                 match app.gateway.trail_of_wait(key, wait).await {
                     Ok(trail) => callback::add(&mut written, identity, wait, &trail),
-                    Err(what) => crate::log::say!(
+                    Err(what) => crate::log::say_about!(
+                        About::execution(identity),
                         "what came for a wait can't be read, and its span is sent without: {what}"
                     ),
                 }

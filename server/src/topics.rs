@@ -50,6 +50,7 @@ use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use asl::Timestamp;
+use engine::TraceContext;
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -64,7 +65,7 @@ use crate::functions::{Functions, with_grace};
 use crate::gateway::verify::secret::SecretSource;
 use aws::EventBridgeConfig;
 use cloud_events::CloudEventsConfig;
-use delivery::Subscriber;
+pub(crate) use delivery::Subscriber;
 use email::EmailConfig;
 use failing::States;
 pub use failing::SubscriberState;
@@ -211,6 +212,8 @@ pub struct Publish {
     pub subject: Option<String>,
     /// `MessageAttributes`, as in the SNS API.
     pub attributes: Option<Value>,
+    /// The trace that what it tells of belongs to.
+    pub trace: Option<TraceContext>,
 }
 
 /// A document to be stored together with others, and what to do once it is.
@@ -412,21 +415,21 @@ impl Topics {
     /// A message as a document for a commit of the caller's own, so that an alert and what it is
     /// about become durable together. Delivery follows the commit by itself (the document is due at once).
     pub fn prepare(&self, topic_arn: &str, publish: Publish) -> Option<Prepared> {
-        self.prepare_without(topic_arn, publish, None)
+        self.prepare_for(topic_arn, publish, |_| true)
     }
 
-    /// The same, for all subscribers but this one.
-    pub fn prepare_without(
+    /// The same, for some of the subscribers.
+    pub(crate) fn prepare_for(
         &self,
         topic_arn: &str,
         publish: Publish,
-        without: Option<&str>,
+        hears: impl Fn(&Subscriber) -> bool,
     ) -> Option<Prepared> {
         let topic = self.find(topic_arn)?;
         let now = self.0.clock.now();
         let message_id = self.id_at(now);
-        let subscribers = topic.subscribers.iter().map(|s| s.key.as_str());
-        let subscribers = subscribers.filter(|key| Some(*key) != without);
+        let subscribers = topic.subscribers.iter().filter(|one| hears(one));
+        let subscribers = subscribers.map(|one| one.key.as_str());
         let message = Message::new(message_id.clone(), publish, subscribers, now);
         let change = DocumentChange {
             table: Table::Message,
@@ -436,6 +439,12 @@ impl Topics {
             due: message.next_attempt(),
         };
         Some(Prepared { change, message_id })
+    }
+
+    /// Whether a topic has such a subscriber.
+    pub(crate) fn has(&self, topic_arn: &str, such: impl Fn(&Subscriber) -> bool) -> bool {
+        let topic = self.find(topic_arn);
+        topic.is_some_and(|topic| topic.subscribers.iter().any(such))
     }
 
     /// The scheduler hands over a message whose next delivery is due. Returns at once: the attempts are

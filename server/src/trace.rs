@@ -6,14 +6,15 @@
 //! | `X-Amzn-Trace-Id` | yes, and `traceHeader` in the body | yes |
 //! | `Lambda-Runtime-Trace-Id` | | to functions |
 //!
-//! A worker that fetches an activity's task gets the first two and X-Ray's as headers of the answer, and what takes
-//! alerts over HTTP gets the `traceparent` of what they are about. A callback that starts an execution is one who starts.
+//! A worker that fetches an activity's task gets the first two and X-Ray's as headers of the answer. So does whoever is
+//! told of something that belongs to a trace: an alert, a status change, what a task publishes. A topic of SNS gets
+//! them as attributes of the message too, and a bus of EventBridge as `TraceHeader`. A callback that starts an execution
+//! is one who starts.
 //!
 //! What it means and how its ids are made is [`engine::trace`]'s.
 
 use asl::Timestamp;
 use engine::{Identity, SpanId, TraceContext, TraceId, WaitId};
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::http::Call;
@@ -79,6 +80,21 @@ impl Sent {
         }
     }
 
+    /// For whoever goes on with what has come to here.
+    pub(crate) fn onward(context: TraceContext) -> Option<Sent> {
+        let span = context.parent?;
+        Some(Sent {
+            traceparent: context.traceparent(span),
+            x_ray: context.x_ray(span),
+            context,
+        })
+    }
+
+    /// The trace, and the step that tells.
+    pub(crate) fn context(&self) -> &TraceContext {
+        &self.context
+    }
+
     /// The headers of a request, none of which is to be signed: whatever passes it on may change them.
     pub(crate) fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let state = self.context.state.as_deref();
@@ -103,22 +119,23 @@ pub(crate) fn own_trace(delivery: &str, at: Timestamp) -> TraceId {
     TraceId(u128::from_be_bytes(id).max(1))
 }
 
-/// The header `traceparent` of a request that brings an alert, if that is about something that belongs to a trace. The
-/// step that it comes from is the message itself, which has no span.
-pub(crate) fn of_message(message: &str, id: &str) -> Option<String> {
-    // Most messages are no alerts, and need not be read for that.
-    if !message.contains("\"traceId\"") {
-        return None;
+/// A trace as a message about something in it passes it on. The step that it comes from is the message itself, which has
+/// no span, unless a step has published it.
+pub(crate) fn of_message(of: TraceContext, message: &str) -> TraceContext {
+    if of.parent.is_some() {
+        return of;
     }
-    let read: Value = serde_json::from_str(message).ok()?;
-    read.get("alertId")?;
-    let context = TraceContext {
-        trace: read.get("traceId")?.as_str()?.parse().ok()?,
+    let digest = Sha256::digest(format!("message {message}"));
+    let head: [u8; 8] = digest[..8].try_into().expect("a SHA-256 has 32 bytes");
+    of.below(SpanId(u64::from_be_bytes(head).max(1)))
+}
+
+/// A trace of which no more than its id is known.
+pub(crate) fn of_id(trace: TraceId) -> TraceContext {
+    TraceContext {
+        trace,
         parent: None,
         sampled: true,
         state: None,
-    };
-    let digest = Sha256::digest(format!("message {id}"));
-    let head: [u8; 8] = digest[..8].try_into().expect("a SHA-256 has 32 bytes");
-    Some(context.traceparent(SpanId(u64::from_be_bytes(head).max(1))))
+    }
 }

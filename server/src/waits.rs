@@ -85,6 +85,7 @@ impl Waits {
         for event in events {
             match &event.kind {
                 EventKind::ExecutionStarted { .. } => self.0.metrics.execution_started(),
+                EventKind::TaskHeartbeat { wait } => self.came_back(execution, *wait),
                 kind if kind.ends_execution() => {
                     self.0.metrics.execution_ended(execution.status());
                 }

@@ -253,6 +253,86 @@ async fn an_all_clear_goes_out_however_much_else_is_told_and_closes_its_own_inci
     assert_ne!(last["dedupKey"], key(2));
 }
 
+/// People are told how many, whoever keeps incidents of each: or they would stay open.
+#[tokio::test]
+async fn a_hundred_all_clears_are_counted_for_people_and_close_every_incident() {
+    let answers = |_: &str| Some((202, &[][..], "{}".to_owned()));
+    let mut duty = Endpoint::start(Arc::new(answers)).await;
+    let mut people = Endpoint::start(Arc::new(answers)).await;
+    let subscribers = [
+        json!({ "pagerduty": { "routing_key": "key", "url": duty.url("/") } }),
+        json!({ "http": people.url("/") }),
+    ]
+    .map(|one| serde_json::from_value(one).unwrap());
+    let server = Server::open_as(Settings {
+        alerts: AlertsConfig {
+            topic: Some("errors".to_owned()),
+            window_seconds: 60,
+            alerts_max: 20,
+            ..AlertsConfig::default()
+        },
+        ..settings(subscribers.into())
+    })
+    .await;
+    let stuck = |number: u32| {
+        let machine = "arn:aws:states:us-east-1:123456789012:stateMachine:m";
+        let arn = machine.replace(":stateMachine:", ":execution:");
+        Alert {
+            execution_arn: Some(format!("{arn}:{number}")),
+            state_machine_arn: Some(machine.into()),
+            ..Alert::new(Kind::StuckWait, "test", "Stuck wait.")
+        }
+    };
+    // Ten in each minute: all are told.
+    for number in 0..100 {
+        server.0.alerts.raise(None, stuck(number)).await.unwrap();
+        pass(&server, 6).await;
+    }
+    pass(&server, 600).await;
+    let bodies = |endpoint: &mut Endpoint| {
+        let mut bodies: Vec<Value> = Vec::new();
+        while let Ok(received) = endpoint.received.try_recv() {
+            bodies.push(serde_json::from_str(&received.body).unwrap());
+        }
+        bodies
+    };
+    let keys = |events: &[Value], action: &str| {
+        let of = events.iter().filter(|e| e["event_action"] == action);
+        let keys = of.map(|event| event["dedup_key"].as_str().unwrap().to_owned());
+        keys.collect::<std::collections::BTreeSet<_>>()
+    };
+    let opened = keys(&bodies(&mut duty), "trigger");
+    assert_eq!((opened.len(), bodies(&mut people).len()), (100, 100));
+
+    for number in 0..100 {
+        let over = Alert {
+            resolved: true,
+            ..stuck(number)
+        };
+        server.0.alerts.raise(None, over).await.unwrap();
+    }
+    pass(&server, 0).await;
+    assert_eq!(
+        bodies(&mut people).len(),
+        21,
+        "the last stands for the rest"
+    );
+    let closed = keys(&bodies(&mut duty), "resolve");
+    assert!(closed.is_superset(&opened));
+    pass(&server, 61).await;
+    let told = bodies(&mut people);
+    let [sum] = &told[..] else {
+        panic!("{told:#?}")
+    };
+    let sum: Value = serde_json::from_str(sum["Message"].as_str().unwrap()).unwrap();
+    assert_eq!(
+        (&sum["count"], &sum["resolved"]),
+        (&80.into(), &true.into())
+    );
+    let alerts = get(&server, "/rejoin/alerts?limit=1000").await;
+    assert_eq!(numbers(&alerts).iter().sum::<u64>(), 200);
+}
+
 #[test]
 fn the_count_survives_a_crash_at_any_moment_of_it() {
     let directory = scratch();

@@ -475,6 +475,21 @@ async fn tags_are_kept_with_their_resource() {
 }
 
 #[tokio::test]
+async fn a_trace_header_is_shown_as_it_was_given() {
+    let app = server().await;
+    let arn = machine(&app, "m", PASS).await;
+    // The second names no trace, and is nonetheless what was given.
+    for header in ["Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1", "x"] {
+        let body = json!({"stateMachineArn": arn, "traceHeader": header});
+        let started = ask(&app, "StartExecution", body).await;
+        let execution = started["executionArn"].as_str().expect("an ARN");
+        assert_eq!(describe(&app, execution).await["traceHeader"], header);
+    }
+    let execution = start(&app, &arn, json!({})).await;
+    assert_eq!(describe(&app, &execution).await.get("traceHeader"), None);
+}
+
+#[tokio::test]
 async fn refusals_are_in_the_words_of_aws() {
     let app = server().await;
     let arn = machine(&app, "m", PASS).await;

@@ -605,6 +605,7 @@ async fn a_payload_that_is_a_text_is_taken_for_json_text() {
             map_run: None,
             test_case: None,
             trace_context: None,
+            trace_header: None,
         };
         app.runner.start(machine.clone(), identity).await.unwrap();
         if let Some(sent) = sent {

@@ -340,7 +340,7 @@ async fn a_test_shows_the_request_and_the_response_of_an_endpoint() {
                 "ApiEndpoint": format!("{url}{path}"),
                 "Method": "POST",
                 "Authentication": { "ConnectionArn": "arn:aws:events:us-east-1:123456789012:connection/c/1" },
-                "Headers": { "definitionHeader": "h1", "Authorization": "Basic eA==" },
+                "Headers": { "definitionHeader": "h1", "Authorization": "Basic eA==", "user-agent": "x" },
                 "QueryParameters": { "q": "a b" },
                 "RequestBody": { "m": 1 },
             },
@@ -362,12 +362,21 @@ async fn a_test_shows_the_request_and_the_response_of_an_endpoint() {
             "protocol": "http",
             "method": "POST",
             "url": format!("{url}/good?q=a%20b"),
-            "headers": "[definitionHeader: h1, Authorization: Basic eA==, content-type: application/json]",
+            "headers": "[definitionHeader: h1, Authorization: Basic eA==, content-type: application/json, \
+                User-Agent: Amazon|StepFunctions|HttpInvoke|us-east-1, Range: bytes=0-262144]",
             "body": "{\"m\":1}",
         })
     );
     let received = api.received.recv().await.expect("a request");
     assert_eq!((&*received.path, &*received.body), ("/good", "{\"m\":1}"));
+    // Who asks, and for how much, a definition can't say.
+    assert_eq!(
+        ["user-agent", "range"].map(|name| received.headers[name].to_str().ok()),
+        [
+            Some("Amazon|StepFunctions|HttpInvoke|us-east-1"),
+            Some("bytes=0-262144")
+        ]
+    );
     let response = &inspected["response"];
     assert_eq!(
         ["protocol", "statusCode", "statusMessage", "body"].map(|name| response[name].clone()),

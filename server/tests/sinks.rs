@@ -75,6 +75,7 @@ async fn publish(server: &Server, message: Value, subject: Option<&str>) {
         message,
         subject: subject.map(str::to_owned),
         attributes: None,
+        trace: None,
     };
     let published = server.0.topics.publish("errors", publish).await;
     published.unwrap().unwrap();
@@ -384,14 +385,22 @@ async fn sns_and_eventbridge_are_called_with_signed_requests() {
     };
     let elsewhere = "arn:aws:sns:eu-west-1:210987654321:alerts";
     let server = open(json!({ "sns": elsewhere })).await;
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let alert = |resolved| Alert {
+        trace_id: Some(trace.to_owned()),
+        ..alert(resolved)
+    };
     raise(&server, alert(false)).await;
     let received = sns.received.recv().await.unwrap();
+    let parent = received.headers["traceparent"].to_str().unwrap();
+    assert!(parent.starts_with(&format!("00-{trace}-")), "{parent}");
     assert!(received.headers.contains_key("authorization"));
     for part in [
         "Action=Publish",
         "TopicArn=arn%3Aaws%3Asns%3Aeu-west-1%3A210987654321%3Aalerts",
         "Subject=Stuck%20wait%20on%20route%20valuation",
         "MessageAttributes.entry.1.Name=kind",
+        &format!("Value.StringValue={parent}"),
     ] {
         assert!(received.body.contains(part), "{part}: {}", received.body);
     }
@@ -417,6 +426,10 @@ async fn sns_and_eventbridge_are_called_with_signed_requests() {
     assert_eq!(entry["EventBusName"], "ops");
     assert_eq!(entry["Source"], "rejoin");
     assert_eq!(entry["DetailType"], "Rejoin Alert");
+    let header = format!("Root=1-{}-{};Parent=", &trace[..8], &trace[8..]);
+    let said = entry["TraceHeader"].as_str().unwrap();
+    assert!(said.starts_with(&header), "{said}");
+    assert_eq!(received.headers["x-amzn-trace-id"], said);
     assert_eq!(entry["Resources"], json!([EXECUTION]));
     let detail: Value = serde_json::from_str(entry["Detail"].as_str().unwrap()).unwrap();
     assert_eq!(detail["kind"], "stuck-wait");

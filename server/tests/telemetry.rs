@@ -31,9 +31,14 @@ async fn endpoint() -> Endpoint {
 }
 
 fn settings(endpoint: &Endpoint, directory: Option<PathBuf>) -> Settings {
+    settings_with(endpoint, directory, "none")
+}
+
+fn settings_with(endpoint: &Endpoint, directory: Option<PathBuf>, packed: &str) -> Settings {
     let variables = [
         ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.url("")),
         ("OTEL_EXPORTER_OTLP_HEADERS", "x-tenant=loans".to_owned()),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", packed.to_owned()),
         ("OTEL_SERVICE_NAME", "loans".to_owned()),
     ];
     let variables = variables.map(|(name, value)| (name.to_owned(), value));
@@ -317,6 +322,23 @@ async fn figures(server: &Server) -> (String, String) {
             .to_owned()
     };
     (figure("exported"), figure("dropped"))
+}
+
+#[tokio::test]
+async fn spans_are_packed_if_that_is_wanted() {
+    for (packed, header) in [("none", None), ("gzip", Some("gzip"))] {
+        let mut endpoint = endpoint().await;
+        let server = Server::open_as(settings_with(&endpoint, None, packed)).await;
+        let (_, plain) = machines(&server).await;
+        let arn = server.start(&plain, json!({})).await;
+        server.ended(&arn).await;
+        server.0.telemetry.settled().await;
+        let received = endpoint.received.try_recv().unwrap();
+        let said = received.headers.get("content-encoding");
+        assert_eq!(said.map(|said| said.to_str().unwrap()), header);
+        assert!(!otlp(&serde_json::from_str(&received.body).unwrap()).is_empty());
+        assert_eq!(figures(&server).await, ("2".to_owned(), "0".to_owned()));
+    }
 }
 
 #[tokio::test]

@@ -86,6 +86,7 @@ fn text(message: &str) -> Publish {
         message: message.to_owned(),
         subject: None,
         attributes: None,
+        trace: None,
     }
 }
 
@@ -120,6 +121,7 @@ async fn an_endpoint_gets_snss_envelope() {
             message: r#"{"a":1}"#.to_owned(),
             subject: Some("trouble".to_owned()),
             attributes: Some(json!({"kind": {"DataType": "String", "StringValue": "late"}})),
+            trace: None,
         })
         .await;
     world.pass(0).await;

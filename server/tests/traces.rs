@@ -35,6 +35,10 @@ async fn endpoint() -> Endpoint {
 
 /// A server whose services, function and subscribers are all at one place.
 async fn server(endpoint: &Endpoint) -> Server {
+    Server::open_as(settings(endpoint)).await
+}
+
+fn settings(endpoint: &Endpoint) -> Settings {
     let variables = [
         ("AWS_ENDPOINT_URL".to_owned(), endpoint.url("/aws")),
         ("AWS_ACCESS_KEY_ID".to_owned(), "AKID".to_owned()),
@@ -61,7 +65,7 @@ async fn server(endpoint: &Endpoint) -> Server {
         all.extend(more.as_object().unwrap().clone());
         serde_json::from_value(route).unwrap()
     };
-    Server::open_as(Settings {
+    Settings {
         environment: Environment::of(variables),
         functions: [("f".to_owned(), url(endpoint.url("/f")))].into(),
         topics: [("errors".to_owned(), topic)].into(),
@@ -75,8 +79,7 @@ async fn server(endpoint: &Endpoint) -> Server {
         ],
         stuck_waits: serde_json::from_value(json!({ "after_seconds": 60 })).unwrap(),
         ..Server::settings()
-    })
-    .await
+    }
 }
 
 async fn call(
@@ -286,6 +289,15 @@ fn check_alert(alert: &Value, trace: &str, of: &str) {
     assert_eq!(alert["lookFurther"]["trace"], command.as_str(), "{alert:#}");
 }
 
+/// That the story of a trace is that of this callback.
+async fn story_of_callback(server: &Server, trace: &str, delivery: &str) {
+    let path = format!("/rejoin/trace/{trace}");
+    let story = said(&call(server, Method::GET, &path, &[], Value::Null).await);
+    assert_eq!(story["as"], "trace", "{story:#}");
+    assert_eq!(story["traceId"], trace, "{story:#}");
+    assert!(story.to_string().contains(delivery), "{story:#}");
+}
+
 #[tokio::test]
 async fn alerts_about_waits_and_callbacks_name_the_trace_and_pass_it_on() {
     let mut endpoint = endpoint().await;
@@ -342,7 +354,16 @@ async fn alerts_about_waits_and_callbacks_name_the_trace_and_pass_it_on() {
     pass(&server, 0).await;
     let unknown = alert(&server, "unknown-reference").await;
     let id = text(&unknown, "deliveryId");
-    check_alert(&unknown, "0af7651916cd43dd8448eb211c80319c", &id);
+    let other = "0af7651916cd43dd8448eb211c80319c";
+    check_alert(&unknown, other, &id);
+    story_of_callback(&server, other, &id).await;
+
+    // One that says nothing has a trace of its own.
+    call(&server, Method::POST, path, &[], json!({ "ref": "no one" })).await;
+    pass(&server, 0).await;
+    let unknown = alert(&server, "unknown-reference").await;
+    let id = text(&unknown, "deliveryId");
+    story_of_callback(&server, &text(&unknown, "traceId"), &id).await;
 
     let mut told = Vec::new();
     while let Ok(received) = endpoint.received.try_recv() {
@@ -368,6 +389,55 @@ async fn alerts_about_waits_and_callbacks_name_the_trace_and_pass_it_on() {
         header(event, "ce-traceparent"),
         header(event, "traceparent")
     );
+}
+
+#[tokio::test]
+async fn who_is_told_of_an_execution_is_told_of_its_trace_and_so_is_who_cannot_be_told() {
+    let mut endpoint = Endpoint::start(Arc::new(|path| {
+        let status = if path == "/refuses" { 403 } else { 200 };
+        Some((status, &[][..], "{}".to_owned()))
+    }))
+    .await;
+    let mut settings = settings(&endpoint);
+    let refuses = json!({ "http": endpoint.url("/refuses") });
+    let topic = settings.topics.get_mut("errors").unwrap();
+    topic
+        .subscribers
+        .push(serde_json::from_value(refuses).unwrap());
+    let rule = json!({ "topic": "errors", "statuses": ["SUCCEEDED"] });
+    settings.status_changes = vec![serde_json::from_value(rule).unwrap()];
+    let server = Server::open_as(settings).await;
+    let topic = "arn:aws:sns:us-east-1:123456789012:errors";
+    let parameters = json!({ "TopicArn": topic, "Message": "published by a task" });
+    let arn = start_task(&server, "sns:publish", parameters).await;
+    assert_eq!(server.ended(&arn).await["status"], "SUCCEEDED");
+    pass(&server, 0).await;
+    let (of_task, x_ray) = expected(&server, &arn).await;
+    let of_execution = {
+        let identity = identity(&server, &arn).await;
+        identity.trace().traceparent(identity.execution_span(0))
+    };
+    let (mut published, mut changed) = (0, 0);
+    while let Ok(received) = endpoint.received.try_recv() {
+        let headers = &received.headers;
+        if received.body.contains("published by a task") {
+            published += 1;
+            assert_eq!(header(headers, "traceparent"), of_task, "{}", received.path);
+            assert_eq!(header(headers, "x-amzn-trace-id"), x_ray);
+        } else if received.body.contains("Status Change") {
+            changed += 1;
+            assert_eq!(header(headers, "traceparent"), of_execution);
+        } else {
+            continue;
+        }
+        assert_eq!(header(headers, "tracestate"), STATE);
+        if received.path == "/cloudevents" {
+            assert_eq!(header(headers, "ce-tracestate"), STATE.replace('"', ""));
+        }
+    }
+    assert_eq!((published, changed), (4, 4));
+    let failing = alert(&server, "failing-sink").await;
+    assert_eq!(failing["traceId"], TRACE, "{failing:#}");
 }
 
 #[tokio::test]

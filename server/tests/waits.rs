@@ -543,8 +543,18 @@ async fn heartbeats_that_nobody_asked_for_are_missed_when_they_stop() {
     server.advance(400).await;
     server.beat(&token).await;
     assert_eq!(server.waiting("?stuck=true").await, [""; 0]);
+    server.advance(0).await;
+    let over = said(569, "a is over");
+    assert_eq!(
+        server.alerts("missing-heartbeats").await,
+        [said(70, "a"), over.clone()]
+    );
+    // That it goes on is no news.
+    server.advance(10).await;
+    server.beat(&token).await;
     server.advance(DAY / 2).await;
-    assert_eq!(server.alerts("missing-heartbeats").await.len(), 2);
+    let all = server.alerts("missing-heartbeats").await;
+    assert_eq!((all.len(), &all[1], &*all[2].1), (3, &over, "a"));
 }
 
 /// A page, read as the format's description has it: every sample's value by its name and labels.

@@ -180,9 +180,10 @@ pub enum Table {
     Alerting = 14,
     /// What was said of waits that are open for long, by what it is about.
     Stuck = 15,
-    /// What a callback is found by beside its id: its reference and its execution. No content.
+    /// What a callback is found by beside its id: its reference, its execution, its disposition. No content.
     DeliveryIndex = 16,
-    /// Callbacks that did not go the plain way, by their id. No content.
+    /// Callbacks that did not go the plain way, by their id. No content. Of older stores: they are in
+    /// [`Table::DeliveryIndex`] now.
     OddDelivery = 17,
     /// Deliveries on their way to an engine elsewhere, by engine, route, reference and id.
     Remote = 21,

@@ -39,6 +39,7 @@ pub fn identity(input: Data) -> Identity {
         map_run: None,
         test_case: None,
         trace_context: None,
+        trace_header: None,
     }
 }
 

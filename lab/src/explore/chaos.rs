@@ -2,13 +2,14 @@
 //!
 //! What goes wrong in an attempt is drawn from the seed, the state and the attempt alone, so that a seed is the same
 //! run each time. It is written down as a list of [`Mishap`]s; a run can be played from such a list instead, and so a
-//! list that breaks a promise is made shorter ([`shrink`]) until nothing can be left out of it.
+//! list that breaks a promise is made shorter ([`shrink`]) until nothing can be left out of it. What is left becomes a
+//! scenario file ([`Broken::scenario`]), which says what happened word for word.
 //!
 //! - [`mishap`]: what can happen to an attempt, and how it is drawn.
 //! - [`outside`]: the outside to which it happens.
-//! - [`invariant`]: the promises, checked against what was seen.
+//!
+//! The promises are [`crate::invariant`]'s.
 
-pub mod invariant;
 pub mod mishap;
 pub mod outside;
 
@@ -16,34 +17,40 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::course::{self, Course};
 use super::play::{self, Stage};
-use super::site::Site;
 use super::{Question, read, site};
+use crate::invariant::{self, Violation};
+use crate::scenario::write::{Answered, Recording, Written};
 use crate::seen::Seen;
-use invariant::{Books, Violation};
+use crate::world::Settings;
 use mishap::Mishap;
 use outside::{Plan, Unlucky};
 
 /// How many seeds are tried at once before what is found is looked at.
 const BATCH: u64 = 256;
 
-/// A run, as it can be played again.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Replay {
-    /// The machine that it was found with.
-    pub machine: String,
+/// What looks at a run for promises that it breaks.
+pub type Promises<'p> = &'p (dyn Fn(&Seen, &Settings) -> Vec<Violation> + Sync);
+
+/// A run that breaks a promise.
+#[derive(Debug, Clone, Serialize)]
+pub struct Broken {
     /// The seed that it was drawn from.
     pub seed: u64,
     /// The promise that it breaks.
-    pub invariant: String,
+    pub invariant: &'static str,
     /// How.
     pub what: String,
-    /// What happens.
+    /// What goes wrong.
     pub mishaps: Vec<Mishap>,
+    #[serde(skip)]
+    answered: Vec<Answered>,
+    #[serde(skip)]
+    input: Value,
 }
 
 /// What came of many seeds.
@@ -55,25 +62,41 @@ pub struct Chaos {
     /// How executions ended: how many of each.
     pub ends: BTreeMap<String, u64>,
     /// The first that broke a promise, made as short as it can be.
-    pub broken: Option<Replay>,
+    pub broken: Option<Broken>,
 }
 
-/// What came of one run.
-struct Run {
-    mishaps: Vec<Mishap>,
-    end: String,
-    violations: Vec<Violation>,
+/// One run.
+pub struct Run {
+    /// What went wrong.
+    pub mishaps: Vec<Mishap>,
+    /// What was seen of it.
+    pub seen: Seen,
+    /// What answered.
+    pub answered: Vec<Answered>,
+    /// What it began with.
+    pub input: Value,
+}
+
+/// How a scenario file names what it is about.
+pub struct Named {
+    /// The definition: its file, or itself.
+    pub definition: Value,
+    /// The configuration's file.
+    pub config: Option<String>,
 }
 
 /// The machine, and all that a run needs.
-struct Ground {
+pub struct Ground {
     stage: Stage,
-    sites: Vec<Site>,
     course: Course,
 }
 
 impl Ground {
-    fn of(question: &Question) -> Result<Ground, String> {
+    /// Where to play what is asked.
+    ///
+    /// # Errors
+    /// What is wrong with the question.
+    pub fn of(question: &Question) -> Result<Ground, String> {
         let (model, _) = read(&question.machine.definition)?;
         let stage = Stage {
             machine: question.machine.clone(),
@@ -84,30 +107,78 @@ impl Ground {
         let mut courses = course::all(&stage, &sites, question)?;
         course::time(&mut sites, &courses);
         let course = courses.swap_remove(0).with_sites(&sites);
-        Ok(Ground {
-            stage,
-            sites,
-            course,
-        })
+        Ok(Ground { stage, course })
     }
 
-    fn play(&self, plan: Plan) -> Result<Run, String> {
+    /// Plays one run.
+    ///
+    /// # Errors
+    /// Why it could not be played.
+    pub fn play(&self, plan: Plan) -> Result<Run, String> {
         let happened = Arc::new(Mutex::new(Vec::new()));
+        let answered = Arc::new(Mutex::new(Vec::new()));
         let outside = Unlucky::new(self.course.script.clone(), plan, happened.clone());
-        let (seen, _) = self.stage.run(&self.course.input, Box::new(outside))?;
+        let recording = Recording::new(outside, answered.clone());
+        let (seen, _) = self.stage.run(&self.course.input, Box::new(recording))?;
         let mishaps = happened.lock().clone();
+        let answered = answered.lock().clone();
         Ok(Run {
-            violations: self.violations(&seen),
-            end: match &seen.ended {
-                Some(ended) => ended.status.to_owned(),
-                None => "RUNNING".to_owned(),
-            },
             mishaps,
+            seen,
+            answered,
+            input: self.course.input.clone(),
         })
     }
 
-    fn violations(&self, seen: &Seen) -> Vec<Violation> {
-        Books::of(seen, &self.sites, &self.stage.settings).violations()
+    /// A run that breaks a promise, without all that is not needed for it.
+    fn shortest(
+        &self,
+        seed: u64,
+        run: Run,
+        violation: Violation,
+        promises: Promises<'_>,
+    ) -> Broken {
+        let invariant = violation.invariant;
+        let breaks = |mishaps: &[Mishap]| {
+            let run = self.play(Plan::Written(mishaps.to_vec())).ok()?;
+            let violations = promises(&run.seen, &self.stage.settings).into_iter();
+            let found = violations.filter(|found| found.invariant == invariant);
+            found.map(|found| found.what).next().map(|what| (run, what))
+        };
+        let mishaps = shrink(run.mishaps.clone(), |mishaps| breaks(mishaps).is_some());
+        let (run, what) = breaks(&mishaps).unwrap_or((run, violation.what));
+        Broken {
+            seed,
+            invariant,
+            what,
+            mishaps,
+            answered: run.answered,
+            input: run.input,
+        }
+    }
+}
+
+impl Broken {
+    /// The run as a scenario file: `rejoin test` plays it, and it fails as long as the promise is broken.
+    pub fn scenario(&self, machine: &str, named: &Named) -> String {
+        let about = [
+            format!(
+                "Seed {} breaks {}: {}.",
+                self.seed, self.invariant, self.what
+            ),
+            "All that is not needed for that has been left out.".to_owned(),
+        ];
+        let written = Written {
+            about: &about,
+            name: &format!("seed {} breaks {}", self.seed, self.invariant),
+            definition: &named.definition,
+            machine,
+            config: named.config.as_deref(),
+            input: &self.input,
+            answered: &self.answered,
+            expect: &json!({ "invariants": [self.invariant] }),
+        };
+        written.text()
     }
 }
 
@@ -116,6 +187,19 @@ impl Ground {
 /// # Errors
 /// What is wrong with the question, or why a seed could not be played.
 pub fn chaos(question: &Question, first: u64, seeds: u64) -> Result<Chaos, String> {
+    chaos_under(question, first, seeds, &invariant::violations)
+}
+
+/// The same, under promises of one's own.
+///
+/// # Errors
+/// As [`chaos`].
+pub fn chaos_under(
+    question: &Question,
+    first: u64,
+    seeds: u64,
+    promises: Promises<'_>,
+) -> Result<Chaos, String> {
     let ground = Ground::of(question)?;
     let mut chaos = Chaos {
         played: 0,
@@ -127,46 +211,39 @@ pub fn chaos(question: &Question, first: u64, seeds: u64) -> Result<Chaos, Strin
     let mut from = first;
     while from < end {
         let batch: Vec<u64> = (from..end.min(from.saturating_add(BATCH))).collect();
-        let runs = play::each(&batch, |seed| (*seed, ground.play(Plan::Drawn(*seed))));
-        for (seed, run) in runs {
-            let run = run.map_err(|why| format!("seed {seed} could not be played: {why}"))?;
-            chaos.played += 1;
-            chaos.mishaps += run.mishaps.len() as u64;
-            *chaos.ends.entry(run.end).or_default() += 1;
-            let Some(violation) = run.violations.into_iter().next() else {
-                continue;
-            };
-            let invariant = violation.invariant;
-            let breaks = |mishaps: &[Mishap]| {
-                let run = ground.play(Plan::Written(mishaps.to_vec()));
-                let violations = run.map(|run| run.violations).unwrap_or_default();
-                violations
+        let runs = play::each(&batch, |seed| {
+            let run = ground.play(Plan::Drawn(*seed)).map(|run| {
+                let violation = promises(&run.seen, &ground.stage.settings)
                     .into_iter()
-                    .find(|found| found.invariant == invariant)
-            };
-            let mishaps = shrink(run.mishaps, |mishaps| breaks(mishaps).is_some());
-            let what = breaks(&mishaps).unwrap_or(violation).what;
-            chaos.broken = Some(Replay {
-                machine: ground.stage.machine.name.clone(),
-                seed,
-                invariant: invariant.to_owned(),
-                what,
-                mishaps,
+                    .next();
+                let end = run
+                    .seen
+                    .ended
+                    .as_ref()
+                    .map_or("RUNNING", |ended| ended.status);
+                // What broke nothing is only counted: a batch of histories is large.
+                (
+                    run.mishaps.len(),
+                    end,
+                    violation.map(|violation| (run, violation)),
+                )
             });
-            return Ok(chaos);
+            (*seed, run)
+        });
+        for (seed, run) in runs {
+            let (mishaps, end, broken) =
+                run.map_err(|why| format!("seed {seed} could not be played: {why}"))?;
+            chaos.played += 1;
+            chaos.mishaps += mishaps as u64;
+            *chaos.ends.entry(end.to_owned()).or_default() += 1;
+            if let Some((run, violation)) = broken {
+                chaos.broken = Some(ground.shortest(seed, run, violation, promises));
+                return Ok(chaos);
+            }
         }
         from = from.saturating_add(BATCH);
     }
     Ok(chaos)
-}
-
-/// Plays what was written down; gives the promises that it breaks.
-///
-/// # Errors
-/// As [`chaos`].
-pub fn replay(question: &Question, mishaps: Vec<Mishap>) -> Result<Vec<Violation>, String> {
-    let ground = Ground::of(question)?;
-    Ok(ground.play(Plan::Written(mishaps))?.violations)
 }
 
 /// Leaves out of a list what is not needed for it to fail: halves first, then one by one, until nothing can be left

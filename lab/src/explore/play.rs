@@ -11,13 +11,12 @@ use super::outside::{Outside, Script};
 use super::row::Row;
 use super::way::Case;
 use crate::part::Director;
+use crate::scenario::play::EXECUTION;
 use crate::seen::Seen;
 use crate::world::{Machine, Settings, World};
 
 /// For how long an execution may go on in virtual time: longer than the longest timeout, 99,999,999 s.
 const LIMIT: i64 = 4 * 366 * 86_400_000;
-/// The execution's name; part of its ARN, which outputs may hold.
-const EXECUTION: &str = "explored";
 
 /// A machine, and the server that it runs on.
 #[derive(Clone)]

@@ -442,6 +442,7 @@ pub fn is_telling(resource: &Resource) -> bool {
     let call = Call {
         at: 0,
         machine: String::new(),
+        execution_arn: String::new(),
         state: String::new(),
         attempt: 0,
         asked: 1,

@@ -7,6 +7,7 @@
 //! | `callbacks` | a text is the disposition; of one that had several, `early, then delivered` or the last |
 //! | `alerts` | a text is the description |
 //! | `passes`, `never` | states that are entered in this order, others between; states that are not |
+//! | `invariants` | promises that this is about, however it ends; every case is held to all of them ([`crate::invariant`]) |
 //! | `ended`, and `at` in a callback, an alert, a call | a length of time: `30s`, `> 5s` |
 
 use serde_json::Value;
@@ -15,6 +16,7 @@ use server::gateway::Disposition;
 use super::acts::Known;
 use super::given::{Given, Members};
 use super::pattern::{Mismatch, Pattern, shown};
+use crate::invariant::INVARIANTS;
 
 /// What must come of a case.
 #[derive(Debug, Default)]
@@ -22,13 +24,15 @@ pub struct Expect {
     members: Vec<(&'static str, Pattern)>,
     passes: Vec<String>,
     never: Vec<String>,
+    /// Whether promises are named, and so it is not said how it ends.
+    promises: bool,
 }
 
 const STATUSES: [&str; 5] = ["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "RUNNING"];
 
 const ENDED_BADLY: [&str; 3] = ["FAILED", "TIMED_OUT", "ABORTED"];
 
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 14] = [
     "status",
     "output",
     "error",
@@ -42,6 +46,7 @@ const NAMES: [&str; 13] = [
     "calls",
     "passes",
     "never",
+    "invariants",
 ];
 
 /// The members of `expect`; others are faults.
@@ -94,16 +99,21 @@ impl Expect {
                     expect.never = names(given);
                     continue;
                 }
+                "invariants" => {
+                    let known = INVARIANTS.map(|(name, _)| name);
+                    for item in given.items() {
+                        item.word("invariant", &known);
+                    }
+                    expect.promises = true;
+                    continue;
+                }
                 _ => continue,
             };
             expect.members.push((name, pattern));
         }
         let says_how = ["status", "error", "cause", "waits"];
-        if !expect
-            .members
-            .iter()
-            .any(|(name, _)| says_how.contains(name))
-        {
+        let members = &expect.members;
+        if !expect.promises && !members.iter().any(|(name, _)| says_how.contains(name)) {
             let well = Pattern::Same("SUCCEEDED".into());
             expect.members.insert(0, ("status", well));
         }

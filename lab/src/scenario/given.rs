@@ -170,7 +170,9 @@ impl<'f> Given<'f> {
     pub(super) fn duration(&self) -> Option<i64> {
         let millis = match self.value {
             Value::String(text) => millis(text),
-            Value::Number(seconds) => seconds.as_f64().map(|seconds| (seconds * 1000.0) as i64),
+            Value::Number(seconds) => seconds
+                .as_f64()
+                .map(|seconds| (seconds * 1000.0).round() as i64),
             _ => None,
         };
         if millis.is_none() {
@@ -275,7 +277,7 @@ pub(super) fn millis(text: &str) -> Option<i64> {
         sum += number.parse::<f64>().ok()? * unit;
         rest = after.trim_start();
     }
-    (!text.trim().is_empty()).then_some(sum as i64)
+    (!text.trim().is_empty()).then_some(sum.round() as i64)
 }
 
 /// Milliseconds as a person says them: `1h 30m`, `6s`, `1.5s`, `250ms`.
@@ -317,6 +319,8 @@ mod tests {
             ("1h 30m", Some(5_400_000), "1h 30m"),
             ("1.5s", Some(1_500), "1.5s"),
             ("250ms", Some(250), "250ms"),
+            // Not 1000.9999.
+            ("1.001s", Some(1_001), "1.001s"),
             ("365d", Some(31_536_000_000), "365d"),
             ("90s", Some(90_000), "1m 30s"),
             ("6", None, ""),

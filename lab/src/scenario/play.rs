@@ -13,12 +13,16 @@ use super::came;
 use super::pattern::Mismatch;
 use super::tasks::Answer;
 use super::template::Surroundings;
+use crate::invariant;
 use crate::part::{Asked, Deed, Director, Part, Reply};
 use crate::seen::Seen;
 use crate::world::{Machine, World};
 
 /// How far time goes if the file does not say: whoever waits longer waits for nothing.
 const LIMIT: i64 = 10 * 365 * 86_400_000;
+
+/// The execution's name; part of its ARN, which outputs may hold.
+pub const EXECUTION: &str = "case";
 
 /// What came of a case.
 #[derive(Debug)]
@@ -58,7 +62,7 @@ pub fn play_of(case: &Arc<Case>, definition: &str) -> Outcome {
     let (seen, came, mismatches, virtual_millis) = match played {
         Ok((seen, virtual_millis)) => {
             let came = came::document(&seen);
-            let mismatches = case.expect.mismatches(&came);
+            let mismatches = judged(case, &seen, &came);
             (Some(seen), came, mismatches, virtual_millis)
         }
         Err(why) => {
@@ -74,6 +78,19 @@ pub fn play_of(case: &Arc<Case>, definition: &str) -> Outcome {
         virtual_millis,
         real: begun.elapsed(),
     }
+}
+
+/// What is not as the file says that it must be, and which promises do not hold, whatever it says.
+fn judged(case: &Case, seen: &Seen, came: &Value) -> Vec<Mismatch> {
+    let mut mismatches = case.expect.mismatches(came);
+    for violation in invariant::violations(seen, &case.settings) {
+        mismatches.push(Mismatch {
+            at: format!("invariants.{}", violation.invariant),
+            expected: invariant::holds(violation.invariant).to_owned(),
+            got: violation.what,
+        });
+    }
+    mismatches
 }
 
 fn played(
@@ -116,7 +133,7 @@ fn played(
             None => world.plan(planned.after, act, None),
         }
     }
-    world.start(&arn, "case", &case.input.to_string())?;
+    world.start(&arn, EXECUTION, &case.input.to_string())?;
     match case.until {
         Some(until) => {
             world.advance(until)?;
@@ -248,5 +265,38 @@ fn function(arn: &str) -> &str {
     match parts.by_ref().any(|part| part == "function") {
         true => parts.next().unwrap_or(arn),
         false => arn.split(':').next().unwrap_or(arn),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::EventKind;
+
+    use super::*;
+
+    #[test]
+    fn a_case_fails_whose_execution_breaks_a_promise() {
+        let definition = json!({ "StartAt": "W", "States": { "W": { "Type": "Wait", "Seconds": 5, "End": true } } });
+        let text = json!({ "definition": definition, "expect": { "ended": "5s" } });
+        let file = std::env::temp_dir().join(format!("rejoin-promise-{}.json", std::process::id()));
+        std::fs::write(&file, text.to_string()).expect("the file can be written");
+        let read = super::super::read(&file, &|_| Err(String::new()), source::report::plain);
+        std::fs::remove_file(&file).expect("it was there");
+        let case = Arc::new(read.cases.into_iter().next().expect("it has a case"));
+        let outcome = play(&case);
+        assert!(outcome.passed(), "{outcome:?}");
+        let mut seen = outcome.seen.expect("it was played");
+        for event in &mut seen.events {
+            if let EventKind::WaitStarted { until } = &mut event.kind {
+                until.0 += 1;
+            }
+        }
+        let mismatches = judged(&case, &seen, &outcome.came);
+        assert_eq!(mismatches.len(), 1, "{mismatches:?}");
+        assert_eq!(mismatches[0].at, "invariants.nothing-before-its-time");
+        assert_eq!(
+            mismatches[0].got,
+            "a Wait was over at 5000 ms and not at 5001 ms"
+        );
     }
 }

@@ -88,13 +88,27 @@ fn deliveries(world: &World) -> Result<Vec<Value>, String> {
     if world.settings.routes.is_empty() {
         return Ok(Vec::new());
     }
-    let listed = world.get(&format!("/rejoin/deliveries?limit={PAGE}"))?;
-    let mut deliveries = Vec::new();
-    for brief in listed["deliveries"].as_array().into_iter().flatten().rev() {
-        let id = brief["id"].as_str().ok_or("a delivery has no id")?;
-        deliveries.push(world.get(&format!("/rejoin/deliveries/{id}"))?);
+    let mut ids = Vec::new();
+    let mut page = format!("/rejoin/deliveries?limit={PAGE}");
+    loop {
+        let listed = world.get(&page)?;
+        for brief in listed["deliveries"].as_array().into_iter().flatten() {
+            ids.push(
+                brief["id"]
+                    .as_str()
+                    .ok_or("a delivery has no id")?
+                    .to_owned(),
+            );
+        }
+        match listed["next"].as_str() {
+            Some(next) => page = format!("/rejoin/deliveries?limit={PAGE}&after={next}"),
+            None => break,
+        }
     }
-    Ok(deliveries)
+    let deliveries = ids.iter().rev();
+    deliveries
+        .map(|id| world.get(&format!("/rejoin/deliveries/{id}")))
+        .collect()
 }
 
 /// What all topics were told, oldest first.

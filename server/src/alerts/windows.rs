@@ -8,15 +8,13 @@
 //! | an alert comes | its window | the group | what happens |
 //! | --- | --- | --- | --- |
 //! | any | open | | counted |
-//! | any | none | has room | told, its window opens |
+//! | any | none | has room | told, its window opens; the window of what it contradicts closes |
 //! | any | none | is full, no overflow | told as the first of many, the overflow opens |
 //! | any | none | is full, overflow open | counted in the overflow |
-//! | that it is over | open for the same | | counted |
-//! | that it is over | none | has room | told, its window opens, and the window of what is over closes |
-//! | that it is over | none | is full | told, and the window of what is over closes |
 //!
-//! That something is over is never counted in the overflow: somebody may have been woken for it before, and would
-//! look for it still.
+//! Alerts that something is over have windows and an overflow of their own: what ends is no reason to be silent about
+//! what begins. One that is counted in their overflow is told to those subscribers all the same that keep an incident
+//! open until it is.
 //!
 //! When a window's time is over it closes; if more was counted than was told, a summary is sent. A window that has
 //! nothing to say has no timer (on the virtual clock that would be a reason for time to move): it closes when its
@@ -32,7 +30,7 @@ use super::alert::Alert;
 pub struct Limits {
     /// For how long what is the same is counted and not told; with 0 everything is told.
     pub window_seconds: i64,
-    /// How many windows of a group may be open, beside the overflow.
+    /// How many windows of a group may be open, beside the overflow; and as many of what is over.
     pub windows_max: usize,
 }
 
@@ -48,7 +46,7 @@ pub struct Group {
 pub struct Window {
     /// The alert's id.
     pub alert_id: String,
-    /// What it is about; of the overflow nothing.
+    /// What it is about; of the overflow nothing, of that of what is over [`OTHERS_OVER`].
     pub about: Option<String>,
     /// How often it came.
     pub count: u64,
@@ -69,8 +67,17 @@ pub enum Taken {
         overflow: bool,
     },
     /// It is one more of those whose window is open.
-    Counted,
+    Counted {
+        /// Of those that have no window of their own.
+        overflow: bool,
+    },
 }
+
+/// What begins the name of what is over: the key of what it was.
+const OVER: &str = "resolved ";
+
+/// The overflow of what is over. No key has a blank in it.
+const OTHERS_OVER: &str = "resolved and others";
 
 impl Group {
     /// An alert comes. If it says that something is over, the window of that is closed and given back; if it
@@ -84,7 +91,7 @@ impl Group {
         if limits.window_seconds == 0 {
             return (Taken::Told { overflow: false }, None);
         }
-        let over = format!("resolved {}", alert.dedup_key);
+        let over = format!("{OVER}{}", alert.dedup_key);
         // If it has happened again since it was over, it is told to be over next time, too.
         let (about, opposite) = match alert.resolved {
             true => (over, alert.dedup_key.clone()),
@@ -94,20 +101,18 @@ impl Group {
         let last_at = alert.raised_at.0;
         if let Some(window) = self.find(Some(&about)) {
             window.add(last_at);
-            return (Taken::Counted, ended);
+            return (Taken::Counted { overflow: false }, ended);
         }
-        let own = self.windows.iter().filter(|w| w.about.is_some()).count();
-        let overflow = own >= limits.windows_max;
-        if overflow && alert.resolved {
-            return (Taken::Told { overflow: false }, ended);
-        }
-        if overflow && let Some(window) = self.find(None) {
+        let others = alert.resolved.then(|| OTHERS_OVER.to_owned());
+        let own = |window: &&Window| window.is_own(alert.resolved);
+        let overflow = self.windows.iter().filter(own).count() >= limits.windows_max;
+        if overflow && let Some(window) = self.find(others.as_deref()) {
             window.add(last_at);
-            return (Taken::Counted, ended);
+            return (Taken::Counted { overflow: true }, ended);
         }
         self.windows.push(Window {
             alert_id: alert.alert_id.clone(),
-            about: (!overflow).then_some(about),
+            about: if overflow { others } else { Some(about) },
             count: 1,
             told: 1,
             last_at,
@@ -152,6 +157,12 @@ impl Group {
 }
 
 impl Window {
+    /// Whether it is about one thing, which is over or is not.
+    fn is_own(&self, over: bool) -> bool {
+        let about = self.about.as_deref();
+        about.is_some_and(|about| about != OTHERS_OVER && about.starts_with(OVER) == over)
+    }
+
     fn add(&mut self, at: Timestamp) {
         self.count += 1;
         self.last_at = self.last_at.max(at);
@@ -186,14 +197,15 @@ mod tests {
     fn what_is_the_same_is_told_once_and_what_is_too_much_is_counted_together() {
         let mut group = Group::default();
         let told = |overflow| Taken::Told { overflow };
+        let counted = |overflow| Taken::Counted { overflow };
         let rows = [
             ("a", 0, told(false)),
-            ("a", 1, Taken::Counted),
+            ("a", 1, counted(false)),
             ("b", 10, told(false)),
             ("c", 11, told(true)),
-            ("d", 12, Taken::Counted),
-            ("c", 13, Taken::Counted),
-            ("b", 14, Taken::Counted),
+            ("d", 12, counted(true)),
+            ("c", 13, counted(true)),
+            ("b", 14, counted(false)),
         ];
         for (subject, now, expected) in rows {
             assert_eq!(take(&mut group, subject, now), expected, "{subject} {now}");
@@ -205,7 +217,7 @@ mod tests {
         // There is room again, for one.
         assert_eq!(take(&mut group, "d", 301), told(false));
         assert_eq!(group.next_close(), Some(Timestamp(310_000)));
-        assert_eq!(take(&mut group, "e", 302), Taken::Counted);
+        assert_eq!(take(&mut group, "e", 302), counted(true));
         let counts: Vec<u64> = group
             .close(Timestamp(i64::MAX))
             .iter()
@@ -231,7 +243,7 @@ mod tests {
         let (taken, ended) = one(&mut group, true);
         assert_eq!(taken, Taken::Told { overflow: false });
         assert_eq!(ended.map(|window| window.count), Some(2));
-        assert_eq!(one(&mut group, true).0, Taken::Counted);
+        assert_eq!(one(&mut group, true).0, Taken::Counted { overflow: false });
         let (taken, ended) = one(&mut group, false);
         assert_eq!(taken, Taken::Told { overflow: false });
         assert_eq!(ended.map(|window| window.count), Some(2));
@@ -239,29 +251,37 @@ mod tests {
     }
 
     #[test]
-    fn that_something_is_over_is_told_however_full_the_group_is() {
+    fn what_is_over_has_room_of_its_own_and_is_counted_when_that_is_full() {
         let mut group = Group::default();
-        assert_eq!(
-            take(&mut group, "early", 0),
-            Taken::Told { overflow: false }
-        );
-        group.close(Timestamp(300_000));
         for subject in ["a", "b", "c"] {
-            take(&mut group, subject, 301);
+            take(&mut group, subject, 0);
         }
         let over = |group: &mut Group, subject: &str| {
-            group.take(&about(subject, true), Timestamp(302_000), LIMITS)
+            let now = Timestamp(1000);
+            group.take(&about(subject, true), now, LIMITS)
         };
-        let told = Taken::Told { overflow: false };
-        assert_eq!(over(&mut group, "early"), (told, None));
-        let before = group.windows.len();
-        // It takes no room, or all-clears would make the document grow.
+        let told = |overflow| Taken::Told { overflow };
+        // However many are open that are not over.
+        for subject in ["earlier", "a"] {
+            assert_eq!(over(&mut group, subject).0, told(false));
+        }
+        let (taken, ended) = over(&mut group, "b");
+        assert_eq!(
+            (taken, ended.map(|window| window.count)),
+            (told(true), Some(1))
+        );
+        let windows = group.windows.len();
         for number in 0..100 {
             let subject = format!("other {number}");
-            over(&mut group, &subject);
+            let counted = Taken::Counted { overflow: true };
+            assert_eq!(over(&mut group, &subject), (counted, None));
         }
-        assert_eq!(group.windows.len(), before);
+        assert_eq!(group.windows.len(), windows, "the document does not grow");
+        let others = group.find(Some(OTHERS_OVER)).map(|window| window.count);
+        assert_eq!(others, Some(101));
         let overflow = group.find(None).map(|window| window.count);
         assert_eq!(overflow, Some(1), "only c");
+        // What begins has the room that a and b have left.
+        assert_eq!(take(&mut group, "d", 2), told(false));
     }
 }

@@ -79,6 +79,18 @@ pub(super) fn check(arn: &str, expected: &[Resource]) -> Result<Resource, ApiErr
     Ok(resource)
 }
 
+/// Checks an ARN of a state machine, for an operation that a part of one means nothing to: what names a
+/// Distributed Map state (`stateMachine:NAME/LABEL`, as its child executions have it) is refused, as AWS documents it.
+pub(super) fn check_machine(arn: &str) -> Result<(), ApiError> {
+    check(arn, &[Resource::StateMachine])?;
+    match arn.split(':').nth(COLONS_OF_A_MACHINE) {
+        Some(name) if name.contains('/') => Err(ApiError::validation(format!(
+            "The ARN refers to a Distributed Map state, and not to a state machine: {arn}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// Takes a state machine's ARN apart, whose form was checked: the machine's own ARN, and what stands
 /// behind it in that of a version or an alias.
 pub(crate) fn qualified(arn: &str) -> (&str, Option<Qualifier<'_>>) {
@@ -193,6 +205,16 @@ mod tests {
             let outcome = outcome.map_err(|what| format!("Invalid Arn: '{what}'"));
             assert_eq!(check(&arn, expected).map_err(|e| e.message), outcome);
         }
+    }
+
+    #[test]
+    fn a_map_state_is_no_machine() {
+        let machine = "arn:aws:states:us-east-1:123456789012:stateMachine:m";
+        assert!(check_machine(machine).is_ok());
+        assert!(check_machine(&format!("{machine}:1")).is_ok());
+        let error = check_machine(&format!("{machine}/label")).expect_err("it is refused");
+        assert_eq!(error.kind, "ValidationException");
+        assert_eq!(check_machine("m").expect_err("no ARN").kind, "InvalidArn");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::app::App;
 
-use super::arn::{self, Resource};
+use super::arn;
 use super::error::ApiError;
 use super::request::{Answer, Text, nothing, read};
 use super::validation::{self, Check};
@@ -27,7 +27,7 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         validation::ARN,
     );
     check.done()?;
-    arn::check(arn, &[Resource::StateMachine])?;
+    arn::check_machine(arn)?;
     app.machines.delete(arn).await.map_err(ApiError::server)?;
     nothing()
 }

@@ -43,6 +43,8 @@ struct Response<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     output_details: Option<Details>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    trace_header: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<&'a str>,
@@ -99,6 +101,7 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         input_details: Details { included },
         output: output.filter(|_| included).map(|output| output.text()),
         output_details: output.map(|_| Details { included }),
+        trace_header: identity.trace_header.as_deref(),
         error: failure
             .and_then(|f| f.error.as_deref())
             .filter(|_| included),

@@ -11,7 +11,7 @@ use crate::machines::{
 };
 use crate::versions::Qualifier;
 
-use super::arn::{self, Resource};
+use super::arn;
 use super::error::ApiError;
 use super::keys::{self, Of};
 use super::request::{Answer, Text, read, write};
@@ -57,7 +57,7 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     );
     let included = check.one_of("includedData", &request.included_data, INCLUDED_DATA);
     check.done()?;
-    arn::check(arn, &[Resource::StateMachine])?;
+    arn::check_machine(arn)?;
     let unknown = || ApiError::machine_does_not_exist(arn);
     let (machine, qualifier) = versions::find(app, arn).await?.ok_or_else(unknown)?;
     let version = match qualifier {

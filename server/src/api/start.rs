@@ -15,7 +15,7 @@ use crate::machines::{Machine, MachineType};
 use crate::trace::Given;
 use crate::versions::Chosen;
 
-use super::arn::{self, Resource};
+use super::arn;
 use super::error::ApiError;
 use super::keys::{self, Of};
 use super::request::Text;
@@ -59,7 +59,7 @@ impl Request<'_> {
         let included = check.one_of("includedData", &self.included_data, INCLUDED_DATA);
         check.done()?;
         let (machine_arn, case) = test_case::split(machine_arn);
-        arn::check(machine_arn, &[Resource::StateMachine])?;
+        arn::check_machine(machine_arn)?;
         name.map_or(Ok(()), validation::name)?;
         let input = accept_input(input.unwrap_or("{}"))?;
 
@@ -125,6 +125,7 @@ impl Start<'_> {
             map_run: None,
             test_case: self.test_case,
             trace_context: given.context(self.trace_header).map(Arc::new),
+            trace_header: self.trace_header.map(Arc::from),
         }
     }
 }

@@ -201,6 +201,7 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         map_run: None,
         test_case: None,
         trace_context: None,
+        trace_header: None,
     };
     let retries = configuration.and_then(|c| c.retrier_retry_count);
     let retries = u32::try_from(retries.unwrap_or(0)).unwrap_or(u32::MAX);

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::app::App;
 use crate::machines::Machine;
 
-use super::arn::{self, Resource};
+use super::arn;
 use super::configuration::{Encryption, Logging, Tracing};
 use super::error::ApiError;
 use super::keys::{self, Of};
@@ -55,7 +55,7 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         encryption.constraints(&mut check);
     }
     check.done()?;
-    arn::check(arn, &[Resource::StateMachine])?;
+    arn::check_machine(arn)?;
     role_arn.map_or(Ok(()), arn::check_role)?;
     let publish = versions::accept(request.publish, request.version_description.as_deref())?;
     let publishes = publish.is_some();

@@ -2,9 +2,8 @@
 
 use asl::Timestamp;
 
-use super::disposition::Disposition;
 use super::record::{Delivery, Step};
-use super::trail::{trace_of, trace_of_start};
+use super::trail;
 use crate::alerts::{Alert, Kind};
 
 /// The alert about `step` of `delivery`.
@@ -30,6 +29,7 @@ pub(super) fn about(delivery: &Delivery, step: &Step) -> Alert {
         received_at: Some(delivery.received_at.into()),
         peer: Some(delivery.peer.clone()),
         event_request_id: Some(request_id(delivery).to_owned()),
+        trace_id: trail::about(delivery).trace_id,
         wait_ended_at: step.wait_ended_at.map(Into::into),
         // One that was kept for its reference came in time, and its wait did not last.
         late_by_seconds: step
@@ -43,7 +43,6 @@ pub(super) fn about(delivery: &Delivery, step: &Step) -> Alert {
         alert.execution_arn = known(&place.execution_arn);
         alert.execution_name = known(&place.execution_name);
         alert.state_machine_arn = known(&place.state_machine_arn);
-        alert.trace_id = place.trace_id.clone();
         alert.state_name = known(&place.state_name);
         alert.wait_began_at = Some(place.wait_began_at.into());
         alert.wait_deadline = place.wait_deadline.map(Into::into);
@@ -51,14 +50,6 @@ pub(super) fn about(delivery: &Delivery, step: &Step) -> Alert {
         alert.execution_arn = Some(start.execution_arn.clone());
         alert.execution_name = Some(start.name.clone());
         alert.state_machine_arn = Some(start.state_machine_arn.clone());
-        // One that had this name before was started by somebody else.
-        let starts = [Disposition::Started, Disposition::Undeliverable];
-        if starts.contains(&step.disposition) {
-            alert.trace_id = Some(trace_of_start(delivery).trace.to_string());
-        }
-    }
-    if alert.trace_id.is_none() {
-        alert.trace_id = trace_of(delivery).map(|context| context.trace.to_string());
     }
     alert
 }

@@ -20,6 +20,7 @@ use super::Gateway;
 use super::expression::Query;
 use super::register::Registered;
 use super::route::{REFERENCE_BYTES_MAX, Route};
+use crate::log::About;
 
 /// The error of a task whose reference another execution holds, or that has none to give.
 const REFERENCE_TAKEN: &str = "Rejoin.ReferenceTaken";
@@ -137,7 +138,10 @@ impl Gateway {
             )),
             Ok(Registered::Held | Registered::Early { .. }) => Ok(()),
             Err(what) => {
-                crate::log::say!("the reference of a task could not be registered: {what}");
+                crate::log::say_about!(
+                    About::execution(&view.identity),
+                    "the reference of a task could not be registered: {what}"
+                );
                 Err(invalid("it could not be stored.".into()))
             }
         }

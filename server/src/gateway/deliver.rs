@@ -239,6 +239,7 @@ impl Gateway {
         };
         let alert = Alert {
             resolved: true,
+            next_step: "Nothing has to be done.".to_owned(),
             ..alert::about(delivery, &over)
         };
         let topic_arn = route?.alerts.topic_arn.as_deref();

@@ -1,18 +1,18 @@
 //! What a delivery is found by, beside its id, which has the time in it: its reference, its execution, and
-//! whether something about it is odd.
+//! what became of it.
 //!
 //! Each is a document without content, whose key says it all; a search looks at keys in memory and then reads
 //! the deliveries that they name. It is there to be fast, not to be right: what is read is compared with
 //! what was asked for, so a key may say too much (a hash of a few bits does), but never too little. That is why
 //! the keys are written in the commit that writes the delivery.
 //!
-//! | table | key | |
-//! | --- | --- | --- |
-//! | `DeliveryIndex` | `r`, hash of the reference, id | |
-//! | `DeliveryIndex` | `e`, hash of the execution's name, id | of the wait that it met, or that it started |
-//! | `OddDelivery` | id | while it counts as neither delivered nor kept for its reference |
+//! | key | |
+//! | --- | --- |
+//! | `r`, hash of the reference, id | |
+//! | `e`, hash of the execution's name, id | of the wait that it met, or that it started |
+//! | `d`, the disposition's letter, id | of all but those that are plainly delivered: they are most, as a rule |
 //!
-//! Keys live in memory, two or three for each delivery, so they are short: 40 bytes.
+//! Keys live in memory, two or three for each delivery, so they are short: 40 bytes at most.
 
 use sha2::{Digest, Sha256};
 use store::{DocumentChange, Expect, StoreError, Table};
@@ -28,7 +28,7 @@ const HASH_DIGITS: usize = 7;
 /// What a delivery is found by.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Found {
-    keys: Vec<(Table, String)>,
+    keys: Vec<String>,
 }
 
 impl Found {
@@ -40,21 +40,20 @@ impl Found {
         let start = delivery.start.as_ref().map(|start| &start.name);
         let execution = place.map(|place| &place.execution_name).or(start);
         let by_execution = execution.map(|name| execution_prefix(name));
-        let mut keys: Vec<_> = by_reference
+        let by_disposition = delivery.disposition().and_then(disposition_prefix);
+        let keys = by_reference
             .into_iter()
             .chain(by_execution)
-            .map(|prefix| (Table::DeliveryIndex, prefix + &id))
+            .chain(by_disposition)
+            .map(|prefix| prefix + &id)
             .collect();
-        if delivery.disposition().is_some_and(is_odd) {
-            keys.push((Table::OddDelivery, delivery.id.clone()));
-        }
         Found { keys }
     }
 
     /// What has to be written for it to become `next`.
     pub fn until(&self, next: &Found) -> Vec<DocumentChange> {
-        let change = |(table, key): &(Table, String), content| DocumentChange {
-            table: *table,
+        let change = |key: &String, content| DocumentChange {
+            table: Table::DeliveryIndex,
             key: key.clone(),
             expect: Expect::Any,
             content,
@@ -68,20 +67,27 @@ impl Found {
     }
 }
 
-/// Says, in [`Table::Meta`], that all deliveries of the store have their keys.
+/// Says, in [`Table::Meta`], that all deliveries of the store have their keys; and which, by its content.
 const COMPLETE: &str = "delivery-index";
+
+/// The keys of today. There were none at first, and then (with nothing written here) none by disposition.
+const KEYS: &[u8] = b"by disposition";
 
 /// How many deliveries are given their keys in one commit.
 const BATCH: usize = 256;
 
 impl Gateway {
-    /// Writes the keys of deliveries that were stored before there were any; once in the life of a store.
+    /// Writes the keys of deliveries that were stored before there were such; once in the life of a store.
     pub(super) async fn complete_keys(&self) -> Result<(), String> {
         let store = &self.0.store;
         let complete = store.get(Table::Meta, COMPLETE).await;
-        if complete.map_err(|StoreError(what)| what)?.is_some() {
+        if complete
+            .map_err(|StoreError(what)| what)?
+            .is_some_and(|document| document.content == KEYS)
+        {
             return Ok(());
         }
+        self.remove_old_keys().await?;
         let mut after: Option<String> = None;
         loop {
             let page = store.scan(Table::Delivery, "", after.as_deref(), BATCH, false);
@@ -98,17 +104,42 @@ impl Gateway {
                     table: Table::Meta,
                     key: COMPLETE.to_owned(),
                     expect: Expect::Any,
-                    content: Some(Vec::new()),
+                    content: Some(KEYS.to_vec()),
                     due: None,
                 });
             }
-            match self.commit(changes).await {
-                Ok(()) if last => return Ok(()),
-                Ok(()) => {}
-                Err(NotStored::Server(what)) => return Err(what),
-                Err(NotStored::Conflict) => unreachable!("none of them expects anything"),
+            self.commit_keys(changes).await?;
+            if last {
+                return Ok(());
             }
         }
+    }
+
+    /// Takes away what those that are odd were found by before there were keys by disposition.
+    async fn remove_old_keys(&self) -> Result<(), String> {
+        loop {
+            let store = &self.0.store;
+            let keys = store.keys(Table::OddDelivery, "", None, BATCH, false);
+            if keys.is_empty() {
+                return Ok(());
+            }
+            let removal = |key| DocumentChange {
+                table: Table::OddDelivery,
+                key,
+                expect: Expect::Any,
+                content: None,
+                due: None,
+            };
+            self.commit_keys(keys.into_iter().map(removal).collect())
+                .await?;
+        }
+    }
+
+    async fn commit_keys(&self, changes: Vec<DocumentChange>) -> Result<(), String> {
+        self.commit(changes).await.map_err(|why| match why {
+            NotStored::Server(what) => what,
+            NotStored::Conflict => unreachable!("none of them expects anything"),
+        })
     }
 }
 
@@ -144,6 +175,30 @@ pub(super) fn execution_prefix(name: &str) -> String {
     format!("e{}", digits(name))
 }
 
+/// What the keys of deliveries begin with that count as this; those that are plainly delivered have none.
+/// The letters are stored.
+pub(super) fn disposition_prefix(disposition: Disposition) -> Option<String> {
+    let letter = match disposition {
+        Disposition::Delivered => return None,
+        Disposition::DeliveredAsFailure => 'f',
+        Disposition::Started => 's',
+        Disposition::Heartbeat => 'h',
+        Disposition::Early => 'e',
+        Disposition::DuplicateIdentical => 'i',
+        Disposition::DuplicateContradicting => 'c',
+        Disposition::LateTimedOut => 't',
+        Disposition::LateEnded => 'l',
+        Disposition::LateSuperseded => 'p',
+        Disposition::UnknownReference => 'u',
+        Disposition::Malformed => 'm',
+        Disposition::Unverified => 'v',
+        Disposition::TooLarge => 'b',
+        Disposition::RateLimited => 'r',
+        Disposition::Undeliverable => 'n',
+    };
+    Some(format!("d{letter}"))
+}
+
 fn digits(name: &str) -> String {
     let mut digits: String = Sha256::digest(name.as_bytes())
         .iter()
@@ -154,6 +209,9 @@ fn digits(name: &str) -> String {
     digits
 }
 
+/// How long an id is without its dashes.
+const COMPACT_ID_DIGITS: usize = 32;
+
 /// A delivery's id without its dashes.
 pub(super) fn compact(id: &str) -> String {
     id.replace('-', "")
@@ -161,6 +219,6 @@ pub(super) fn compact(id: &str) -> String {
 
 /// The id of the delivery that a key of [`Table::DeliveryIndex`] names.
 pub(super) fn id_of(key: &str) -> Option<String> {
-    let id = key.get(1 + HASH_DIGITS..)?;
+    let id = key.get(key.len().checked_sub(COMPACT_ID_DIGITS)?..)?;
     Some(uuid::Uuid::try_parse(id).ok()?.to_string())
 }

@@ -79,6 +79,7 @@ fn identity(execution: u128) -> Identity {
         map_run: None,
         test_case: None,
         trace_context: None,
+        trace_header: None,
     }
 }
 

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use asl::Timestamp;
-use engine::{ExecutionKey, TraceContext, WaitId};
+use engine::{ExecutionKey, TraceContext, TraceId, WaitId};
 use store::{StoreError, Table};
 
 use super::found::{execution_prefix, id_of, is_odd, reference_prefix};
@@ -54,6 +54,8 @@ pub(crate) struct Arrived {
     pub steps: Vec<(Timestamp, Disposition, String)>,
     /// The trace that it said it belongs to.
     pub traceparent: Option<String>,
+    /// The trace that it belongs to.
+    pub trace_id: Option<String>,
 }
 
 /// What is known of something.
@@ -105,6 +107,33 @@ impl Gateway {
             .filter(its)
             .map(|d| self.arrived(d))
             .collect();
+        Ok(trail)
+    }
+
+    /// The callbacks of a trace that began with one of them, or that third parties say they belong to; of the latter
+    /// only what is new is looked at.
+    pub(crate) async fn trail_of_trace(&self, trace: TraceId) -> Result<Trail, String> {
+        // One of our own begins with the second in which its callback came.
+        let began = Timestamp((trace.0 >> 96) as i64 * 1000);
+        let ends = id_before(began.plus_seconds(2));
+        let store = &self.0.store;
+        let first = id_before(began);
+        let mut ids = store.keys(Table::Delivery, "", Some(&first), LOOKED_AT_MAX, false);
+        ids.retain(|id| *id < ends);
+        ids.extend(store.keys(Table::Delivery, "", None, LOOKED_AT_MAX, true));
+        ids.sort();
+        ids.dedup();
+        let mut trail = Trail::default();
+        for id in ids {
+            if let Some((_, delivery)) = self.delivery(&id).await?
+                && own_trace_of(&delivery).trace == trace
+            {
+                trail.arrived.push(self.arrived(&delivery));
+            }
+            if trail.arrived.len() == TOLD_MAX {
+                break;
+            }
+        }
         Ok(trail)
     }
 
@@ -283,6 +312,7 @@ impl Gateway {
         let steps = delivery.steps.iter();
         let holder = delivery.target.as_ref();
         Arrived {
+            trace_id: about(delivery).trace_id,
             id: delivery.id.clone(),
             route: delivery.route.clone(),
             reference: delivery.reference.clone(),
@@ -307,10 +337,9 @@ pub(super) fn about(delivery: &Delivery) -> About {
     let place = delivery.target.as_ref().map(|holder| &holder.place);
     let start = delivery.start.as_ref();
     let of_wait = place.and_then(|place| place.trace_id.clone());
-    let of_start = || Some(trace_of_start(delivery).trace.to_string()).filter(|_| start.is_some());
-    let own = || trace_of(delivery).map(|context| context.trace.to_string());
+    let own = || own_trace_of(delivery).trace.to_string();
     About {
-        trace_id: of_wait.or_else(of_start).or_else(own),
+        trace_id: Some(of_wait.unwrap_or_else(own)),
         execution_arn: place
             .map(|place| &place.execution_arn)
             .or(start.map(|start| &start.execution_arn))
@@ -329,8 +358,9 @@ pub(super) fn trace_of(delivery: &Delivery) -> Option<TraceContext> {
         .or_else(|| header(X_RAY).and_then(|text| TraceContext::of_x_ray(&text)))
 }
 
-/// The trace that what a callback starts goes on in: the third party's, or one of the callback's own.
-pub(super) fn trace_of_start(delivery: &Delivery) -> TraceContext {
+/// The trace that a callback belongs to if it has met no wait, and that what it starts goes on in: the third party's, or
+/// one of its own.
+pub(super) fn own_trace_of(delivery: &Delivery) -> TraceContext {
     trace_of(delivery).unwrap_or_else(|| TraceContext {
         trace: own_trace(&delivery.id, delivery.received_at),
         parent: None,

@@ -177,6 +177,7 @@ impl Work {
                         }),
                         test_case: self.parent.test_case.clone(),
                         trace_context: Some(self.trace.clone().into()),
+                        trace_header: None,
                     },
                     place,
                 }))

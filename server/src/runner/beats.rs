@@ -37,12 +37,12 @@ impl Runner {
             if resident.is_none() {
                 match self.0.load(key).await {
                     Ok(loaded) => *resident = loaded,
-                    Err(what) => return answer_all(batch, Vec::new(), Some(&what)),
+                    Err(what) => return self.answer_error(key, batch, &what).await,
                 }
             }
             let surroundings = match self.0.surroundings(resident.as_ref(), &batch).await {
                 Ok(surroundings) => surroundings,
-                Err(what) => return answer_all(batch, Vec::new(), Some(&what)),
+                Err(what) => return self.answer_error(key, batch, &what).await,
             };
             let definition = definition(resident.as_ref(), &batch);
             let slow = |hash: &Arc<str>| self.0.aside.is_slow(hash);
@@ -95,7 +95,7 @@ impl Runner {
                 }
                 Err(error) => {
                     *resident = None;
-                    return answer_all(batch, Vec::new(), Some(&error.to_string()));
+                    return self.answer_error(key, batch, &error.to_string()).await;
                 }
             }
         }
@@ -158,6 +158,17 @@ impl Runner {
                 }
             }
         }
+    }
+
+    /// Answers all of a batch with the same error.
+    async fn answer_error(&self, key: ExecutionKey, batch: Vec<Request>, what: &str) {
+        if batch.iter().any(Request::is_own) {
+            crate::log::say_about!(
+                self.about(key).await,
+                "an execution can't go on before the next start: {what}"
+            );
+        }
+        answer_all(batch, Vec::new(), Some(what));
     }
 }
 

@@ -40,9 +40,10 @@ pub(super) enum Verdict {
     None,
 }
 
-fn not_before_next_start(error: Option<&str>) {
-    if let Some(what) = error {
-        crate::log::say!("an execution can't go on before the next start: {what}");
+impl Request {
+    /// Whether nobody waits for the answer who would say that something went wrong.
+    pub(super) fn is_own(&self) -> bool {
+        matches!(self, Request::Resume(_) | Request::GoOn)
     }
 }
 
@@ -69,10 +70,9 @@ pub(super) fn answer_all(batch: Vec<Request>, verdicts: Vec<Verdict>, error: Opt
                 });
             }
             Request::Resume(resumed) => {
-                not_before_next_start(error);
                 let _ = resumed.send(());
             }
-            Request::GoOn => not_before_next_start(error),
+            Request::GoOn => {}
         }
     }
 }

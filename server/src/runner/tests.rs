@@ -130,6 +130,7 @@ async fn begun_with(runner: &Runner, definition: &str) -> ExecutionKey {
         map_run: None,
         test_case: None,
         trace_context: None,
+        trace_header: None,
     };
     let started = runner.start(Arc::new(machine), identity).await;
     assert!(matches!(started, Ok(Started::New(_))));

@@ -24,7 +24,8 @@ impl Services {
     /// Publishes a message.
     pub(super) async fn publish(&self, parameters: &Value) -> Result<Data, Failure> {
         let refused = |(error, cause)| failure::named(error, cause);
-        let (topic, publish) = publish_parameters(parameters).map_err(refused)?;
+        let (topic, mut publish) = publish_parameters(parameters).map_err(refused)?;
+        publish.trace = self.1.as_ref().map(|sent| sent.context().clone());
         if self.0.topics.arn(&topic).is_none() && self.0.environment.endpoint(&SNS).is_some() {
             return self.publish_elsewhere(parameters).await;
         }

@@ -155,7 +155,8 @@ impl Services {
         let ended = match app.runner.events(parent).await {
             Ok(events) => engine::execution::wait_end(&events, wait),
             Err(what) => {
-                crate::log::say!("why a task ended could not be read: {what}");
+                let about = app.runner.about(parent).await;
+                crate::log::say_about!(about, "why a task ended could not be read: {what}");
                 None
             }
         };
@@ -164,7 +165,11 @@ impl Services {
             Some(WaitEnd::Aborted | WaitEnd::TimedOut | WaitEnd::HeartbeatTimedOut)
         );
         if given_up && let Err(what) = app.runner.stop(ExecutionKey::of(child), None, None).await {
-            crate::log::say!("an execution could not be stopped: {what}");
+            let about = app.runner.about(parent).await;
+            crate::log::say_about!(
+                about,
+                "the execution {child} of a task that was given up could not be stopped: {what}"
+            );
         }
     }
 

@@ -6,6 +6,7 @@
 //! | `OTEL_EXPORTER_OTLP_ENDPOINT` | the same, with `/v1/traces` to be added |
 //! | `OTEL_EXPORTER_OTLP_HEADERS` | `name=value,name=value`, percent-encoded; sent with them |
 //! | `OTEL_EXPORTER_OTLP_TIMEOUT` | how many milliseconds an answer may take |
+//! | `OTEL_EXPORTER_OTLP_COMPRESSION` | `gzip` or `none`: whether they are packed |
 //! | `OTEL_EXPORTER_OTLP_PROTOCOL` | `http/json` is the one that is spoken here |
 //! | `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES` | who sends them |
 //! | `OTEL_BSP_SCHEDULE_DELAY` | how many milliseconds a span waits for others to go with |
@@ -39,10 +40,22 @@ pub struct TelemetryConfig {
     pub endpoint: Option<String>,
     /// Sent with them: a collector's credentials, say.
     pub headers: BTreeMap<String, SecretSource>,
+    /// Whether they are packed on their way; not if nothing is said.
+    pub compression: Option<Compression>,
     /// Who sends them; `rejoin` if nothing is said.
     pub service_name: Option<String>,
     /// What else is said of who sends them, for example `deployment.environment.name`.
     pub resource_attributes: BTreeMap<String, String>,
+}
+
+/// How spans are packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Compression {
+    /// By gzip.
+    Gzip,
+    /// Not at all.
+    None,
 }
 
 /// Where spans go and what goes with them.
@@ -51,6 +64,7 @@ pub struct Export {
     pub(super) url: String,
     /// Of every request.
     pub(super) headers: Vec<(String, String)>,
+    pub(super) gzip: bool,
     pub(super) timeout: Duration,
     /// How long a span waits for others to go with.
     pub(super) delay: Duration,
@@ -120,6 +134,16 @@ impl TelemetryConfig {
         address(&url).map_err(|what| {
             format!("spans can't be sent: {what}; set OTEL_EXPORTER_OTLP_ENDPOINT or [telemetry] endpoint to a URL such as http://127.0.0.1:4318")
         })?;
+        let compression = match of_traces("COMPRESSION") {
+            Some("gzip") => Some(Compression::Gzip),
+            Some("none") => Some(Compression::None),
+            Some(other) => {
+                return Err(format!(
+                    "OTEL_EXPORTER_OTLP_COMPRESSION is {other:?}, and spans are packed by gzip or not at all; set it to gzip or none"
+                ));
+            }
+            None => self.compression,
+        };
         let mut headers = Vec::new();
         for (name, secret) in &self.headers {
             let value = secret
@@ -171,6 +195,7 @@ impl TelemetryConfig {
         Ok(Some(Export {
             url,
             headers,
+            gzip: compression == Some(Compression::Gzip),
             timeout,
             delay,
             resource,
@@ -324,6 +349,7 @@ mod tests {
                 "http/json only",
             ),
             ("OTEL_TRACES_EXPORTER", "zipkin", "otlp or none"),
+            ("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd", "gzip or none"),
             (
                 "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
                 "collector:4317",

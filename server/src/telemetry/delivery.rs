@@ -10,10 +10,14 @@
 //! | 429, 502, 503, 504, no answer | sent again, as late as `Retry-After` says, or after a pause that doubles |
 //! | anything else | dropped |
 
+use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use hyper::header::RETRY_AFTER;
 use hyper::{HeaderMap, Method, StatusCode};
 use serde_json::Value;
@@ -226,8 +230,15 @@ impl Outbox {
     async fn deliver(&mut self, batch: Vec<String>) {
         let count = batch.len() as u64;
         let (before, behind) = &self.around;
-        let body = bytes::Bytes::from(format!("{before}{}{behind}", batch.join(",")));
+        let body = format!("{before}{}{behind}", batch.join(","));
         drop(batch);
+        let body = match self.export.gzip {
+            false => Bytes::from(body),
+            // A large batch takes longer than those who serve requests have time for.
+            true => tokio::task::spawn_blocking(move || packed(&body))
+                .await
+                .expect("packing does not panic"),
+        };
         let mut attempt = 0;
         let taken = loop {
             attempt += 1;
@@ -252,8 +263,9 @@ impl Outbox {
     }
 
     /// Sends a request; gives how many of its spans were rejected, and why.
-    async fn send(&self, body: bytes::Bytes) -> Result<(u64, String), NotTaken> {
+    async fn send(&self, body: Bytes) -> Result<(u64, String), NotTaken> {
         let mut headers = vec![("content-type", "application/json")];
+        headers.extend(self.export.gzip.then_some(("content-encoding", "gzip")));
         let own = self.export.headers.iter();
         headers.extend(own.map(|(name, value)| (name.as_str(), value.as_str())));
         let Export { url, timeout, .. } = &self.export;
@@ -276,6 +288,14 @@ impl Outbox {
             );
         }
     }
+}
+
+fn packed(body: &str) -> Bytes {
+    let room = Vec::with_capacity(body.len() / 8);
+    let mut packer = GzEncoder::new(room, Compression::fast());
+    let packed = packer.write_all(body.as_bytes());
+    let packed = packed.and_then(|()| packer.finish());
+    packed.expect("memory takes all that is written").into()
 }
 
 /// What a collector's answer means.

@@ -9,6 +9,7 @@ use super::delivery::Undelivered;
 use super::message::Message;
 use super::reading::Reading;
 use crate::services::Services;
+use crate::trace::{Sent, TRACEPARENT, TRACESTATE};
 
 /// `{ eventbridge = {...} }`.
 #[derive(Debug, Clone, Deserialize)]
@@ -35,11 +36,31 @@ pub(super) async fn publish(
     if let Some(subject) = &message.subject {
         request["Subject"] = subject.as_str().into();
     }
-    if let Some(attributes) = &message.attributes {
-        request["MessageAttributes"] = attributes.clone();
+    let trace = message.sent();
+    if let Some(attributes) = attributes(message.attributes.as_ref(), trace.as_ref()) {
+        request["MessageAttributes"] = attributes;
     }
-    let published = services(all)?.publish_to_sns(&request).await;
+    let services = services(all, trace)?;
+    let published = services.publish_to_sns(&request).await;
     published.map_err(Undelivered::ForNow)
+}
+
+/// How many attributes a message may have for a queue that hears no more than it: SNS drops one with more.
+const ATTRIBUTES_MAX: usize = 10;
+
+/// A message's attributes, with those of its trace as far as there is room: SNS has no member for it, and hands
+/// attributes on to whoever subscribes.
+fn attributes(given: Option<&Value>, trace: Option<&Sent>) -> Option<Value> {
+    let mut attributes = given.cloned();
+    let members = trace.into_iter().flat_map(Sent::headers);
+    for (name, value) in members.filter(|(name, _)| [TRACEPARENT, TRACESTATE].contains(name)) {
+        let all = attributes.get_or_insert_with(|| json!({})).as_object_mut();
+        if let Some(all) = all.filter(|all| all.len() < ATTRIBUTES_MAX) {
+            let attribute = || json!({ "DataType": "String", "StringValue": value });
+            all.entry(name).or_insert_with(attribute);
+        }
+    }
+    attributes
 }
 
 /// Puts an event on a bus: one about an execution under the name that AWS has for it, with its detail; an
@@ -70,20 +91,30 @@ pub(super) async fn put_event(
         (true, Some(about)) => json!([about]),
         _ => json!(resources),
     };
-    let request = json!({ "Entries": [{
+    let mut entry = json!({
         "EventBusName": config.bus,
         "Source": config.source,
         "DetailType": kind,
         "Detail": detail.to_string(),
         "Resources": resources,
         "Time": message.published_at.0.div_euclid(1000),
-    }] });
-    let put = services(all)?.put_event_for(&request).await;
+    });
+    let trace = message.sent();
+    if let Some(trace) = &trace {
+        entry["TraceHeader"] = trace.x_ray().into();
+    }
+    let request = json!({ "Entries": [entry] });
+    let services = services(all, trace)?;
+    let put = services.put_event_for(&request).await;
     put.map_err(Undelivered::ForNow)
 }
 
-fn services(all: &All) -> Result<Services, Undelivered> {
+/// The services that are called, by requests that belong to this trace.
+fn services(all: &All, trace: Option<Sent>) -> Result<Services, Undelivered> {
     let app = all.app();
     let app = app.ok_or_else(|| Undelivered::ForNow("the server is stopping".to_owned()))?;
-    Ok(app.services.clone())
+    Ok(match trace {
+        Some(trace) => app.services.traced(trace),
+        None => app.services.clone(),
+    })
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::message::Message;
 use super::reading::Reading;
-use crate::trace::{self, TRACEPARENT};
+use crate::trace::{Sent, TRACEPARENT, TRACESTATE};
 
 /// `{ cloudevents = {...} }`.
 #[derive(Debug, Clone, Deserialize)]
@@ -58,8 +58,10 @@ pub fn request(
     ];
     attributes.extend(reading.about.clone().map(|about| ("subject", about)));
     // Of the extension for distributed tracing.
-    let trace = trace::of_message(&message.message, &message.id);
-    attributes.extend(trace.map(|parent| (TRACEPARENT, parent)));
+    let trace = message.sent();
+    let members = trace.iter().flat_map(Sent::headers);
+    let members = members.filter(|(name, _)| [TRACEPARENT, TRACESTATE].contains(name));
+    attributes.extend(members.map(|(name, value)| (name, value.to_owned())));
     attributes.extend(reading.schema.map(|id| ("dataschema", id.to_owned())));
     match mode {
         Mode::Structured => {

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::{Method, StatusCode};
@@ -21,7 +22,7 @@ use crate::clock::Busy;
 use crate::functions::{Functions, Invoked};
 use crate::gateway::verify::Signer;
 use crate::log;
-use crate::trace::{self, TRACEPARENT};
+use crate::trace::Sent;
 
 /// How long an endpoint may take, in real time, as with SNS. A delivery keeps virtual time standing as long.
 const HTTP_LIMIT: Duration = Duration::from_secs(15);
@@ -77,6 +78,13 @@ impl Subscriber {
             arn: format!("{topic_arn}:{uuid}"),
             sink,
         })
+    }
+}
+
+impl Subscriber {
+    /// Whether what it is told of stays open there until it is told that it is over.
+    pub fn keeps_incidents(&self) -> bool {
+        matches!(self.sink, Sink::PagerDuty(_))
     }
 }
 
@@ -186,7 +194,7 @@ pub async fn deliver(
     let arn = function_arn(topic_arn, name);
     let (invoked, busy) = all
         .functions
-        .invoke_busy(name, &arn, &event, None, busy)
+        .invoke_busy(name, &arn, &event, message.sent().map(Arc::new), busy)
         .await;
     let came_to = match invoked {
         Invoked::Answer { .. } => Ok(()),
@@ -300,9 +308,11 @@ async fn send(
     body: String,
     message: &Message,
 ) -> Result<(), Undelivered> {
-    let trace = trace::of_message(&message.message, &message.id);
+    let trace = message.sent();
     let mut headers = headers.to_vec();
-    headers.extend(trace.as_deref().map(|parent| (TRACEPARENT, parent)));
+    for (name, value) in trace.iter().flat_map(Sent::headers) {
+        headers.push((name, value));
+    }
     let sent = all
         .client
         .send(Method::POST, url, &headers, body.into(), HTTP_LIMIT)
@@ -339,7 +349,7 @@ fn write(level: &str, topic_arn: &str, message: &Message) -> Result<(), Undelive
             let mut members = log::beginning(&time.to_string(), level);
             let known = |name: &str| text.get(name).and_then(Value::as_str).map(str::to_owned);
             let about = log::About {
-                trace_id: known("traceId"),
+                trace_id: message.trace.as_ref().map(|of| of.trace.to_string()),
                 execution_arn: known("executionArn").or_else(|| known("executionId")),
                 delivery_id: known("deliveryId"),
                 message_id: Some(id.clone()),

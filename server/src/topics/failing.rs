@@ -62,6 +62,8 @@ pub fn alerts(
             message_id: Some(id.clone()),
             attempts: Some(attempts.max(1)),
             last_error: delivery.last_error.clone(),
+            // Of the message: who looks for what belongs to a trace finds that nobody was told of it.
+            trace_id: message.trace.as_ref().map(|of| of.trace.to_string()),
             ..Alert::new(Kind::FailingSink, source, description)
         }
     };

@@ -1,12 +1,14 @@
 //! A message as it is stored, and as people see it.
 
 use asl::Timestamp;
+use engine::TraceContext;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Publish;
 use super::delivery::Undelivered;
 use super::retry;
+use crate::trace::{self, Sent};
 
 /// A stored message.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -23,6 +25,9 @@ pub struct Message {
     pub attributes: Option<Value>,
     /// One for each subscriber that the topic had.
     pub deliveries: Vec<Delivery>,
+    /// The trace that what it tells of belongs to, and the step that tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceContext>,
 }
 
 /// How far a message has come with one subscriber.
@@ -71,6 +76,7 @@ impl Message {
             })
             .collect();
         Message {
+            trace: publish.trace.map(|of| trace::of_message(of, &id)),
             id,
             published_at: now,
             message: publish.message,
@@ -78,6 +84,11 @@ impl Message {
             attributes: publish.attributes,
             deliveries,
         }
+    }
+
+    /// What whoever hears it is told of its trace.
+    pub fn sent(&self) -> Option<Sent> {
+        Sent::onward(self.trace.clone()?)
     }
 
     /// Reads a document's content.

@@ -67,6 +67,7 @@ pub fn publish_parameters(parameters: &Value) -> Result<(String, Publish), (Stri
         message,
         subject,
         attributes: parameters.get("MessageAttributes").cloned(),
+        trace: None,
     };
     Ok((topic.to_owned(), publish))
 }

@@ -10,7 +10,7 @@
 //! | `wait-without-deadline` | the first wait of a state opens that nothing ends; once for each version of its definition |
 //! | `stuck-wait` | a wait is as old as the policy says; and again every `repeat_seconds`, for a place as a whole |
 //! | `missing-heartbeats` | heartbeats came though none were asked for, and have stopped |
-//! | the same, `resolved` | such a wait has ended |
+//! | the same, `resolved` | such a wait has ended, or has a heartbeat again |
 //!
 //! It counts on the server's clock and survives a restart, but is no reason for virtual time to move
 //! ([`Clock::alarm_in_passing`](crate::clock::Clock::alarm_in_passing)): a test that lets time run until nothing
@@ -282,7 +282,7 @@ impl Waits {
             let mut documents = Vec::new();
             for wait in &found {
                 let told = self.told(app, wait, Kind::StuckWait, |execution, waiting| {
-                    stuck_for(execution, waiting, now)
+                    Some(stuck_for(execution, waiting, now))
                 });
                 documents.extend(told.await);
             }
@@ -322,9 +322,9 @@ impl Waits {
                 let told = self.told(app, wait, Kind::StuckWait, |_, waiting| {
                     let age = say::span(now.0 - waiting.opened_at.0);
                     let more = place.open - 1;
-                    format!(
+                    Some(format!(
                         "Waits in {state} of {machine} are still stuck. The oldest has been open for {age}; {more} others are open there, stuck or not."
-                    )
+                    ))
                 });
                 if let Some(told) = told.await {
                     break 'open Some(told);
@@ -366,7 +366,9 @@ impl Waits {
             let mut documents = Vec::new();
             for wait in &found {
                 let told = self.told(app, wait, Kind::MissingHeartbeats, |execution, waiting| {
-                    silent_for(execution, waiting, now)
+                    // One may have come since the index was asked.
+                    let quiet = super::index::quiet_at(waiting, &self.0.policy.silence());
+                    (quiet? <= now).then(|| silent_for(execution, waiting, now))
                 });
                 documents.extend(told.await);
             }
@@ -431,21 +433,21 @@ impl Waits {
             .map_err(|error: CommitError| error.to_string())
     }
 
-    /// An alert about a wait, unless it is over by now. One whose execution can't be read is stuck as well, and
+    /// An alert about a wait, unless it is over by now, or there is nothing to be said of it. One whose execution can't be read is stuck as well, and
     /// must not keep the others from being spoken of.
     async fn told(
         &self,
         app: &App,
         wait: &FoundWait,
         kind: Kind,
-        description: impl Fn(&Execution, &Waiting) -> String,
+        description: impl Fn(&Execution, &Waiting) -> Option<String>,
     ) -> Option<DocumentChange> {
         let alert = match app.runner.execution(wait.execution).await {
             Ok(execution) => {
                 let execution = execution?;
                 let id = wait.opened.wait;
                 let waiting = execution.waiting(id)?;
-                let said = description(&execution, &waiting);
+                let said = description(&execution, &waiting)?;
                 self.alert(app, kind, wait.execution, id, &execution, &waiting, said)
             }
             Err(what) => self.alert_unread(app, kind, wait, &what),
@@ -583,47 +585,88 @@ impl Waits {
         how: &'static str,
     ) {
         let now = self.0.clock.now();
-        let stuck = self.all_stuck(execution, waiting, now);
-        let Some(app) = self.0.watch.app.get().and_then(WeakApp::upgrade) else {
-            return;
-        };
-        for stuck in stuck {
-            let identity = execution.identity();
+        for stuck in self.all_stuck(execution, waiting, now) {
             let said = format!(
                 "The wait of {} in {} is over: it {how} after {}.",
-                identity.name,
+                execution.identity().name,
                 waiting.state_name,
                 say::span(now.0 - waiting.opened_at.0)
             );
-            let key = ExecutionKey::of(&identity.arn);
-            let kind = stuck.kind();
-            let mut alert = self.alert(&app, kind, key, wait, execution, waiting, said);
-            alert.resolved = true;
-            alert.wait_ended_at = Some(now.into());
-            alert.next_step = "Nothing has to be done.".into();
-            // Its siblings (of a Map, say) are the same incident, which lasts as long as one of them does.
-            let others = execution
-                .open_waits()
-                .filter_map(|id| execution.waiting(id));
-            let others = others.filter(|other| other.state_name == waiting.state_name);
-            let last = others
-                .flat_map(|other| self.all_stuck(execution, &other, now))
-                .filter(|other| other.kind() == kind)
-                .min();
-            let (waits, app, busy) = (self.clone(), app.clone(), self.0.clock.busy());
-            tokio::spawn(async move {
-                let _busy = busy;
-                // Who looks at this moment may be about to say that it is stuck, and is to be heard first.
-                let _turn = waits.0.watch.turn.lock().await;
-                let is_said = |stuck: &StuckAt| waits.is_said(stuck);
-                if !is_said(&stuck) || last.as_ref().is_some_and(is_said) {
-                    return;
-                }
-                if let Err(what) = app.alerts.raise(None, alert).await {
-                    crate::log::say!("that a stuck wait is over could not be stored: {what}");
-                }
-            });
+            self.say_over(execution, wait, waiting, stuck, said, Some(now));
         }
+    }
+
+    /// A heartbeat has come: if it was said that there are none any more, says that this is over.
+    pub(super) fn came_back(&self, execution: &Execution, wait: WaitId) {
+        let Some(waiting) = execution.waiting(wait) else {
+            return;
+        };
+        let Some((beats, before)) = waiting
+            .beats
+            .and_then(|beats| Some((beats, beats.before()?)))
+        else {
+            return;
+        };
+        let silent = Waiting {
+            beats: Some(before),
+            ..waiting.clone()
+        };
+        let quiet_at = super::index::quiet_at(&silent, &self.0.policy.silence());
+        let Some(quiet_at) = quiet_at.filter(|at| *at <= beats.last) else {
+            return;
+        };
+        let said = format!(
+            "{} has had a heartbeat in {} again, after {} of silence.",
+            execution.identity().name,
+            waiting.state_name,
+            say::span(beats.last.0 - before.last.0)
+        );
+        let stuck = StuckAt::Silent(quiet_at);
+        self.say_over(execution, wait, &waiting, stuck, said, None);
+    }
+
+    /// Says that a way in which a wait was stuck is over, if it was said that it is; it may be since the wait has ended.
+    fn say_over(
+        &self,
+        execution: &Execution,
+        wait: WaitId,
+        waiting: &Waiting,
+        stuck: StuckAt,
+        said: String,
+        ended_at: Option<Timestamp>,
+    ) {
+        let Some(app) = self.0.watch.app.get().and_then(WeakApp::upgrade) else {
+            return;
+        };
+        let now = self.0.clock.now();
+        let key = ExecutionKey::of(&execution.identity().arn);
+        let kind = stuck.kind();
+        let mut alert = self.alert(&app, kind, key, wait, execution, waiting, said);
+        alert.resolved = true;
+        alert.wait_ended_at = ended_at.map(Into::into);
+        alert.next_step = "Nothing has to be done.".into();
+        // Its siblings (of a Map, say) are the same incident, which lasts as long as one of them does.
+        let others = execution
+            .open_waits()
+            .filter_map(|id| execution.waiting(id));
+        let others = others.filter(|other| other.state_name == waiting.state_name);
+        let last = others
+            .flat_map(|other| self.all_stuck(execution, &other, now))
+            .filter(|other| other.kind() == kind)
+            .min();
+        let (waits, busy) = (self.clone(), self.0.clock.busy());
+        tokio::spawn(async move {
+            let _busy = busy;
+            // Who looks at this moment may be about to say that it is stuck, and is to be heard first.
+            let _turn = waits.0.watch.turn.lock().await;
+            let is_said = |stuck: &StuckAt| waits.is_said(stuck);
+            if !is_said(&stuck) || last.as_ref().is_some_and(is_said) {
+                return;
+            }
+            if let Err(what) = app.alerts.raise(None, alert).await {
+                crate::log::say!("that a stuck wait is over could not be stored: {what}");
+            }
+        });
     }
 
     /// In which ways a wait is stuck.

@@ -242,6 +242,14 @@ async fn an_engine_that_fails_is_left_alone_and_one_attempt_finds_out() {
         assert_eq!((kind, of(true).len()), (kind, wanted));
         assert_eq!(of(true), of(false), "{kind}");
     }
+    // The engine's says which callback has found out, and belongs to its trace.
+    for alert in all {
+        let of = &alert["deliveryId"];
+        let same = |other: &&Value| other["kind"] == "undeliverable" && other["deliveryId"] == *of;
+        let told = all.iter().find(same).expect("one of that callback");
+        assert!(alert["traceId"].is_string(), "{alert}");
+        assert_eq!(alert["traceId"], told["traceId"]);
+    }
     for delivery in front.deliveries().await {
         let steps = dispositions(&delivery);
         // Of the first five nobody knows whether an attempt counted; but the engine had said no.

@@ -5,6 +5,7 @@ pub mod whole;
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::io::Read as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -90,6 +91,17 @@ pub struct Endpoint {
     pub received: mpsc::UnboundedReceiver<Received>,
 }
 
+fn unpacked(headers: &HeaderMap, body: &[u8]) -> String {
+    let mut text = String::new();
+    let read = match headers.get("content-encoding").map(|name| name.as_bytes()) {
+        Some(b"gzip") => flate2::read::GzDecoder::new(body).read_to_string(&mut text),
+        None => (&mut &body[..]).read_to_string(&mut text),
+        Some(other) => panic!("{other:?}"),
+    };
+    read.expect("text");
+    text
+}
+
 /// What an [`Endpoint`] answers; `None` never.
 pub type Answers =
     dyn Fn(&str) -> Option<(u16, &'static [(&'static str, &'static str)], String)> + Send + Sync;
@@ -114,8 +126,8 @@ impl Endpoint {
                         };
                         let _ = keep.send(Received {
                             path,
+                            body: unpacked(&head.headers, &body),
                             headers: head.headers,
-                            body: String::from_utf8(body.to_vec()).expect("text"),
                         });
                         let mut response = Response::new(Full::new(Bytes::from(text)));
                         *response.status_mut() = StatusCode::from_u16(status).expect("a status");

@@ -46,6 +46,7 @@ pub fn snapshot() -> Snapshot {
         map_run: None,
         test_case: None,
         trace_context: None,
+        trace_header: None,
     };
     serde_json::from_value(serde_json::json!({
         "identity": identity,

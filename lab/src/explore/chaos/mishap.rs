@@ -1,10 +1,9 @@
 //! What can happen to one attempt of a task, and how it is drawn.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// Something that happens to an attempt of a task. Times are milliseconds from when the task went out.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Mishap {
     /// The Task state.
     pub state: String,
@@ -15,8 +14,8 @@ pub struct Mishap {
 }
 
 /// What.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum What {
     /// The answer does not come.
     Drop,
@@ -52,7 +51,7 @@ pub enum What {
 }
 
 /// How a callback is not what it should be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs)]
 pub enum Corruption {

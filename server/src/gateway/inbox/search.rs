@@ -1,7 +1,7 @@
 //! Which deliveries are wanted, and how they are found.
 //!
 //! What is asked for decides where is looked: with a reference or an execution, among the keys that name it
-//! ([`super::super::found`]); with dispositions that are odd, among those; else through all. The ids have the
+//! ([`super::super::found`]); with dispositions, among theirs; else through all. The ids have the
 //! time in them, so a time range is a range of keys wherever is looked. Each delivery that is found is read and
 //! compared with all that is asked for.
 //!
@@ -14,7 +14,9 @@ use serde_json::json;
 use store::Table;
 
 use super::super::disposition::Disposition;
-use super::super::found::{compact, execution_prefix, id_of, is_odd, reference_prefix};
+use super::super::found::{
+    compact, disposition_prefix, execution_prefix, id_of, is_odd, reference_prefix,
+};
 use super::super::record::Delivery;
 use super::super::words::did_you_mean;
 use super::Gateway;
@@ -219,21 +221,39 @@ impl Filter {
                 .is_none_or(|text| delivery.body.shown().to_lowercase().contains(text))
     }
 
-    /// Where those that fit are to be looked for: a table, and what its keys begin with.
-    fn place(&self) -> (Table, String) {
+    /// Where those that fit are to be looked for.
+    fn place(&self) -> Place {
         if let Some(reference) = &self.reference {
-            return (Table::DeliveryIndex, reference_prefix(reference));
+            return Place::Keys(vec![reference_prefix(reference)]);
         }
         if let Some(execution) = &self.execution {
-            return (Table::DeliveryIndex, execution_prefix(name_of(execution)));
+            return Place::Keys(vec![execution_prefix(name_of(execution))]);
         }
-        let odd = |wanted: &Option<Disposition>| wanted.is_some_and(is_odd);
-        let all_odd = |wanted: &Vec<_>| wanted.iter().all(odd);
-        match self.attention || self.dispositions.as_ref().is_some_and(all_odd) {
-            true => (Table::OddDelivery, String::new()),
-            false => (Table::Delivery, String::new()),
-        }
+        let prefixes: Option<Vec<_>> = match (&self.dispositions, self.attention) {
+            (Some(wanted), _) => wanted.iter().map(|d| disposition_prefix((*d)?)).collect(),
+            (None, true) => Disposition::ALL
+                .into_iter()
+                .filter(|disposition| wants_attention(*disposition))
+                .map(disposition_prefix)
+                .collect(),
+            (None, false) => None,
+        };
+        prefixes.map_or(Place::All, Place::Keys)
     }
+}
+
+/// Where is looked.
+enum Place {
+    /// Through all deliveries.
+    All,
+    /// Among the keys that begin with one of these.
+    Keys(Vec<String>),
+}
+
+/// Whether somebody has to look at deliveries with this disposition, as far as it alone says so.
+fn wants_attention(disposition: Disposition) -> bool {
+    // What was said twice was heard once.
+    is_odd(disposition) && disposition != Disposition::DuplicateIdentical
 }
 
 impl Gateway {
@@ -270,11 +290,11 @@ impl Gateway {
         order: Order,
         kept: impl Fn(&Delivery) -> T,
     ) -> Result<Page<T>, String> {
-        let (table, prefix) = filter.place();
+        let place = filter.place();
         let mut found = Vec::new();
         let mut looked_at = 0;
         loop {
-            let ids = self.ids(filter, table, &prefix, after.as_deref(), order);
+            let ids = self.ids(filter, &place, after.as_deref(), order);
             let last = ids.len() < SCAN_PAGE;
             for id in ids {
                 if filter.is_past(&id, order) {
@@ -304,8 +324,7 @@ impl Gateway {
     fn ids(
         &self,
         filter: &Filter,
-        table: Table,
-        prefix: &str,
+        place: &Place,
         after: Option<&str>,
         order: Order,
     ) -> Vec<String> {
@@ -322,27 +341,35 @@ impl Gateway {
             (Some(after), Some(bound)) => Some(bound.max(after.to_owned())),
             (after, bound) => after.map(str::to_owned).or(bound),
         };
-        let indexed = table == Table::DeliveryIndex;
-        let after = after.map(|id| match indexed {
-            true => format!("{prefix}{}", compact(&id)),
-            false => id,
-        });
         let store = &self.0.store;
-        let keys = store.keys(table, prefix, after.as_deref(), SCAN_PAGE, backwards);
-        match indexed {
-            true => keys.iter().filter_map(|key| id_of(key)).collect(),
-            false => keys,
+        let prefixes = match place {
+            Place::All => {
+                return store.keys(Table::Delivery, "", after.as_deref(), SCAN_PAGE, backwards);
+            }
+            Place::Keys(prefixes) => prefixes,
+        };
+        let after = after.map(|id| compact(&id));
+        let mut ids = Vec::new();
+        for prefix in prefixes {
+            let after = after.as_ref().map(|id| format!("{prefix}{id}"));
+            let table = Table::DeliveryIndex;
+            let keys = store.keys(table, prefix, after.as_deref(), SCAN_PAGE, backwards);
+            ids.extend(keys.iter().filter_map(|key| id_of(key)));
         }
+        // Each prefix has its own in order; together they have to be put into it. One that got another
+        // disposition in between is there twice.
+        if prefixes.len() > 1 {
+            ids.sort_unstable_by(|a, b| if backwards { b.cmp(a) } else { a.cmp(b) });
+            ids.dedup();
+            ids.truncate(SCAN_PAGE);
+        }
+        ids
     }
 
     /// Whether an operator has to look at it: it did not end well, nobody has said that this is all right, and
     /// no replay of it ended well. A replay is not looked at beside what it repeats.
     pub(super) async fn needs_attention(&self, delivery: &Delivery) -> Result<bool, String> {
-        let odd = delivery.disposition().is_some_and(|disposition| {
-            // What was said twice was heard once.
-            is_odd(disposition) && disposition != Disposition::DuplicateIdentical
-        });
-        Ok(odd
+        Ok(delivery.disposition().is_some_and(wants_attention)
             && delivery.replay_of.is_none()
             && delivery.dismissal().is_none()
             && !self.was_made_good(delivery).await?)

@@ -349,7 +349,7 @@ impl Gateway {
         let verdict = engine.attempt(&holder.token, outcome.as_ref()).await;
         admitted.told = true;
         delivery.tried(verdict.tried(began, self.0.clock.now()));
-        let opened = self.tell_breaker(engine, &verdict);
+        let opened = self.tell_breaker(engine, delivery, &verdict);
         let ending = match verdict {
             // Some stand-ins say of a token that it is not theirs as soon as its wait is over.
             Verdict::Over | Verdict::NoSuchTask(_) | Verdict::NotItsToken(_) => {
@@ -433,7 +433,12 @@ impl Gateway {
 
     /// Tells the breaker how an attempt went. If it closes, all that waits goes out; when it first opens,
     /// that is told, and when the engine answers again, that.
-    fn tell_breaker(&self, engine: &Arc<Remote>, verdict: &Verdict) -> Option<Alert> {
+    fn tell_breaker(
+        &self,
+        engine: &Arc<Remote>,
+        delivery: &Delivery,
+        verdict: &Verdict,
+    ) -> Option<Alert> {
         let (trouble, what) = match verdict {
             Verdict::Later(Later {
                 trouble: Some(trouble),
@@ -447,7 +452,7 @@ impl Gateway {
                     self.work_all(engine);
                 }
                 return unreachable::is_told(&self.0.store, &engine.name)
-                    .then(|| unreachable::over(&engine.name, &engine.api.endpoint()));
+                    .then(|| unreachable::over(&engine.name, &engine.api.endpoint(), delivery));
             }
         };
         let now = self.0.clock.now();
@@ -467,6 +472,7 @@ impl Gateway {
             &engine.api.endpoint(),
             what,
             until,
+            delivery,
         ))
     }
 

@@ -7,11 +7,20 @@ use asl::Timestamp;
 use store::{DocumentChange, Expect, Store, Table};
 
 use crate::alerts::{Alert, Kind};
+use crate::gateway::record::Delivery;
+use crate::gateway::trail;
 
 /// The alert when the breaker opens.
-pub(super) fn alert(engine: &str, endpoint: &str, what: &str, until: Timestamp) -> Alert {
+pub(super) fn alert(
+    engine: &str,
+    endpoint: &str,
+    what: &str,
+    until: Timestamp,
+    found_by: &Delivery,
+) -> Alert {
     about(
         engine,
+        found_by,
         format!(
             "The engine {engine} ({endpoint}) takes no callbacks: {what}. They are kept, and delivered when it does; the next attempt is at {until}."
         ),
@@ -19,19 +28,24 @@ pub(super) fn alert(engine: &str, endpoint: &str, what: &str, until: Timestamp) 
 }
 
 /// The alert when it has answered.
-pub(super) fn over(engine: &str, endpoint: &str) -> Alert {
+pub(super) fn over(engine: &str, endpoint: &str, found_by: &Delivery) -> Alert {
     let description =
         format!("The engine {engine} ({endpoint}) answers again; what was kept goes out.");
     Alert {
         resolved: true,
         next_step: "Nothing has to be done.".into(),
-        ..about(engine, description)
+        ..about(engine, found_by, description)
     }
 }
 
-fn about(engine: &str, description: String) -> Alert {
+/// It names the callback that has found out, whose story has it then.
+fn about(engine: &str, found_by: &Delivery, description: String) -> Alert {
     let source = format!("rejoin gateway, engine {engine}");
-    Alert::new(Kind::EngineUnreachable, source, description)
+    Alert {
+        delivery_id: Some(found_by.id.clone()),
+        trace_id: trail::about(found_by).trace_id,
+        ..Alert::new(Kind::EngineUnreachable, source, description)
+    }
 }
 
 /// Whether it was told that an engine does not answer, and not that it does again.

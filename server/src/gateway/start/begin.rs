@@ -12,7 +12,7 @@ use crate::gateway::flights::Flight;
 use crate::gateway::found::Found;
 use crate::gateway::record::{Delivery, Receipt, Reference, Standing, Step, receipt_key};
 use crate::gateway::route::Route;
-use crate::gateway::trail::{about, trace_of_start};
+use crate::gateway::trail::{about, own_trace_of};
 use crate::gateway::{Gateway, NotStored};
 
 /// The errors of `StartExecution` that the same callback would meet again.
@@ -185,7 +185,7 @@ impl Gateway {
             "stateMachineArn": start.state_machine_arn,
             "name": start.name,
             "input": start.input,
-            "traceHeader": trace_of_start(delivery).x_ray_header(),
+            "traceHeader": own_trace_of(delivery).x_ray_header(),
         });
         match starter.operations.perform("StartExecution", request).await {
             Ok(_) => self.begun(start),

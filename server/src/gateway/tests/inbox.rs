@@ -30,6 +30,20 @@ impl World {
         (reply.status.as_u16(), said)
     }
 
+    /// Removes what deliveries are found by, as far as it begins so.
+    async fn without_keys(&self, prefix: &str) {
+        let table = Table::DeliveryIndex;
+        let gone = self.store.keys(table, prefix, None, 10_000, false);
+        let gone = gone.into_iter().map(|key| store::DocumentChange {
+            table,
+            key,
+            expect: store::Expect::Any,
+            content: None,
+            due: None,
+        });
+        assert!(self.gateway.commit(gone.collect()).await.is_ok());
+    }
+
     /// The keys that there are agree with the deliveries that there are.
     async fn keys_are_right(&self) {
         let mut expected: Vec<String> = Vec::new();
@@ -47,9 +61,10 @@ impl World {
         let mut found = self
             .store
             .keys(Table::DeliveryIndex, "", None, 10_000, false);
-        found.extend(self.store.keys(Table::OddDelivery, "", None, 10_000, false));
         found.sort();
         assert_eq!(found, expected);
+        let old = self.store.keys(Table::OddDelivery, "", None, 1, false);
+        assert_eq!(old, Vec::<String>::new());
     }
 }
 
@@ -112,6 +127,8 @@ async fn a_search_finds_what_fits_and_nothing_else() {
         "?order=newest",
         "?reference=r1&order=oldest",
         "?attention=true",
+        "?disposition=malformed,duplicate-identical,early,unknown-reference",
+        "?disposition=malformed,duplicate-identical,early&order=oldest",
     ] {
         let all = world.listed(query).await;
         let mut paged = Vec::new();
@@ -206,23 +223,77 @@ async fn deliveries_from_before_there_were_keys_are_found_too() {
     for number in 0..300 {
         world.call_back(json!({"ref": format!("r{number}")})).await;
     }
-    let tables = [Table::DeliveryIndex, Table::OddDelivery];
-    for table in tables {
-        let gone = world.store.keys(table, "", None, 10_000, false);
-        let gone = gone.into_iter().map(|key| store::DocumentChange {
-            table,
-            key,
-            expect: store::Expect::Any,
-            content: None,
-            due: None,
-        });
-        assert!(world.gateway.commit(gone.collect()).await.is_ok());
-    }
+    world.without_keys("").await;
     assert_eq!(world.listed("?reference=r7").await.len(), 0);
     let world = world.restarted();
     world.gateway.load_routes().await.expect("the store reads");
     assert_eq!(world.listed("?reference=r7").await.len(), 1);
     world.keys_are_right().await;
+}
+
+#[tokio::test]
+async fn a_store_whose_keys_did_not_tell_dispositions_gets_those_that_do() {
+    let world = World::new();
+    for number in 0..300 {
+        world.call_back(json!({"ref": format!("r{number}")})).await;
+    }
+    world.call_back_raw("half of a b").await;
+    // As an earlier version has left it.
+    world.without_keys("d").await;
+    let written = |table, key: String| store::DocumentChange {
+        table,
+        key,
+        expect: store::Expect::Any,
+        content: Some(Vec::new()),
+        due: None,
+    };
+    let ids = world.store.keys(Table::Delivery, "", None, 10_000, false);
+    let mut changes: Vec<_> = ids
+        .into_iter()
+        .map(|id| written(Table::OddDelivery, id))
+        .collect();
+    changes.push(written(Table::Meta, "delivery-index".to_owned()));
+    assert!(world.gateway.commit(changes).await.is_ok());
+    let world = world.restarted();
+    world.gateway.load_routes().await.expect("the store reads");
+    world.keys_are_right().await;
+    assert_eq!(world.listed("?disposition=malformed").await.len(), 1);
+    assert_eq!(world.listed("?attention=true&limit=1000").await.len(), 301);
+}
+
+#[tokio::test]
+async fn who_looks_for_a_disposition_reads_no_delivery_of_another_one() {
+    let world = World::new();
+    let token = world.engine.open(1, 1);
+    world.call_back_raw("half of a b").await;
+    world.register("r1", &token).await;
+    for _ in 0..3 {
+        world.call_back(json!({"ref": "r1", "value": 1})).await;
+    }
+    let malformed = world.listed("?disposition=malformed").await;
+    assert_eq!(malformed.len(), 1);
+    // What nobody reads may be damaged.
+    let ids = world.store.keys(Table::Delivery, "", None, 10, false);
+    let damaged = ids.into_iter().filter(|id| *id != malformed[0]);
+    let damaged = damaged.map(|key| store::DocumentChange {
+        table: Table::Delivery,
+        key,
+        expect: store::Expect::Any,
+        content: Some(b"{".to_vec()),
+        due: None,
+    });
+    assert!(world.gateway.commit(damaged.collect()).await.is_ok());
+    for query in [
+        "?disposition=malformed",
+        "?disposition=early,malformed,heartbeat",
+        "?attention=true",
+    ] {
+        assert_eq!(world.listed(query).await, malformed, "{query}");
+    }
+    let (status, _) = world
+        .get("/rejoin/deliveries?disposition=duplicate-identical")
+        .await;
+    assert_eq!(status, 503, "those are damaged");
 }
 
 #[tokio::test]

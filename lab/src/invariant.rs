@@ -1,9 +1,10 @@
-//! The promises, checked against what was seen.
+//! What holds in every execution, whatever the outside does: promises, checked against what was seen. Chaos looks for a
+//! run that breaks one, and every case of a scenario is held to them.
 //!
 //! | name | what holds |
 //! | --- | --- |
 //! | `one-completion-per-wait` | a wait ends once, whoever competes for it |
-//! | `no-acknowledged-callback-lost` | what was answered 2xx is in the inbox, and every success that was acknowledged as the result has ended a wait |
+//! | `no-acknowledged-callback-lost` | what was answered 2xx is in the inbox, and every answer that was acknowledged has ended a wait |
 //! | `every-non-delivery-alerted` | a topic hears of each kind of callback that came to nothing and that its route alerts of |
 //! | `nothing-before-its-time` | no timeout, retry or Wait is over early |
 
@@ -11,49 +12,70 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use engine::{EventKind, FrameId, WaitId};
 
-use crate::explore::site::{Kind, Site};
-use crate::seen::Seen;
+use crate::seen::{Done, Seen, Told};
 use crate::world::Settings;
+
+/// The names, and what holds.
+pub const INVARIANTS: [(&str, &str); 4] = [
+    ("one-completion-per-wait", "a wait ends once"),
+    (
+        "no-acknowledged-callback-lost",
+        "what was acknowledged is kept, and counts",
+    ),
+    (
+        "every-non-delivery-alerted",
+        "somebody is told of a callback that came to nothing",
+    ),
+    (
+        "nothing-before-its-time",
+        "no timeout, retry or Wait is over early",
+    ),
+];
+
+/// What one of them says.
+pub fn holds(invariant: &str) -> &'static str {
+    let found = INVARIANTS.iter().find(|(name, _)| *name == invariant);
+    found.map_or("", |(_, holds)| holds)
+}
 
 /// A promise that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
-    /// Which.
+    /// Which: one of [`INVARIANTS`].
     pub invariant: &'static str,
     /// What shows it.
     pub what: String,
 }
 
+/// The promises that do not hold.
+pub fn violations(seen: &Seen, settings: &Settings) -> Vec<Violation> {
+    let books = Books { seen, settings };
+    let found = [
+        books.completed_twice(),
+        books.lost(),
+        books.not_alerted(),
+        books.early(),
+    ];
+    let each = INVARIANTS
+        .iter()
+        .zip(found)
+        .flat_map(|((invariant, _), what)| {
+            let of = move |what| Violation { invariant, what };
+            what.into_iter().map(of)
+        });
+    each.collect()
+}
+
 /// One run's books.
-pub struct Books<'b> {
+struct Books<'b> {
     seen: &'b Seen,
-    sites: &'b [Site],
     settings: &'b Settings,
 }
 
-impl<'b> Books<'b> {
-    /// Of what was seen.
-    pub fn of(seen: &'b Seen, sites: &'b [Site], settings: &'b Settings) -> Books<'b> {
-        Books {
-            seen,
-            sites,
-            settings,
-        }
-    }
+/// What a state's waits came to: with a result, with a failure.
+type Ends<'s> = BTreeMap<&'s str, [usize; 2]>;
 
-    /// The promises that do not hold.
-    pub fn violations(&self) -> Vec<Violation> {
-        let mut found = Vec::new();
-        let mut say = |invariant: &'static str, what: Vec<String>| {
-            found.extend(what.into_iter().map(|what| Violation { invariant, what }));
-        };
-        say("one-completion-per-wait", self.completed_twice());
-        say("no-acknowledged-callback-lost", self.lost());
-        say("every-non-delivery-alerted", self.not_alerted());
-        say("nothing-before-its-time", self.early());
-        found
-    }
-
+impl Books<'_> {
     fn completed_twice(&self) -> Vec<String> {
         let mut ends: BTreeMap<u32, Vec<i64>> = BTreeMap::new();
         for event in &self.seen.events {
@@ -74,72 +96,84 @@ impl<'b> Books<'b> {
 
     fn lost(&self) -> Vec<String> {
         let mut lost = Vec::new();
-        let acknowledged = self.seen.deeds.iter().filter(|deed| {
-            deed.what.contains("callback to ") && (200..300).contains(&deed.answer.0)
-        });
-        let acknowledged = acknowledged.count();
+        let is_callback = |done: &&Done| {
+            done.what.contains("callback to ") && (200..300).contains(&done.answer.0)
+        };
+        let acknowledged = self.seen.deeds.iter().filter(is_callback).count();
         let kept = self.seen.deliveries.len();
         if acknowledged > kept {
             lost.push(format!(
                 "{acknowledged} callbacks were acknowledged and {kept} are in the inbox"
             ));
         }
-        let by_route = self
-            .last_dispositions()
-            .filter(|name| *name == "delivered")
-            .count();
-        let by_token = self
-            .seen
-            .deeds
-            .iter()
-            .filter(|deed| deed.what.starts_with("SendTaskSuccess") && deed.answer.0 == 200);
-        let successes = by_route + by_token.count();
-        let results = self.results();
-        if successes != results {
-            lost.push(format!("{successes} successes were acknowledged as the result, and {results} waits for a callback ended with one"));
+        let ended = self.ended();
+        for (state, acknowledged) in self.acknowledged() {
+            let ended = ended.get(state).copied().unwrap_or_default();
+            for (at, as_what) in ["result", "failure"].into_iter().enumerate() {
+                if acknowledged[at] > ended[at] {
+                    lost.push(format!(
+                        "{} answers were acknowledged as the {as_what} of {state}, and {} of its waits ended with one",
+                        acknowledged[at], ended[at]
+                    ));
+                }
+            }
         }
         lost
     }
 
-    /// How many waits for a token ended well.
-    fn results(&self) -> usize {
-        let callbacks: BTreeSet<&str> = self
-            .sites
-            .iter()
-            .filter(|site| site.kind == Kind::Callback)
-            .map(|site| &*site.state)
-            .collect();
-        let mut states: HashMap<FrameId, &str> = HashMap::new();
-        let mut results = 0;
-        for event in &self.seen.events {
-            match &event.kind {
-                EventKind::StateEntered { name, .. } => {
-                    states.insert(event.frame, name);
-                }
-                EventKind::TaskSucceeded { .. } => {
-                    let state = states.get(&event.frame);
-                    results += usize::from(state.is_some_and(|state| callbacks.contains(state)));
-                }
-                _ => {}
+    /// The answers that were acknowledged as what ends a wait of this execution.
+    fn acknowledged(&self) -> Ends<'_> {
+        let mut acknowledged = Ends::new();
+        for delivery in &self.seen.deliveries {
+            let of_this = delivery["executionArn"] == *self.seen.execution_arn;
+            let at = match last_disposition(delivery) {
+                Some("delivered") => 0,
+                Some("delivered-as-failure") => 1,
+                _ => continue,
+            };
+            if let (true, Some(state)) = (of_this, delivery["stateName"].as_str()) {
+                acknowledged.entry(state).or_default()[at] += 1;
             }
         }
-        results
+        for done in self.seen.deeds.iter().filter(|done| done.answer.0 == 200) {
+            let at = match &done.what {
+                what if what.starts_with("SendTaskSuccess") => 0,
+                what if what.starts_with("SendTaskFailure") => 1,
+                _ => continue,
+            };
+            let call = done.call.and_then(|call| self.seen.calls.get(call));
+            if let Some(call) = call.filter(|call| call.execution_arn == self.seen.execution_arn) {
+                acknowledged.entry(&call.state).or_default()[at] += 1;
+            }
+        }
+        acknowledged
     }
 
-    fn last_dispositions(&self) -> impl Iterator<Item = &str> {
-        let all = self.seen.deliveries.iter();
-        all.filter_map(|delivery| {
-            delivery["dispositions"].as_array()?.last()?["disposition"].as_str()
-        })
+    /// What ended the waits of each state.
+    fn ended(&self) -> Ends<'_> {
+        let mut states: HashMap<FrameId, &str> = HashMap::new();
+        let mut ended = Ends::new();
+        for event in &self.seen.events {
+            let at = match &event.kind {
+                EventKind::StateEntered { name, .. } => {
+                    states.insert(event.frame, name);
+                    continue;
+                }
+                EventKind::TaskSucceeded { .. } => 0,
+                EventKind::TaskFailed { .. } => 1,
+                _ => continue,
+            };
+            if let Some(state) = states.get(&event.frame) {
+                ended.entry(state).or_default()[at] += 1;
+            }
+        }
+        ended
     }
 
     fn not_alerted(&self) -> Vec<String> {
         let mut missing = BTreeSet::new();
         for delivery in &self.seen.deliveries {
-            let last = delivery["dispositions"]
-                .as_array()
-                .and_then(|steps| steps.last());
-            let Some(name) = last.and_then(|step| step["disposition"].as_str()) else {
+            let Some(name) = last_disposition(delivery) else {
                 continue;
             };
             let route = self
@@ -157,9 +191,8 @@ impl<'b> Books<'b> {
                     .is_some_and(|known| known.alerts_by_default()),
             };
             // Of many of a kind the first is told, and how many there were.
-            let told = |told: &crate::seen::Told| {
-                told.message["kind"] == name || told.message["disposition"] == name
-            };
+            let told =
+                |told: &Told| told.message["kind"] == name || told.message["disposition"] == name;
             if has_topic && alerts && !self.seen.told.iter().any(told) {
                 missing.insert(format!(
                     "nobody was told of a callback to {} that was {name}",
@@ -220,6 +253,8 @@ impl<'b> Books<'b> {
                 | EventKind::WaitStarted { until: then } => {
                     until.insert(event.frame, then.0);
                 }
+                // Who redrives does not wait for what was given up.
+                EventKind::ExecutionRedriven { .. } => until.clear(),
                 EventKind::StateExited { .. } => {
                     if let Some(until) = until.remove(&event.frame).filter(|until| at < *until) {
                         early.push(format!(
@@ -234,4 +269,8 @@ impl<'b> Books<'b> {
         }
         early
     }
+}
+
+fn last_disposition(delivery: &serde_json::Value) -> Option<&str> {
+    delivery["dispositions"].as_array()?.last()?["disposition"].as_str()
 }
