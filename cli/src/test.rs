@@ -71,6 +71,9 @@ pub struct Test {
     /// Draw what was reached; with several state machines, one file each: NAME-MACHINE.svg
     #[arg(long, value_name = "FILE")]
     coverage_svg: Option<PathBuf>,
+    /// How long a case may take in real time, in seconds
+    #[arg(long, value_name = "SECONDS", value_parser = patience, default_value = "30")]
+    timeout: Duration,
     /// Run again whenever one of the files changes
     #[arg(long, conflicts_with_all = ["list", "json"])]
     watch: bool,
@@ -108,8 +111,11 @@ impl Test {
             return Ok((ExitCode::from(UNUSABLE), files));
         }
         let cases = read.into_iter().flat_map(|file| file.cases);
-        let cases = cases.filter(|case| self.is_wanted(case));
-        let cases: Vec<Arc<Case>> = cases.map(Arc::new).collect();
+        let cases = cases.filter(|case| self.is_wanted(case)).map(|mut case| {
+            case.patience = self.timeout;
+            Arc::new(case)
+        });
+        let cases: Vec<Arc<Case>> = cases.collect();
         if cases.is_empty() {
             eprintln!("rejoin: no case has this text in its file or name");
             return Ok((ExitCode::from(UNUSABLE), files));
@@ -193,6 +199,13 @@ impl Shown {
         }
         say(&text::case(case, outcome, verbose, paint));
     }
+}
+
+/// Some seconds.
+fn patience(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse::<f64>().ok().filter(|seconds| *seconds > 0.0);
+    let patience = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    patience.ok_or_else(|| "write seconds, 60 or 0.5 for example".to_owned())
 }
 
 fn summary(all: usize, failed: usize, took: Duration) -> String {
