@@ -72,7 +72,7 @@ fn every_way_to_break_the_definition_is_found_and_named() {
         ),
         (
             "no Retry",
-            "retries.RequestValuation: expected 2, got nothing",
+            "retries.RequestValuation: expected 2, got 0",
         ),
         (
             "no Catch of States.Timeout",
