@@ -315,9 +315,32 @@ mod tests {
     }
 
     fn task(resource: &str, more: Value) -> Value {
-        let mut state = json!({"Type": "Task", "Resource": resource, "Next": "Done"});
+        let mut state =
+            json!({"Type": "Task", "Resource": resource, "Parameters": {}, "Next": "Done"});
         for (name, value) in more.as_object().expect("an object") {
             state[name] = value.clone();
+        }
+        let parameters = match state.get("Arguments").is_some() {
+            true => "Arguments",
+            false => "Parameters",
+        };
+        if state.get("Arguments").is_some() {
+            state.as_object_mut().expect("a state").remove("Parameters");
+        }
+        for needed in [
+            "FunctionName",
+            "QueueUrl",
+            "MessageBody",
+            "Message",
+            "StateMachineArn",
+        ] {
+            let given = &mut state[parameters];
+            if given.is_object()
+                && given.get(format!("{needed}.$")).is_none()
+                && given.get(needed).is_none()
+            {
+                given[needed] = "x".into();
+            }
         }
         state
     }
