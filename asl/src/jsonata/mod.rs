@@ -62,8 +62,9 @@ const SEQUENCE_MAX: usize = 873_782;
 const RANGE_MAX: usize = 360_145;
 /// How many bytes the values of one evaluation may hold together, about.
 const MEMORY_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// How many bytes one text may have.
-const TEXT_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// How many bytes one text may have: what AWS was measured to take, as many as the longest sequence has with eight
+/// for each of its numbers.
+const TEXT_BYTES_MAX: usize = SEQUENCE_MAX * 8;
 /// How deep a value may nest while it is worked on. What walks one recurses.
 const VALUE_DEPTH_MAX: u32 = 400;
 /// How large, about, the value of one expression may be: larger fits no output and no variable.
