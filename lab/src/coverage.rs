@@ -11,6 +11,8 @@ use engine::{Event, EventKind, FrameId};
 use graph::{Mark, Overlay, Status, Step};
 use serde_json::{Value, json};
 
+use crate::seen::Seen;
+
 /// Something that can be reached.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Point {
@@ -62,9 +64,15 @@ impl Coverage {
         }
     }
 
-    /// Adds an execution.
-    pub fn add(&mut self, events: &[Event]) {
+    /// Adds an execution, with the children of its Map Runs.
+    pub fn add(&mut self, seen: &Seen) {
         self.starts += 1;
+        for events in seen.runs() {
+            self.follow(events);
+        }
+    }
+
+    fn follow(&mut self, events: &[Event]) {
         let mut frames: HashMap<FrameId, Frame> = HashMap::new();
         for event in events {
             let frame = frames.entry(event.frame).or_default();

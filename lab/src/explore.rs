@@ -97,7 +97,7 @@ pub fn explore(question: &Question) -> Result<Exploration, String> {
     notes.extend(course::notes(&sites, &courses));
     let courses: Vec<Course> = courses
         .into_iter()
-        .map(|course| course.with_sites(&sites))
+        .map(|course| course.with_sites(&sites).played_on(&stage))
         .collect();
     let play = |cases: &[way::Case]| {
         let mut rows = play::each(cases, |case| {
@@ -130,6 +130,7 @@ pub fn explore(question: &Question) -> Result<Exploration, String> {
         }
         played.extend(play(&led));
     }
+    played.extend(play(&choice.of(&plan::paused(&courses, &played))));
     played.extend(play(&pairs));
     let mut rows = played.clone();
     rows.retain(|row| choice.wants(&row.case));

@@ -23,5 +23,5 @@ mod sign;
 pub mod world;
 
 pub use part::{Act, Asked, Callback, Deed, Director, Part, Reply};
-pub use seen::{Call, Ended, Passed, Seen, Told};
+pub use seen::{Call, Child, Ended, Passed, Seen, Told};
 pub use world::{Machine, Settings, Stopped, World};

@@ -17,6 +17,7 @@
 //! | `script` | what happens at a time after the start | [`acts`] |
 //! | `until` | how far time goes; by default until nothing is due any more | |
 //! | `expect` | what must come of it | [`expect`], [`pattern`] |
+//! | `comment` | for people | |
 //!
 //! Everything that is wrong with a file is found at once, each thing with its place ([`given`]). [`play`] plays a case,
 //! [`came`] is what came of it. [`write`](mod@write) makes a file of a run that somebody else has played.
@@ -35,8 +36,9 @@ mod text;
 pub mod write;
 mod yaml;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use asl::StateMachine;
 use serde_json::{Value, json};
@@ -48,7 +50,7 @@ use self::definition::Definition;
 use self::expect::Expect;
 use self::given::{Faults, Given, Members, member};
 use self::tasks::Mock;
-use crate::world::{Machine, Settings};
+use crate::world::{Machine, PATIENCE, Settings};
 
 pub use self::given::spoken;
 pub use self::pattern::Mismatch;
@@ -101,6 +103,8 @@ pub struct Case {
     test_case: Option<String>,
     script: Vec<Planned>,
     until: Option<i64>,
+    /// How long it may take in real time.
+    pub patience: Duration,
     expect: Expect,
 }
 
@@ -147,8 +151,10 @@ impl Reader<'_> {
         let texts = text::texts(&self.file, text);
         let mut values = Vec::with_capacity(texts.blocks.len());
         let mut unreadable = String::new();
-        for block in &texts.blocks {
+        for (index, block) in texts.blocks.iter().enumerate() {
+            let nothing = texts.document && index == 0 && block.json().is_empty();
             match block.value() {
+                _ if nothing => values.push(json!({})),
                 Ok(value) => values.push(value),
                 Err(found) => unreadable.push_str(&block.report(&found, paint)),
             }
@@ -162,44 +168,50 @@ impl Reader<'_> {
         if !texts.document {
             of_file.push("cases");
         }
+        if values[0].get("StartAt").is_some() {
+            let hint =
+                "`rejoin validate` checks it; a file of scenarios names it: `definition: FILE`.";
+            root(0).wrong_but(
+                "this is a state machine's definition, and no scenario",
+                hint,
+            );
+            return Err(faults.report(&texts.blocks, paint));
+        }
+        if !(0..values.len()).all(|block| root(block).is_object()) {
+            return Err(faults.report(&texts.blocks, paint));
+        }
         let mut common = root(0).members(&of_file);
         let listed = common.iter().position(|(name, _)| *name == "cases");
         let listed = listed.map(|at| common.remove(at).1);
-        let mut cases = Vec::new();
-        if texts.document {
-            for (index, (heading, line)) in texts.headings.iter().enumerate() {
-                let own = root(index + 1).members(&OF_CASES);
-                let name = format!("{heading}, line {line}");
-                cases.push((heading.clone(), own, name));
+        let cases: Vec<Said<'_>> = match listed {
+            _ if texts.document => in_document(&texts.headings, &root),
+            Some(listed) => in_list(&listed),
+            None => {
+                let name = member(&common, "name").and_then(Given::text);
+                let name = name.map_or_else(|| stem(&self.file), str::to_owned);
+                vec![(name, Vec::new(), root(0))]
             }
-            if cases.is_empty() {
-                let hint = "Below each `## Heading` a fenced block of yaml is a case.";
-                root(0).wrong_but("the document has no case", hint);
-            }
-        } else if let Some(listed) = listed {
-            for (index, case) in listed.items().iter().enumerate() {
-                let own = case.members(&OF_CASES);
-                let name = member(&own, "name").and_then(Given::text);
-                let name = name.map_or_else(|| format!("case {}", index + 1), str::to_owned);
-                cases.push((name.clone(), own, name));
-            }
-            if cases.is_empty() {
-                listed.wrong("there is no case");
-            }
-        } else {
-            let name = member(&common, "name").and_then(Given::text);
-            let name = name.map_or_else(|| stem(&self.file), str::to_owned);
-            cases.push((name.clone(), Vec::new(), name));
+        };
+        let mut lists = std::iter::once(&common).chain(cases.iter().map(|(_, own, _)| own));
+        let defined = lists.any(|members| member(members, "definition").is_some());
+        let hint = "Add `definition: FILE`, for one case or at the top for all.";
+        if !defined && !cases.is_empty() {
+            root(0).wrong_but("there is no definition", hint);
         }
         let mut read = Vec::with_capacity(cases.len());
-        for (name, own, _) in cases {
-            let members = merged(&common, own);
-            if member(&members, "definition").is_none() {
-                let hint = "Add `definition: FILE`, for one case or at the top for all.";
-                root(0).wrong_but(format!("there is no definition for the case {name}"), hint);
-                continue;
+        let mut names = HashSet::new();
+        for (name, own, given) in cases {
+            if !names.insert(name.clone()) {
+                let given = member(&own, "name").unwrap_or(&given);
+                let hint = "Give it a name of its own, so that a report tells them apart.";
+                given.wrong_but(format!("another case is called `{name}`"), hint);
             }
-            read.extend(self.case(name, &members));
+            let members = merged(&common, own);
+            match member(&members, "definition") {
+                Some(_) => read.extend(self.case(name, &members)),
+                None if defined => given.wrong_but("there is no definition for this case", hint),
+                None => {}
+            }
         }
         match faults.any() {
             true => Err(faults.report(&texts.blocks, paint)),
@@ -281,6 +293,7 @@ impl Reader<'_> {
             test_case,
             script: script.unwrap_or_default(),
             until,
+            patience: PATIENCE,
             expect,
             definition,
             settings,
@@ -305,6 +318,9 @@ impl Reader<'_> {
     }
 
     fn mocked(&mut self, given: &Given<'_>, settings: &mut Settings) -> Option<String> {
+        if !given.is_object() {
+            return None;
+        }
         let members = given.members(&["file", "case"]);
         let (Some(file), Some(case)) = (member(&members, "file"), member(&members, "case")) else {
             given.wrong_but(
@@ -346,6 +362,45 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// What a file says of a case: its name, its members, and where it is.
+type Said<'f> = (String, Members<'f>, Given<'f>);
+
+/// The cases of a document: a heading and a block each.
+fn in_document<'f>(headings: &[String], root: &dyn Fn(usize) -> Given<'f>) -> Vec<Said<'f>> {
+    if headings.is_empty() {
+        let hint = "Below each `## Heading` a fenced block of yaml is a case.";
+        root(0).wrong_but("the document has no case", hint);
+    }
+    let cases = headings.iter().enumerate();
+    let cases = cases.map(|(index, heading)| {
+        let given = root(index + 1);
+        (heading.clone(), given.members(&OF_CASES), given)
+    });
+    cases.collect()
+}
+
+/// Those of a list.
+fn in_list<'f>(listed: &Given<'f>) -> Vec<Said<'f>> {
+    let hint = "Each case is one of a list: `- name: ...`.";
+    match listed.value {
+        Value::Array(items) if !items.is_empty() => {}
+        Value::Array(_) | Value::Null => listed.wrong_but("there is no case", hint),
+        _ => {
+            listed.wrong_but("it has to be a list", hint);
+            return Vec::new();
+        }
+    }
+    let cases = listed.items().into_iter().enumerate();
+    let cases = cases.filter(|(_, case)| case.is_object());
+    let cases = cases.map(|(index, case)| {
+        let own = case.members(&OF_CASES);
+        let name = member(&own, "name").and_then(Given::text);
+        let name = name.map_or_else(|| format!("case {}", index + 1), str::to_owned);
+        (name, own, case)
+    });
+    cases.collect()
 }
 
 /// A case's members over those that all have in common.

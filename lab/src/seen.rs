@@ -1,5 +1,7 @@
 //! What came of a case.
 
+use std::sync::Arc;
+
 use asl::{Failure, Timestamp};
 use engine::Event;
 use serde_json::Value;
@@ -19,6 +21,8 @@ pub struct Seen {
     pub states: Vec<Passed>,
     /// All that happened, as the engine has it.
     pub events: Vec<Event>,
+    /// The children of its Map Runs.
+    pub children: Vec<Child>,
     /// The tasks that went out.
     pub calls: Vec<Call>,
     /// The callbacks that came, oldest first, each as `GET /rejoin/deliveries/ID` has it.
@@ -27,6 +31,23 @@ pub struct Seen {
     pub told: Vec<Told>,
     /// What the outside did, and how it was answered.
     pub deeds: Vec<Done>,
+}
+
+impl Seen {
+    /// What happened in the execution, then in each child of its Map Runs.
+    pub fn runs(&self) -> impl Iterator<Item = &[Event]> {
+        let children = self.children.iter().map(|child| &*child.events);
+        std::iter::once(&*self.events).chain(children)
+    }
+}
+
+/// A child of a Map Run.
+#[derive(Debug, Clone)]
+pub struct Child {
+    /// The Map Run's ARN.
+    pub map_run: Arc<str>,
+    /// All that happened in it.
+    pub events: Vec<Event>,
 }
 
 /// How an execution ended.

@@ -30,9 +30,11 @@ use store::log::disk::Memory;
 use tokio::runtime::Runtime;
 
 use crate::part::{Act, Asked, Director, Part, Reply};
+use crate::scenario::spoken;
 use crate::seen::{Call, Done, Seen};
 use crate::sign::Signing;
 
+mod children;
 mod read;
 
 /// When every case begins, unless it says otherwise: a Tuesday.
@@ -40,8 +42,13 @@ const STARTED_AT: Timestamp = Timestamp(1_700_000_000_000);
 /// For how long a case may go on in virtual time after its execution has ended: all that is kept for the sake of
 /// callbacks is gone by then.
 const AFTER_THE_END: i64 = 400 * 86_400_000;
-/// For how long in real time; a program that hangs is told of.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// For how long in real time, unless somebody says otherwise; a program that hangs is told of, and so is a machine
+/// that starts itself.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+/// How often, in real time, it is looked whether something goes on without end.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How many executions may be open: a machine that waits for itself would take all memory.
+const OPEN_MAX: u64 = 10_000;
 /// How many moments a case may come to: two machines that wake each other would go on for ever.
 const MOMENTS_MAX: usize = 200_000;
 
@@ -133,6 +140,8 @@ pub struct World {
     /// The one execution that a case is about.
     execution: Option<(String, Timestamp)>,
     stuck: Option<String>,
+    begun: Instant,
+    patience: Duration,
 }
 
 /// A server from its start to its end.
@@ -286,9 +295,16 @@ impl World {
             life: None,
             execution: None,
             stuck: None,
+            begun: Instant::now(),
+            patience: PATIENCE,
         };
         world.begin()?;
         Ok(world)
+    }
+
+    /// How long it may take in real time, from its opening on.
+    pub fn be_patient_for(&mut self, patience: Duration) {
+        self.patience = patience;
     }
 
     fn begin(&mut self) -> Result<(), String> {
@@ -392,7 +408,7 @@ impl World {
         let arn = started["executionArn"].as_str();
         let arn = arn.ok_or("a start gave no ARN")?.to_owned();
         self.execution = Some((arn.clone(), at));
-        self.settle();
+        self.settle()?;
         Ok(arn)
     }
 
@@ -410,8 +426,52 @@ impl World {
     }
 
     /// Returns when all that is due now has had its turn.
-    fn settle(&self) {
-        drop(self.wait_for(self.clock.advance(self.clock.now())));
+    fn settle(&self) -> Result<(), String> {
+        self.move_to(self.clock.now())
+    }
+
+    /// Moves time. What keeps time standing for ever, since it always has something to do at once, is cut off.
+    fn move_to(&self, until: Timestamp) -> Result<(), String> {
+        loop {
+            let left = self.patience.saturating_sub(self.begun.elapsed());
+            let clock = &self.clock;
+            let moving =
+                async { tokio::time::timeout(left.min(LOOK_EVERY), clock.advance(until)).await };
+            if self.wait_for(moving).map(drop).is_ok() {
+                return Ok(());
+            }
+            let patience = i64::try_from(self.patience.as_millis()).unwrap_or(i64::MAX);
+            if left <= LOOK_EVERY {
+                let why = format!("it takes more than {} of real time", spoken(patience));
+                return Err(self.runs_away(&why));
+            }
+            if self.life().app.store.count_status(Status::Running) > OPEN_MAX {
+                return Err(self.runs_away("it starts executions without end"));
+            }
+        }
+    }
+
+    /// Why it was cut off, and what it does.
+    fn runs_away(&self, why: &str) -> String {
+        let store = &self.life().app.store;
+        let all = [
+            Status::Running,
+            Status::Succeeded,
+            Status::Failed,
+            Status::TimedOut,
+            Status::Aborted,
+        ];
+        let counts = all.map(|status| store.count_status(status));
+        let (open, started): (u64, u64) = (counts[0], counts.iter().sum());
+        let what = match self.has_ended() {
+            true => "the execution has ended, and what came of it goes on".to_owned(),
+            false => self.waits_for().unwrap_or_default(),
+        };
+        let started = match started {
+            0 | 1 => String::new(),
+            _ => format!("; {started} executions were started so far, {open} of them are open"),
+        };
+        format!("{why}: {what}{started}")
     }
 
     /// What the execution waits for; nothing if there is none.
@@ -452,16 +512,15 @@ impl World {
         let end = self.clock.now().plus_millis(millis);
         let stopped = self.go(end, false)?;
         if self.clock.now() < end {
-            drop(self.wait_for(self.clock.advance(end)));
+            self.move_to(end)?;
         }
         Ok(stopped)
     }
 
     /// From one thing that is due to the next.
     fn go(&mut self, end: Timestamp, only_until_ended: bool) -> Result<Stopped, String> {
-        let begun = Instant::now();
         for _ in 0..MOMENTS_MAX {
-            self.settle();
+            self.settle()?;
             if self.do_what_is_due()? {
                 continue;
             }
@@ -477,21 +536,19 @@ impl World {
                 },
             };
             if next > end {
-                drop(self.wait_for(self.clock.advance(end)));
+                self.move_to(end)?;
                 return Ok(Stopped::Limit);
             }
-            if begun.elapsed() > PATIENCE {
-                return Err(format!(
-                    "it took more than {} s of real time; {}",
-                    PATIENCE.as_secs(),
-                    self.waits_for().unwrap_or_default()
-                ));
-            }
-            drop(self.wait_for(self.clock.advance(next)));
+            self.move_to(next)?;
         }
         Err(format!(
             "it has come to {MOMENTS_MAX} moments at which something happens, and no end"
         ))
+    }
+
+    /// Whether there is an execution.
+    pub fn has_begun(&self) -> bool {
+        self.execution.is_some()
     }
 
     fn has_ended(&self) -> bool {

@@ -70,10 +70,7 @@ fn every_way_to_break_the_definition_is_found_and_named() {
             "no TimeoutSeconds",
             "it never ends, the execution waits in RequestValuation",
         ),
-        (
-            "no Retry",
-            "retries.RequestValuation: expected 2, got nothing",
-        ),
+        ("no Retry", "retries.RequestValuation: expected 2, got 0"),
         (
             "no Catch of States.Timeout",
             "error: expected ValuationServiceTimedOut, got States.Timeout",

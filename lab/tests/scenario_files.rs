@@ -2,35 +2,16 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::path::{Path, PathBuf};
+mod written;
+
+use std::path::Path;
 use std::sync::Arc;
 
-use lab::Settings;
 use lab::coverage::Coverage;
 use lab::report::junit::{self, reasons};
 use lab::report::story::story;
 use lab::scenario::{self, Case, File, play};
-use serde_json::json;
-
-fn configured(path: &Path) -> Result<Settings, String> {
-    if !path.ends_with("rejoin.toml") {
-        return Err(format!(
-            "the configuration {} can't be read",
-            path.display()
-        ));
-    }
-    let route = |name: &str| {
-        serde_json::from_value(json!({
-            "name": name, "path": format!("/callbacks/{name}"), "reference": "$.reference",
-        }))
-        .unwrap()
-    };
-    Ok(Settings {
-        topics: [("Errors".to_owned(), Default::default())].into(),
-        routes: vec![route("valuation"), route("payment")],
-        ..Settings::default()
-    })
-}
+use written::{Written, configured};
 
 fn file(name: &str) -> File {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/files");
@@ -83,7 +64,7 @@ fn coverage_says_what_was_never_reached() {
     let cases = cases("approval.test.md");
     let mut coverage = Coverage::of(cases[0].definition.machine.clone());
     for case in &cases[..1] {
-        coverage.add(&play(case).seen.unwrap().events);
+        coverage.add(&play(case).seen.unwrap());
     }
     let counts: Vec<_> = coverage
         .counts()
@@ -109,37 +90,11 @@ fn coverage_says_what_was_never_reached() {
         ]
     );
     for case in &cases[1..] {
-        coverage.add(&play(case).seen.unwrap().events);
+        coverage.add(&play(case).seen.unwrap());
     }
     assert_eq!(coverage.missed(), Vec::<String>::new());
     let svg = coverage.svg("Approval");
     assert!(svg.starts_with("<svg ") && svg.contains("Given up"));
-}
-
-/// A file beside the others, for as long as it is looked at.
-struct Written(PathBuf);
-
-impl Written {
-    fn of(text: &str) -> Written {
-        let name = format!(
-            "rejoin-scenario-{}-{:p}.test.yaml",
-            std::process::id(),
-            text.as_ptr()
-        );
-        let path = std::env::temp_dir().join(name);
-        std::fs::write(&path, text).unwrap();
-        Written(path)
-    }
-
-    fn read(&self) -> File {
-        scenario::read(&self.0, &configured, source::report::plain)
-    }
-}
-
-impl Drop for Written {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
 }
 
 const ASKS: &str = r#"
@@ -344,11 +299,53 @@ fn what_nobody_answers_is_said_and_what_never_ends_says_what_it_waits_for() {
     );
     assert!(outcomes[2].passed(), "{:?}", reasons(&outcomes[2]));
     let played = cases.iter().map(|case| &**case).zip(&outcomes);
-    let xml = junit::document(played);
+    let xml = junit::document(played, std::iter::empty());
     assert!(xml.contains("tests=\"3\" failures=\"2\""), "{xml}");
     assert!(
-        xml.contains("<failure message=\"status: expected SUCCEEDED, got RUNNING"),
+        xml.contains(
+            "<failure type=\"expectation\" message=\"status: expected SUCCEEDED, got RUNNING"
+        ),
         "{xml}"
     );
     assert!(xml.contains("nothing more will happen"), "{xml}");
+}
+
+/// The children of a distributed Map are executions of their own, and their states the machine's.
+#[test]
+fn states_in_a_distributed_map_are_passed_and_covered() {
+    let text = r#"
+definition:
+  StartAt: Each
+  States:
+    Each:
+      Type: Map
+      ItemsPath: $.items
+      ItemProcessor:
+        ProcessorConfig: {Mode: DISTRIBUTED, ExecutionType: STANDARD}
+        StartAt: Look
+        States:
+          Look: {Type: Pass, Next: Ask}
+          Ask: {Type: Task, Resource: "arn:aws:states:::lambda:invoke", Parameters: {FunctionName: f}, Retry: [{ErrorEquals: [Busy], MaxAttempts: 1}], End: true}
+      Next: Done
+    Done: {Type: Succeed}
+input: {items: [1, 2]}
+tasks: {Ask: [{throws: Busy}, {returns: {StatusCode: 200}}]}
+expect:
+  states: [Each, Look, Ask, Look, Ask, Done]
+  passes: [Each, Ask, Done]
+  retries: {Ask: 2}
+  calls: [Ask, Ask, Ask, Ask]
+"#;
+    let mut read = Written::of(text).read();
+    assert_eq!(read.faults, None);
+    let case = Arc::new(read.cases.remove(0));
+    let outcome = play(&case);
+    assert!(outcome.passed(), "{:?}", reasons(&outcome));
+    let seen = outcome.seen.unwrap();
+    let mut coverage = Coverage::of(case.definition.machine.clone());
+    coverage.add(&seen);
+    assert_eq!(coverage.missed(), Vec::<String>::new());
+    assert_eq!(coverage.json()["executions"], 1);
+    let told = story(&seen).join("\n");
+    assert!(told.contains("child 2: Ask is tried again in 1s"), "{told}");
 }

@@ -192,7 +192,7 @@ impl Fault {
         };
         let at = match part {
             Part::Name => format!("{at}/{word}"),
-            Part::Value => at.to_owned(),
+            Part::Value | Part::Named => at.to_owned(),
         };
         let Some((_, known, fault)) = WORDS.iter().find(|(known, _, _)| known == word) else {
             reading.unknown(&at, part, word, &words);

@@ -10,8 +10,10 @@
 use std::fmt;
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use engine::Identity;
+use parking_lot::Mutex;
 use serde_json::{Map, Value};
 
 use crate::clock::Clock;
@@ -63,6 +65,59 @@ impl About {
 /// Writes a line that says that something went wrong.
 pub fn tell(what: impl fmt::Display) {
     say_of("warn", &About::default(), format_args!("{what}"));
+}
+
+/// What was said in the last minute, and how often more.
+static SAID: Mutex<Repeats> = Mutex::new(Repeats(Vec::new()));
+
+/// Writes a line about nothing in particular, such as a disk that is full: each request may fail by it.
+pub(crate) fn say_in_general(what: fmt::Arguments<'_>) {
+    let said = SAID.lock().again(what.to_string(), Instant::now());
+    if let Some(what) = said {
+        say_of("warn", &About::default(), format_args!("{what}"));
+    }
+}
+
+/// Lines that were said, the oldest first.
+struct Repeats(Vec<Repeated>);
+
+struct Repeated {
+    what: String,
+    said: Instant,
+    more: u64,
+}
+
+impl Repeats {
+    /// For so long a line is not said again.
+    const QUIET: Duration = Duration::from_secs(60);
+    /// So many lines are remembered; who says more different ones than that says them all.
+    const REMEMBERED: usize = 32;
+
+    /// What is to be said, if anything is.
+    fn again(&mut self, what: String, now: Instant) -> Option<String> {
+        let before = self.0.iter().position(|line| line.what == what);
+        let more = match before {
+            Some(at) if now.duration_since(self.0[at].said) < Repeats::QUIET => {
+                self.0[at].more += 1;
+                return None;
+            }
+            Some(at) => self.0.remove(at).more,
+            None => 0,
+        };
+        if self.0.len() == Repeats::REMEMBERED {
+            self.0.remove(0);
+        }
+        let said = match more {
+            0 => what.clone(),
+            more => format!("{what} ({more} times more since it was said last)"),
+        };
+        self.0.push(Repeated {
+            what,
+            said: now,
+            more: 0,
+        });
+        Some(said)
+    }
 }
 
 /// Writes a line; whoever has closed standard error does not want it.
@@ -117,10 +172,10 @@ impl About {
     }
 }
 
-/// Says that something went wrong.
+/// Says that something went wrong; what was said within the last minute is counted, and not said again.
 macro_rules! say {
     ($($what:tt)+) => {
-        $crate::log::say_of("warn", &$crate::log::About::default(), format_args!($($what)+))
+        $crate::log::say_in_general(format_args!($($what)+))
     };
 }
 
@@ -136,6 +191,37 @@ pub(crate) use {say, say_about};
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_the_same_is_said_once_a_minute_and_counted() {
+        let mut said = Repeats(Vec::new());
+        let begin = Instant::now();
+        let mut say =
+            |what: &str, seconds| said.again(what.to_owned(), begin + Duration::from_secs(seconds));
+        assert_eq!(
+            say("the disk is full", 0).as_deref(),
+            Some("the disk is full")
+        );
+        assert_eq!(say("the disk is full", 1), None);
+        assert_eq!(say("the disk is full", 59), None);
+        assert_eq!(
+            say("the door is open", 59).as_deref(),
+            Some("the door is open")
+        );
+        assert_eq!(
+            say("the disk is full", 60).as_deref(),
+            Some("the disk is full (2 times more since it was said last)")
+        );
+        assert_eq!(say("the disk is full", 119), None);
+        assert_eq!(
+            say("the door is open", 119).as_deref(),
+            Some("the door is open")
+        );
+        for other in 0..Repeats::REMEMBERED {
+            assert!(say(&other.to_string(), 119).is_some());
+        }
+        assert!(say("the disk is full", 119).is_some(), "it was forgotten");
+    }
 
     #[test]
     fn a_line_names_what_it_is_about() {

@@ -9,6 +9,8 @@ mod inbox;
 mod order;
 #[path = "gateway_remote/rejoin.rs"]
 mod rejoin;
+#[path = "gateway_remote/starts.rs"]
+mod starts;
 mod support;
 
 use std::collections::BTreeMap;

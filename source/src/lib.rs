@@ -97,6 +97,8 @@ pub enum Part {
     Name,
     /// `"B"`.
     Value,
+    /// The member that the message names, as those of definitions do; else the value.
+    Named,
 }
 
 /// A diagnostic and where it belongs in the text.
@@ -145,7 +147,7 @@ impl Source {
         let name = name.to_owned();
         let (json, tree) = if text.trim().is_empty() {
             // The language has its own word for an empty definition.
-            (None, Err(Fault::new(0..0, "the definition is empty", None)))
+            (None, Err(Fault::new(0..0, "the file is empty", None)))
         } else if yaml {
             match yaml::read(&text, tags) {
                 Ok((value, tree)) => (Some(value.to_string()), Ok(tree)),
@@ -182,11 +184,13 @@ impl Source {
                 return Err(error(message, hint.clone(), at.clone()));
             }
         };
-        if let Some(Repeated { name, first, again }) = tree.repeated.first() {
-            let line = self.place(*first..*first).map_or(1, |place| place.line);
-            let message = format!("`{name}` is given twice");
-            let hint = format!("It is on line {line} too. Remove or rename one of them.");
-            return Err(error(&message, Some(hint), again.clone()));
+        if !tree.repeated.is_empty() {
+            let repeated = tree.repeated.iter().map(|repeated| {
+                let message = format!("`{}` is given twice", repeated.name);
+                let (hint, again) = (self.other_one(repeated), repeated.again.clone());
+                self.found(Severity::Error, "", &message, Some(hint), again)
+            });
+            return Err(repeated.collect());
         }
         serde_json::from_str(self.json()).map_err(|why| error(&why.to_string(), None, 0..0))
     }
@@ -200,23 +204,22 @@ impl Source {
         message: impl Into<String>,
         hint: Option<String>,
     ) -> Found<'_> {
+        let diagnostic = Diagnostic {
+            severity: Severity::Error,
+            code: "",
+            message: message.into(),
+            pointer: pointer.to_owned(),
+            hint,
+        };
         let place = self.tree.as_ref().ok().and_then(|tree| {
             let (_, node) = tree.root.nearest(pointer);
             self.place(match part {
                 Part::Name => node.name.clone().unwrap_or(node.value.clone()),
                 Part::Value => node.named_range(),
+                Part::Named => tree.range(&diagnostic),
             })
         });
-        Found {
-            diagnostic: Diagnostic {
-                severity: Severity::Error,
-                code: "",
-                message: message.into(),
-                pointer: pointer.to_owned(),
-                hint,
-            },
-            place,
-        }
+        Found { diagnostic, place }
     }
 
     /// What a person is told of everything that was found.
@@ -273,18 +276,22 @@ impl Source {
 
     fn repeated(&self) -> impl Iterator<Item = Found<'_>> {
         let repeated = self.tree.iter().flat_map(|tree| &tree.repeated);
-        repeated.map(|Repeated { name, first, again }| {
-            let line = self.place(*first..*first).map_or(1, |place| place.line);
+        repeated.map(|repeated| {
+            let name = &repeated.name;
             self.found(
                 Severity::Warning,
                 "REJOIN_REPEATED_FIELD",
                 &format!("Field '{name}' is given twice, and only the last one counts"),
-                Some(format!(
-                    "It is on line {line} too. Remove or rename one of them."
-                )),
-                again.clone(),
+                Some(self.other_one(repeated)),
+                repeated.again.clone(),
             )
         })
+    }
+
+    fn other_one(&self, repeated: &Repeated) -> String {
+        let first = repeated.first;
+        let line = self.place(first..first).map_or(1, |place| place.line);
+        format!("It is on line {line} too. Remove or rename one of them.")
     }
 
     fn found(

@@ -157,6 +157,12 @@ fn yaml_means_what_its_core_schema_says() {
         ),
         ("a: &x {b: 1}\nc: *x", json!({"a": {"b": 1}, "c": {"b": 1}})),
         ("1: one", json!({"1": "one"})),
+        // What is said here counts, and of several the first that has it.
+        (
+            "a: &a {x: 1, y: 1}\nb: &b {y: 2, z: 2}\nc: {z: 3, <<: [*b, *a]}",
+            json!({"a": {"x": 1, "y": 1}, "b": {"y": 2, "z": 2}, "c": {"z": 3, "y": 2, "x": 1}}),
+        ),
+        ("a: {'<<': 1}", json!({"a": {"<<": 1}})),
     ] {
         match yaml::read(text, yaml::Tags::Refused) {
             Ok((value, _)) => assert_eq!(value, expected, "{text}"),
@@ -185,7 +191,14 @@ fn yaml_that_is_not_taken_says_where_and_why() {
             "a: &x [*x]",
             "an alias stands for something that it is part of",
         ),
-        ("# nothing but this\n", "there is no definition"),
+        (
+            "# nothing but this\n",
+            "there are comments here and nothing else",
+        ),
+        (
+            "a: 1\n<<: 2\n",
+            "only an object's members can be taken over",
+        ),
         (bomb.as_str(), "aliases unfold to more than"),
         (deep.as_str(), ""),
     ] {
@@ -197,6 +210,32 @@ fn yaml_that_is_not_taken_says_where_and_why() {
             said.message.contains(message),
             "{text:.40}: {}",
             said.message
+        );
+    }
+}
+
+#[test]
+fn text_that_is_not_yaml_says_what_may_have_been_meant() {
+    for (text, place, hint) in [
+        ("a:\n\tb: 1\n", "2:2", "Indent with spaces"),
+        ("a:\n  b: 1\n c: 2\n", "3:2", "begin in one column"),
+        ("a:\n  b: 1\n  c\n", "4:1", "has its colon"),
+        ("a: b: c\n", "1:5", "in quotes"),
+        ("a: [1, 2\nb: 3\n", "2:2", "Every bracket is closed"),
+        ("a: @file.json\n", "1:4", "begins with @"),
+        ("a: *b\n", "1:4", "what is marked `&name` above it"),
+        ("a: \"b\n", "1:4", "Every quote is closed"),
+        ("a: \"C:\\Users\"\n", "1:4", "a backslash is written twice"),
+    ] {
+        let source = Source::of("test", text.to_owned(), true);
+        let found = source.value().expect_err(text);
+        let at = found[0].place.as_ref().expect("the text is not empty");
+        assert_eq!(format!("{}:{}", at.line, at.column), place, "{text}");
+        let said = found[0].diagnostic.hint.as_deref().unwrap_or_default();
+        assert!(
+            said.contains(hint),
+            "{text}: {}",
+            found[0].diagnostic.message
         );
     }
 }
@@ -254,8 +293,12 @@ fn what_is_wrong_with_a_file_of_ours_is_found_in_it() {
     );
     let expected = "error: no\n --> mock.yaml:5:9  /services/a/b/routes[0]/relpy\n  |\n5 |         relpy: {status: 201}\n  |         ^^^^^\n  = Do.\n\n";
     assert_eq!(source.report(&[found], report::plain), expected);
-    let twice = Source::of("mock.yaml", "a: 1\na: 2\n".into(), true);
-    let found = twice.value().expect_err("a is there twice");
-    assert_eq!(found[0].diagnostic.message, "`a` is given twice");
-    assert_eq!(found[0].place.as_ref().map(|place| place.line), Some(2));
+    let twice = Source::of("mock.yaml", "a: 1\na: 2\nb: 1\nb: 2\n".into(), true);
+    let found = twice.value().expect_err("two are there twice");
+    let said = found.iter().map(|found| {
+        let line = found.place.as_ref().map_or(0, |place| place.line);
+        format!("{line} {}", found.diagnostic.message)
+    });
+    let said: Vec<String> = said.collect();
+    assert_eq!(said, ["2 `a` is given twice", "4 `b` is given twice"]);
 }

@@ -3,7 +3,10 @@
 //! The parser gives events; what plain text means is decided here, by YAML 1.2's core schema with one
 //! exception: digits with a zero in front stay text, since they are more often part of an account
 //! than octal. Tags other than YAML's own (`!Sub`) stand for what CloudFormation would put there: only in its
-//! templates are they known. Aliases are unfolded up to a limit.
+//! templates are they known. Aliases are unfolded up to a limit, and a plain `<<` takes over the members of what it
+//! stands before, as YAML 1.1 had it and everybody still writes it.
+
+mod hint;
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -38,11 +41,8 @@ pub(super) fn read(text: &str, tags: Tags) -> Result<(Value, Tree), Fault> {
         match reader.next()? {
             (Event::StreamStart | Event::DocumentStart(_) | Event::Nothing, _) => {}
             (Event::StreamEnd | Event::DocumentEnd, span) => {
-                return Err(Fault::new(
-                    reader.range(span),
-                    "there is no definition",
-                    None,
-                ));
+                let message = "there are comments here and nothing else";
+                return Err(Fault::new(reader.range(span), message, None));
             }
             (event, span) => {
                 let (value, root) = reader.value(event, span, 0)?;
@@ -72,7 +72,7 @@ impl<'t> Reader<'t> {
 
     fn scan_fault(&self, error: &ScanError) -> Fault {
         let at = self.offsets.byte(error.marker().index());
-        Fault::new(at..at + 1, error.info(), None)
+        Fault::new(at..at + 1, error.info(), hint::of(error.info()))
     }
 
     fn range(&self, span: Span) -> Range<usize> {
@@ -166,12 +166,22 @@ impl<'t> Reader<'t> {
     fn members(&mut self, depth: usize) -> Result<(Map<String, Value>, Children), Fault> {
         let (mut object, mut children) = (Map::new(), Vec::new());
         let mut members = Members::default();
+        let mut taken_over = Vec::new();
         loop {
             let (event, span) = self.next()?;
             let at = self.range(span);
+            let takes_over;
             let name = match event {
-                Event::MappingEnd => return Ok((object, children)),
-                Event::Scalar(text, ..) => text.into_owned(),
+                Event::MappingEnd => {
+                    for (value, node) in taken_over {
+                        take_over(value, node, &mut object, &mut children)?;
+                    }
+                    return Ok((object, children));
+                }
+                Event::Scalar(text, style, ..) => {
+                    takes_over = style == ScalarStyle::Plain && text == "<<";
+                    text.into_owned()
+                }
                 _ => {
                     let hint = "Text that begins with '{', '[', '*' or '&' is written in quotes.";
                     return Err(Fault::new(at, "a name is text", Some(hint)));
@@ -181,6 +191,10 @@ impl<'t> Reader<'t> {
             let (event, span) = self.next()?;
             let (value, mut node) = self.value(event, span, depth + 1)?;
             node.name = Some(at);
+            if takes_over {
+                taken_over.push((value, node));
+                continue;
+            }
             children.push((Step::Name(name.clone()), node));
             object.insert(name, value);
         }
@@ -200,6 +214,36 @@ impl<'t> Reader<'t> {
                 format!("'{}{}' is not known here", tag.handle, tag.suffix),
                 Some("A CloudFormation function is to be replaced by what it stands for."),
             )),
+        }
+    }
+}
+
+/// Members of an object, or of a list of them, for those that are not there yet.
+fn take_over(
+    value: Value,
+    node: Node,
+    object: &mut Map<String, Value>,
+    children: &mut Children,
+) -> Result<(), Fault> {
+    match value {
+        Value::Object(mut members) => {
+            for (step, child) in node.children {
+                let Step::Name(name) = &step else { continue };
+                if let (false, Some(value)) = (object.contains_key(name), members.remove(name)) {
+                    object.insert(name.clone(), value);
+                    children.push((step, child));
+                }
+            }
+            Ok(())
+        }
+        Value::Array(items) => items
+            .into_iter()
+            .zip(node.children)
+            .try_for_each(|(item, (_, node))| take_over(item, node, object, children)),
+        _ => {
+            let hint = "After `<<:` stands an alias of an object, or a list of them.";
+            let message = "only an object's members can be taken over";
+            Err(Fault::new(node.value, message, Some(hint)))
         }
     }
 }

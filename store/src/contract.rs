@@ -194,7 +194,7 @@ pub enum Table {
 }
 
 /// A document to be written or removed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct DocumentChange {
     /// Its kind.
     pub table: Table,

@@ -23,10 +23,10 @@ impl Covered {
                 .iter_mut()
                 .find(|(known, definition, _)| known == name && definition == text);
             match known {
-                Some((.., coverage)) => coverage.add(&seen.events),
+                Some((.., coverage)) => coverage.add(seen),
                 None => {
                     let mut coverage = Coverage::of(case.definition.machine.clone());
-                    coverage.add(&seen.events);
+                    coverage.add(seen);
                     all.push((name.clone(), text.clone(), coverage));
                 }
             }

@@ -1,11 +1,13 @@
 //! What a person should look at, out of the matrix. Each rule has its function; what is alike becomes one finding,
 //! since a list that is too long is not read.
 //!
-//! - [`waiting`]: what waits for ever, or for longer than anybody means; heartbeats.
+//! - [`waiting`]: what waits for ever, or for longer than anybody means.
+//! - [`beating`]: heartbeats that can't do what they are for.
 //! - [`telling`]: failures that nobody hears of, or that nobody can see afterwards.
 //! - [`trying`]: retries without end, and work that is done twice.
 //! - [`reaching`]: what no case has come to.
 
+mod beating;
 mod reaching;
 mod telling;
 mod trying;
@@ -67,6 +69,12 @@ impl Evidence<'_> {
         self.single().filter(|row| row.case.lead == 0)
     }
 
+    /// Whether a task was asked that is not when all goes well: whoever it asks may be told, or see to it.
+    fn is_handled(&self, row: &Row) -> bool {
+        let mut detour = row.detour(self.well(row));
+        detour.any(|state| self.site(state).is_some())
+    }
+
     fn site(&self, state: &str) -> Option<&Site> {
         self.sites.iter().find(|site| site.state == state)
     }
@@ -78,14 +86,16 @@ pub fn all(evidence: &Evidence<'_>) -> Vec<Finding> {
     found.extend(not_played(evidence));
     found.extend(waiting::for_ever(evidence));
     found.extend(waiting::too_long(evidence));
-    found.extend(waiting::heartbeats(evidence));
+    found.extend(beating::heartbeats(evidence));
     found.extend(telling::untold(evidence));
     found.extend(telling::handlers(evidence));
     found.extend(telling::notifications(evidence));
+    found.extend(telling::anonymous(evidence));
     found.extend(telling::swallowed(evidence));
     found.extend(telling::lost_callbacks(evidence));
     found.extend(telling::late_answers(evidence));
     found.extend(trying::storms(evidence));
+    found.extend(trying::not_retried(evidence));
     found.extend(trying::without_end(evidence));
     found.extend(trying::restarts(evidence));
     found.extend(trying::asked_again(evidence));

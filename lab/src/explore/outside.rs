@@ -67,6 +67,7 @@ impl Director for Outside {
         let fault = self
             .faults
             .iter()
+            .filter(|fault| fault.way.killed_at().is_none())
             .find(|fault| fault.state == task.state && fault.attempts.include(attempt));
         let way = fault.map(|fault| &fault.way);
         match site.kind {
@@ -103,12 +104,7 @@ fn answered(site: &Site, result: Value, way: Option<&Way>) -> Part {
     match way {
         Some(Way::Error(name) | Way::Failed(name)) => Part::of(Reply::Throw(failure(name))),
         Some(Way::NoAnswer) => never(),
-        Some(Way::HeartbeatsStop) => {
-            let every = site.heartbeat.unwrap_or(REPLY_AFTER) / 2;
-            never()
-                .then(every, Act::Heartbeat)
-                .then(2 * every, Act::Heartbeat)
-        }
+        Some(Way::HeartbeatsStop) => stopping(site, never(), &Act::Heartbeat),
         Some(Way::HeartbeatsGoOn) => beating(site, never(), &Act::Heartbeat),
         Some(Way::RestartAsked) => {
             let after = within(REPLY_AFTER, site.deadline());
@@ -118,6 +114,12 @@ fn answered(site: &Site, result: Value, way: Option<&Way>) -> Part {
         }
         _ => well(),
     }
+}
+
+/// A few heartbeats.
+fn stopping(site: &Site, part: Part, beat: &Act) -> Part {
+    let beats = site.last_beats().into_iter();
+    beats.fold(part, |part, at| part.then(at, beat.clone()))
 }
 
 /// Heartbeats until TimeoutSeconds is over.
@@ -196,9 +198,8 @@ impl<'s> Wait<'s> {
             Way::NoAnswer => Part::of(Reply::Never),
             Way::NoCallback => begun(),
             Way::HeartbeatsStop => {
-                let every = site.heartbeat.unwrap_or(after) / 2;
                 let beat = self.callback(|door| door.beat(&self.reference), Act::Heartbeat);
-                begun().then(every, beat.clone()).then(2 * every, beat)
+                stopping(site, begun(), &beat)
             }
             Way::HeartbeatsGoOn => {
                 let beat = self.callback(|door| door.beat(&self.reference), Act::Heartbeat);
@@ -254,6 +255,7 @@ impl<'s> Wait<'s> {
             Way::RestartWaiting => begun()
                 .then(after / 2, Act::Restart(0))
                 .then(after, answer()),
+            Way::RestartPaused { .. } => begun().then(after, answer()),
         }
     }
 }

@@ -1,10 +1,12 @@
 //! Which cases are played.
 
+use std::collections::BTreeSet;
+
 use super::course::Course;
 use super::finding::listed;
 use super::row::Row;
 use super::site::Site;
-use super::way::{Attempts, Case, Class, Fault};
+use super::way::{Attempts, Case, Class, Fault, Way};
 
 /// How many cases are played unless somebody allows more.
 pub const CASES_MAX: usize = 5_000;
@@ -63,6 +65,51 @@ pub fn led(sites: &[Site], courses: &[Course], rows: &[Row]) -> Vec<Case> {
                 course: lead.case.course,
             }
         }));
+    }
+    cases
+}
+
+/// A restart in each Wait state, and before each task is tried again: halfway through the first such pause that
+/// there is. Where something had to go wrong to come there, it leads there.
+pub fn paused(courses: &[Course], rows: &[Row]) -> Vec<Case> {
+    let mut known: BTreeSet<(&str, bool)> = BTreeSet::new();
+    let mut cases = Vec::new();
+    let once = |row: &&Row| {
+        row.case
+            .faults
+            .iter()
+            .all(|fault| fault.attempts == Attempts::First)
+    };
+    let wells = courses
+        .iter()
+        .enumerate()
+        .map(|(at, course)| (at, &course.well));
+    // What goes wrong once and then well shows more than what is given up.
+    let rows = rows
+        .iter()
+        .filter(once)
+        .chain(rows.iter().filter(|row| !once(row)));
+    for (course, row) in wells.chain(rows.map(|row| (row.case.course, row))) {
+        for pause in row.pauses.iter().filter(|pause| pause.until > pause.from) {
+            if !known.insert((&pause.state, pause.retrying)) {
+                continue;
+            }
+            let mut faults = row.case.faults.clone();
+            let lead = faults.len();
+            faults.push(Fault {
+                state: pause.state.clone(),
+                way: Way::RestartPaused {
+                    retrying: pause.retrying,
+                    at: pause.from + (pause.until - pause.from) / 2,
+                },
+                attempts: Attempts::Every,
+            });
+            cases.push(Case {
+                faults,
+                lead,
+                course,
+            });
+        }
     }
     cases
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::outside::{Outside, Script};
 use super::row::Row;
 use super::way::Case;
-use crate::part::Director;
+use crate::part::{Act, Director};
 use crate::scenario::play::EXECUTION;
 use crate::seen::Seen;
 use crate::world::{Machine, Settings, World};
@@ -35,8 +35,21 @@ impl Stage {
     /// # Errors
     /// Why it could not be played.
     pub fn run(&self, input: &Value, director: Box<dyn Director>) -> Result<(Seen, World), String> {
+        self.run_with(input, director, &[])
+    }
+
+    /// The same with a server that is killed at these times, in milliseconds from the start.
+    fn run_with(
+        &self,
+        input: &Value,
+        director: Box<dyn Director>,
+        killed_at: &[i64],
+    ) -> Result<(Seen, World), String> {
         let mut world = World::open(self.settings.clone(), director)?;
         let arn = world.create(&self.machine)?;
+        for at in killed_at {
+            world.plan(*at, Act::Restart(0), None);
+        }
         world.start(&arn, EXECUTION, &input.to_string())?;
         world.until_ended(LIMIT)?;
         world.until_quiet()?;
@@ -47,7 +60,9 @@ impl Stage {
     pub fn play(&self, script: &Arc<Script>, input: &Value, case: Case) -> Row {
         let cut = Arc::new(AtomicBool::new(false));
         let outside = Outside::new(script.clone(), case.faults.clone(), cut.clone());
-        match self.run(input, Box::new(outside)) {
+        let killed_at = case.faults.iter().filter_map(|fault| fault.way.killed_at());
+        let killed_at: Vec<i64> = killed_at.collect();
+        match self.run_with(input, Box::new(outside), &killed_at) {
             Ok((seen, _)) => Row::of(case, seen, &self.model, cut.load(Ordering::Relaxed), LIMIT),
             Err(why) => Row::not_played(case, why),
         }

@@ -1,14 +1,19 @@
 //! What came of a case.
 
+mod reading;
+mod telling;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use asl::{Resource, StateKind, StateMachine};
-use engine::{EventKind, FrameId};
+use asl::StateMachine;
 use serde_json::Value;
 
 use super::outside::NO_END;
 use super::way::{Attempts, Case, Class};
 use crate::seen::{Call, Ended, Seen};
+use telling::{told_by, what_is_said};
+
+pub use telling::is_telling;
 
 /// How an execution ended, if it did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +70,19 @@ pub struct Telling {
     pub what: String,
 }
 
+/// A time in which nothing but the clock is waited for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pause {
+    /// The state.
+    pub state: String,
+    /// Whether it is to be tried again; else it is a Wait state.
+    pub retrying: bool,
+    /// From when, in milliseconds from the start.
+    pub from: i64,
+    /// Until when.
+    pub until: i64,
+}
+
 /// One row of the matrix.
 #[derive(Debug, Clone)]
 pub struct Row {
@@ -100,6 +118,8 @@ pub struct Row {
     pub timeouts: Vec<(String, bool)>,
     /// Deadlines that waits had, in milliseconds: timeout and heartbeat, by state.
     pub deadlines: BTreeMap<String, (Option<i64>, Option<i64>)>,
+    /// When it waited for the clock alone.
+    pub pauses: Vec<Pause>,
     /// When something first failed or was restarted.
     pub failed_at: Option<i64>,
     /// What happened, in order.
@@ -128,6 +148,7 @@ impl Row {
             catchers: BTreeSet::new(),
             timeouts: Vec::new(),
             deadlines: BTreeMap::new(),
+            pauses: Vec::new(),
             failed_at: None,
             story: Vec::new(),
             answers: Vec::new(),
@@ -137,8 +158,8 @@ impl Row {
     /// What was seen, as a row.
     pub fn of(case: Case, seen: Seen, machine: &StateMachine, cut: bool, limit: i64) -> Row {
         let mut row = Row::not_played(case, String::new());
-        let read = Reading::of(&seen, machine, &mut row);
-        let last = read.last.max(seen.deeds.last().map_or(0, |deed| deed.at));
+        let last = reading::read(&seen, machine, &mut row);
+        let last = last.max(seen.deeds.last().map_or(0, |deed| deed.at));
         (row.end, row.after) = match &seen.ended {
             Some(ended) => (end_of(ended, cut), ended.at),
             None => match &seen.stuck {
@@ -214,6 +235,15 @@ impl Row {
         self.told.sort();
     }
 
+    fn pause(&mut self, state: String, retrying: bool, from: i64, until: i64) {
+        self.pauses.push(Pause {
+            state,
+            retrying,
+            from,
+            until,
+        });
+    }
+
     /// Whether a state that this is about was asked again under the same token, after a restart.
     pub fn asked_again(&self) -> impl Iterator<Item = &str> {
         let again = self.calls.iter().filter(|call| call.asked > 1);
@@ -238,216 +268,4 @@ fn end_of(ended: &Ended, cut: bool) -> End {
         _ if cut && error == Some(NO_END) => End::NoEnd,
         _ => End::Aborted,
     }
-}
-
-/// Where a task tells people or other systems of something, if it is of the kind that does.
-fn told_by(call: &Call) -> Option<String> {
-    let parameters = &call.parameters;
-    let text = |name: &str| parameters.get(name).and_then(Value::as_str);
-    let resource = call.resource.strip_prefix("arn:aws:states:::")?;
-    let action = resource.strip_prefix("aws-sdk:").unwrap_or(resource);
-    let (service, action) = action.split_once(':')?;
-    let last = |arn: &str| arn.rsplit([':', '/']).next().unwrap_or(arn).to_owned();
-    let action = action.strip_suffix(".waitForTaskToken").unwrap_or(action);
-    match (service, action) {
-        ("sns", "publish" | "publishBatch") => {
-            let topic = text("TopicArn").or_else(|| text("TargetArn")).map(last);
-            Some(
-                topic
-                    .or_else(|| text("PhoneNumber").map(str::to_owned))
-                    .unwrap_or_else(|| "sns".into()),
-            )
-        }
-        ("sqs", "sendMessage" | "sendMessageBatch") => {
-            Some(text("QueueUrl").map_or_else(|| "sqs".into(), last))
-        }
-        ("events" | "eventbridge", "putEvents") => Some("EventBridge".into()),
-        ("ses" | "sesv2", action) if action.starts_with("send") => Some("mail".into()),
-        ("cloudwatch", "putMetricData") => Some("CloudWatch".into()),
-        _ => None,
-    }
-}
-
-/// A message in a few words.
-fn what_is_said(message: &Value) -> String {
-    let members = [
-        "description",
-        "title",
-        "Subject",
-        "subject",
-        "error",
-        "Message",
-        "detail-type",
-    ];
-    let said = members.iter().find_map(|name| match message.get(name)? {
-        Value::String(text) => Some(text.clone()),
-        inner @ Value::Object(_) => Some(what_is_said(inner)),
-        _ => None,
-    });
-    let said = said.unwrap_or_else(|| match message {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    });
-    said.chars().take(100).collect()
-}
-
-/// A walk over the events.
-struct Reading {
-    last: i64,
-}
-
-impl Reading {
-    fn of(seen: &Seen, machine: &StateMachine, row: &mut Row) -> Reading {
-        let mut places: BTreeMap<FrameId, String> = BTreeMap::new();
-        // What a frame's state has failed with, if nothing came of it yet.
-        let mut raised: BTreeMap<FrameId, (String, bool)> = BTreeMap::new();
-        let mut last = 0;
-        for event in &seen.events {
-            let at = event.at.0 - seen.started_at.0;
-            last = last.max(at);
-            let place = places.get(&event.frame).cloned().unwrap_or_default();
-            let failed = |row: &mut Row| {
-                row.failed_at.get_or_insert(at);
-            };
-            match &event.kind {
-                EventKind::StateEntered { name, .. } => {
-                    if let Some(from) = places.get(&event.frame)
-                        && let Some(failure) = raised.remove(&event.frame)
-                    {
-                        let from = from.clone();
-                        note_catcher(machine, row, &from, name, &failure);
-                    }
-                    places.insert(event.frame, name.to_string());
-                    row.states.insert(name.to_string());
-                    row.story.push((at, format!("{name} begins")));
-                }
-                EventKind::TaskScheduled {
-                    timeout_seconds,
-                    heartbeat_seconds,
-                    ..
-                } => {
-                    let millis = |seconds: &Option<u64>| {
-                        seconds.and_then(|seconds| i64::try_from(seconds).ok()?.checked_mul(1000))
-                    };
-                    let deadlines = (millis(timeout_seconds), millis(heartbeat_seconds));
-                    row.deadlines.insert(place, deadlines);
-                }
-                EventKind::TaskFailed { failure, .. } => {
-                    failed(row);
-                    let error = failure.error.as_deref().unwrap_or_default().to_owned();
-                    row.story.push((at, format!("{place} fails with {error}")));
-                    raised.insert(event.frame, (error, false));
-                }
-                EventKind::TaskTimedOut { heartbeat, .. } => {
-                    failed(row);
-                    let how = if *heartbeat {
-                        "no heartbeat came"
-                    } else {
-                        "no answer came in time"
-                    };
-                    row.story.push((at, format!("{place}: {how}")));
-                    row.timeouts.push((place, *heartbeat));
-                    raised.insert(event.frame, ("States.Timeout".to_owned(), *heartbeat));
-                }
-                EventKind::EvaluationFailed { failure, .. } => {
-                    failed(row);
-                    let error = failure.error.as_deref().unwrap_or_default().to_owned();
-                    raised.insert(event.frame, (error, false));
-                }
-                EventKind::ChildrenFailed | EventKind::MapRunFailed { .. } => {
-                    failed(row);
-                    raised.insert(event.frame, (String::new(), false));
-                }
-                EventKind::RetryScheduled { retrier, until } => {
-                    raised.remove(&event.frame);
-                    row.retries += 1;
-                    let since = row.failed_at.unwrap_or(at);
-                    row.retried_for = until.0 - seen.started_at.0 - since;
-                    row.retriers.insert((place.clone(), usize::from(*retrier)));
-                    let wait = (until.0 - event.at.0) / 1000;
-                    row.story
-                        .push((at, format!("{place} is tried again after {wait} s")));
-                }
-                kind => {
-                    if let Some(what) = ending(kind) {
-                        if !matches!(kind, EventKind::ExecutionSucceeded) {
-                            failed(row);
-                        }
-                        row.story.push((at, what));
-                    }
-                }
-            }
-        }
-        let restarted = seen
-            .deeds
-            .iter()
-            .find(|deed| deed.what.starts_with("the server is killed"));
-        if let (None, Some(restarted)) = (row.failed_at, restarted) {
-            row.failed_at = Some(restarted.at);
-        }
-        Reading { last }
-    }
-}
-
-fn ending(kind: &EventKind) -> Option<String> {
-    Some(match kind {
-        EventKind::ExecutionSucceeded => "the execution SUCCEEDED".to_owned(),
-        EventKind::ExecutionFailed { failure } => format!(
-            "the execution FAILED with {}: {}",
-            failure.error.as_deref().unwrap_or("no error"),
-            failure.cause.as_deref().unwrap_or("no cause")
-        ),
-        EventKind::ExecutionTimedOut => "the execution TIMED_OUT".to_owned(),
-        EventKind::ExecutionAborted { .. } => "the execution was ABORTED".to_owned(),
-        _ => return None,
-    })
-}
-
-/// Which Catch has led from a state to another.
-fn note_catcher(
-    machine: &StateMachine,
-    row: &mut Row,
-    from: &str,
-    to: &str,
-    (error, heartbeat): &(String, bool),
-) {
-    let Some(id) = machine.find(from) else {
-        return;
-    };
-    let recovery = match &machine.state(id).kind {
-        StateKind::Task(task) => &task.recovery,
-        StateKind::Parallel(parallel) => &parallel.recovery,
-        StateKind::Map(map) => &map.recovery,
-        _ => return,
-    };
-    let names = |names: &[std::sync::Arc<str>]| {
-        names.iter().any(|name| match &**name {
-            "States.ALL" => true,
-            "States.TaskFailed" => error != "States.Timeout",
-            "States.HeartbeatTimeout" => *heartbeat,
-            name => name == error,
-        })
-    };
-    let leads = |next| &*machine.state(next).name == to;
-    let mut catchers = recovery.catchers.iter();
-    // Of Parallel and Map it is not known here which error it was.
-    let found = catchers.position(|c| leads(c.next) && (error.is_empty() || names(&c.errors)));
-    if let Some(index) = found {
-        row.catchers.insert((from.to_owned(), index));
-    }
-}
-
-/// Whether a resource is one whose tasks tell somebody; for tasks that a run has not asked.
-pub fn is_telling(resource: &Resource) -> bool {
-    let call = Call {
-        at: 0,
-        machine: String::new(),
-        execution_arn: String::new(),
-        state: String::new(),
-        attempt: 0,
-        asked: 1,
-        resource: resource.as_written().to_string(),
-        parameters: Value::Null,
-    };
-    told_by(&call).is_some()
 }

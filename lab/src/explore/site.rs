@@ -12,6 +12,9 @@ use crate::world::Settings;
 /// How many heartbeats of one wait are played.
 const BEATS_MAX: i64 = 200;
 
+/// How often heartbeats come that nobody has asked for.
+const BEAT_EVERY: i64 = 2_000;
+
 /// A Task state.
 #[derive(Debug, Clone)]
 pub struct Site {
@@ -116,6 +119,19 @@ impl Site {
     pub fn beats(&self) -> Option<i64> {
         let beats = (self.timeout? - 1) / (self.heartbeat? / 2).max(1);
         (beats <= BEATS_MAX).then_some(beats)
+    }
+
+    /// When heartbeats come before they stop: early enough that one that is missing counts before TimeoutSeconds is over.
+    pub fn last_beats(&self) -> Vec<i64> {
+        let heartbeat = self.heartbeat.unwrap_or(BEAT_EVERY);
+        let every = heartbeat / 2;
+        let room = self.timeout.map_or(i64::MAX, |timeout| timeout - heartbeat);
+        let mut beats = vec![every, 2 * every];
+        beats.retain(|beat| *beat < room);
+        if beats.is_empty() {
+            beats.push((room / 2).clamp(1, every.max(1)));
+        }
+        beats
     }
 
     /// Whether one of `names` means an error of this name that the outside gives.

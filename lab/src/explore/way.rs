@@ -13,7 +13,8 @@
 //! | `unknown-reference`, `malformed`, `forged` | a callback that is none, and no other |
 //! | `early` | the callback is there before its reference is |
 //! | `restart-asked` | the server is killed before the resource has answered |
-//! | `restart-waiting` | the server is killed while it waits for the callback |
+//! | `restart-waiting` | the server is killed while it waits for the callback, or in a Wait state |
+//! | `restart-retrying` | the server is killed before the task is tried again |
 
 use std::fmt;
 
@@ -36,6 +37,7 @@ pub enum Way {
     Early,
     RestartAsked,
     RestartWaiting,
+    RestartPaused { retrying: bool, at: i64 },
 }
 
 /// What kind of trouble a way is, for those who look at many.
@@ -63,7 +65,7 @@ impl Way {
             Way::NoAnswer | Way::NoCallback | Way::HeartbeatsGoOn => Class::Silence,
             Way::HeartbeatsStop => Class::Heartbeat,
             Way::Failed(_) => Class::Failed,
-            Way::RestartAsked | Way::RestartWaiting => Class::Restart,
+            Way::RestartAsked | Way::RestartWaiting | Way::RestartPaused { .. } => Class::Restart,
             _ => Class::Odd,
         }
     }
@@ -72,6 +74,14 @@ impl Way {
     pub fn error(&self) -> Option<&str> {
         match self {
             Way::Error(name) | Way::Failed(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// When the server is killed, in milliseconds from the execution's start, if that is all that happens.
+    pub fn killed_at(&self) -> Option<i64> {
+        match self {
+            Way::RestartPaused { at, .. } => Some(*at),
             _ => None,
         }
     }
@@ -85,6 +95,7 @@ impl Way {
                 | Way::Early
                 | Way::RestartAsked
                 | Way::RestartWaiting
+                | Way::RestartPaused { .. }
         )
     }
 }
@@ -106,7 +117,11 @@ impl fmt::Display for Way {
             Way::Forged => "forged",
             Way::Early => "early",
             Way::RestartAsked => "restart-asked",
-            Way::RestartWaiting => "restart-waiting",
+            Way::RestartWaiting
+            | Way::RestartPaused {
+                retrying: false, ..
+            } => "restart-waiting",
+            Way::RestartPaused { retrying: true, .. } => "restart-retrying",
         })
     }
 }

@@ -36,9 +36,16 @@ pub fn story(seen: &Seen) -> Vec<String> {
         };
         lines.push((deed.at, format!("outside: {}{answer}{became}", deed.what)));
     }
-    let mut states: HashMap<FrameId, &str> = HashMap::new();
-    for event in &seen.events {
-        if let Some(line) = said(event, &mut states) {
+    for (place, events) in seen.runs().enumerate() {
+        let mut states: HashMap<FrameId, &str> = HashMap::new();
+        for event in events {
+            let Some(line) = said(event, &mut states) else {
+                continue;
+            };
+            let line = match place {
+                0 => line,
+                child => format!("child {child}: {line}"),
+            };
             lines.push((event.at.0 - seen.started_at.0, line));
         }
     }

@@ -53,6 +53,20 @@ impl<'k> Known<'k> {
         })
     }
 
+    /// The machine and the state that `MACHINE.STATE` names, of another machine.
+    pub(super) fn elsewhere<'n>(&self, name: &'n str) -> Option<(&'n str, &'n str)> {
+        if tasks_of(self.machine).any(|task| task == name) {
+            return None;
+        }
+        self.others.iter().find_map(|(machine, definition)| {
+            let state = name.strip_prefix(machine.as_str())?.strip_prefix('.')?;
+            let known = tasks_of(definition).any(|task| task == state);
+            known
+                .then(|| name.split_at(machine.len()))
+                .map(|(machine, _)| (machine, state))
+        })
+    }
+
     pub(super) fn routes(&self) -> Vec<&'k str> {
         let routes = self.settings.routes.iter();
         routes.map(|route| route.name.as_str()).collect()
@@ -134,27 +148,34 @@ const OF_TASKS: [&str; 8] = [
     "restart",
 ];
 
+const WHEN: &str = "Say when and what: `- 6s: heartbeat`.";
+
 /// Reads a list of `TIME: {ACT: ...}`.
 pub(super) fn read(given: &Given<'_>, known: &Known<'_>, script: bool) -> Vec<Planned> {
     let mut planned = Vec::new();
     for item in given.items() {
-        let entries = item.entries();
-        if entries.is_empty() {
-            item.wrong_but("nothing happens", "Say when and what: `- 6s: heartbeat`.");
-        }
+        let entries = match item.value {
+            Value::Object(members) if !members.is_empty() => item.entries(),
+            _ => {
+                item.wrong_but("nothing happens at a time", WHEN);
+                continue;
+            }
+        };
         for (time, what) in &entries {
-            let Some(after) =
-                millis(time).or_else(|| Some((time.parse::<f64>().ok()? * 1000.0) as i64))
-            else {
-                let message = format!("`{time}` is no time");
-                what.wrong_name(
-                    message,
-                    Some(format!("Say when and what: `- 6s: heartbeat`. {DURATION}")),
-                );
+            let Some(after) = millis(time) else {
+                let hint = match OF_TASKS.contains(time) {
+                    true => format!("{WHEN} What happens is indented below its time."),
+                    false => format!("{WHEN} {DURATION}"),
+                };
+                what.wrong_name(format!("`{time}` is no time"), Some(hint));
                 continue;
             };
             // At one time several things may happen, in this order.
-            for what in what.items() {
+            let what = what.items();
+            if what.is_empty() {
+                item.wrong_but(format!("nothing happens after {time}"), WHEN);
+            }
+            for what in what {
                 planned.extend(act(&what, known, script, after));
             }
         }
@@ -225,7 +246,13 @@ fn about(
     script: bool,
     act: &str,
 ) -> Option<String> {
-    if !script || !["heartbeat", "succeed", "fail", "registers"].contains(&act) {
+    if !script {
+        return None;
+    }
+    if !["heartbeat", "succeed", "fail", "registers"].contains(&act) {
+        if let Some(of) = of {
+            of.wrong_name(format!("a `{act}` is about no task"), None);
+        }
         return None;
     }
     match of {

@@ -7,13 +7,23 @@ use serde_json::{Value, json};
 
 use crate::seen::Seen;
 
+/// The members of one of `calls`.
+pub(super) const OF_CALLS: [&str; 6] = [
+    "at",
+    "machine",
+    "state",
+    "attempt",
+    "resource",
+    "parameters",
+];
+
 /// The document. Times are milliseconds after the start; what is not there has not come.
 ///
 /// | | |
 /// | --- | --- |
 /// | `status`, `output`, `error`, `cause`, `ended` | how the execution ended; `RUNNING` if it has not |
 /// | `waits` | what it waits for, if nothing will come any more |
-/// | `states` | the states that were entered, in order |
+/// | `states` | the states that were entered, in order; those of a distributed Map's items where it is, if they are kept |
 /// | `retries` | how often each state was tried again |
 /// | `callbacks` | as `GET /rejoin/deliveries/ID`, with `at` and the last `disposition` |
 /// | `alerts` | what topics were told: `topic`, `at`, and the message's own members; of a text, `description` |
@@ -99,18 +109,20 @@ pub fn dispositions(delivery: &Value) -> Vec<&str> {
 
 fn retries(seen: &Seen) -> BTreeMap<&str, u64> {
     let mut retries = BTreeMap::new();
-    let mut states = BTreeMap::new();
-    for event in &seen.events {
-        match &event.kind {
-            EventKind::StateEntered { name, .. } => {
-                states.insert(event.frame, &**name);
-            }
-            EventKind::RetryScheduled { .. } => {
-                if let Some(state) = states.get(&event.frame) {
-                    *retries.entry(*state).or_default() += 1;
+    for events in seen.runs() {
+        let mut states = BTreeMap::new();
+        for event in events {
+            match &event.kind {
+                EventKind::StateEntered { name, .. } => {
+                    states.insert(event.frame, &**name);
                 }
+                EventKind::RetryScheduled { .. } => {
+                    if let Some(state) = states.get(&event.frame) {
+                        *retries.entry(*state).or_default() += 1;
+                    }
+                }
+                _ => {}
             }
-            _ => {}
         }
     }
     retries

@@ -8,6 +8,7 @@ use asl::{Severity, StateMachine};
 use serde_json::Value;
 use server::app::Place;
 use source::Source;
+use source::report::Paint;
 
 use super::cloudformation::{self, Template};
 use super::given::{Given, member};
@@ -23,6 +24,20 @@ pub struct Definition {
     pub machine: Arc<StateMachine>,
 }
 
+/// Why there is none.
+pub(super) enum Fault {
+    /// In a sentence.
+    Sentence(String),
+    /// The text is there, and is not right, for an Express machine or another one.
+    Text(Box<Source>, bool),
+}
+
+impl From<String> for Fault {
+    fn from(sentence: String) -> Fault {
+        Fault::Sentence(sentence)
+    }
+}
+
 /// Reads `definition`; files that were read are noted.
 pub(super) fn read(
     given: &Given<'_>,
@@ -30,63 +45,84 @@ pub(super) fn read(
     place: &Place,
     files: &mut BTreeSet<PathBuf>,
 ) -> Option<Definition> {
-    let found = match given.value {
+    let (found, at) = match given.value {
         Value::String(text) if text.trim_start().starts_with('{') => {
-            of_source(None, &Source::of("", text.clone(), false))
+            let source = Source::of("the definition", text.clone(), false);
+            (of_source(None, source), given.clone())
         }
-        Value::String(file) => of_file(&folder.join(file), files),
-        Value::Object(members) if members.contains_key("template") => {
+        Value::String(file) => (of_file(&folder.join(file), files), given.clone()),
+        Value::Object(members)
+            if members.contains_key("StartAt") || members.contains_key("States") =>
+        {
+            let source = Source::of("", given.value.to_string(), false);
+            return match of_source(None, source) {
+                Ok(definition) => Some(definition),
+                Err(Fault::Text(source, express)) => {
+                    for found in wrong_in(&source, express) {
+                        given.wrong_inside(found.diagnostic);
+                    }
+                    None
+                }
+                Err(Fault::Sentence(why)) => {
+                    given.wrong(why);
+                    None
+                }
+            };
+        }
+        Value::Object(_) => {
             let members = given.members(&["template", "resource"]);
-            let file = member(&members, "template")?.text()?;
+            let Some(at) = member(&members, "template") else {
+                given.wrong_but("there is no definition here", WHAT);
+                return None;
+            };
             let resource = match member(&members, "resource") {
                 Some(resource) => Some(resource.text()?),
                 None => None,
             };
-            of_template(&folder.join(file), resource, place, files)
+            let path = folder.join(at.text()?);
+            (of_template(&path, resource, place, files), at.clone())
         }
-        Value::Object(_) => of_source(None, &Source::of("", given.value.to_string(), false)),
         _ => {
-            Err("it has to be a file, a definition, or `{template: FILE, resource: ID}`".to_owned())
+            given.wrong_but("it is no definition", WHAT);
+            return None;
         }
     };
     match found {
         Ok(definition) => Some(definition),
-        Err(why) => {
-            given.wrong(why);
+        Err(Fault::Sentence(why)) => {
+            at.wrong(why);
+            None
+        }
+        Err(Fault::Text(source, express)) => {
+            at.wrong_with("the definition is not right", source, express);
             None
         }
     }
 }
 
-/// A definition in a file, JSON or YAML.
-///
-/// # Errors
-/// Why it can't be read, or the first thing that is wrong with it.
-pub(super) fn of_file(path: &Path, files: &mut BTreeSet<PathBuf>) -> Result<Definition, String> {
-    files.insert(path.to_owned());
-    let source = Source::read(&path.to_string_lossy())?;
-    of_source(None, &source)
+const WHAT: &str = "It is a file, the definition itself with StartAt and States, or `{template: FILE, resource: ID}`.";
+
+/// What keeps a text from being a definition.
+fn wrong_in(source: &Source, express: bool) -> Vec<source::Found<'_>> {
+    let (_, mut found) = source.examine(express);
+    found.retain(|found| found.diagnostic.severity == Severity::Error);
+    found
 }
 
-fn of_source(name: Option<String>, source: &Source) -> Result<Definition, String> {
-    let (machine, found) = source.examine(false);
-    let Some(machine) = machine else {
-        let errors = found
-            .iter()
-            .filter(|found| found.diagnostic.severity == Severity::Error);
-        let said: Vec<String> = errors
-            .map(|error| match (&error.place, source.name.as_str()) {
-                (Some(place), name) if !name.is_empty() => format!(
-                    "{name}:{}:{}: {}",
-                    place.line, place.column, error.diagnostic.message
-                ),
-                _ => error.diagnostic.message.clone(),
-            })
-            .collect();
-        return Err(format!(
-            "the definition is not right: {}",
-            said.join("; ").trim()
-        ));
+/// A definition in a file, JSON or YAML.
+fn of_file(path: &Path, files: &mut BTreeSet<PathBuf>) -> Result<Definition, Fault> {
+    files.insert(path.to_owned());
+    let source = Source::read(&path.to_string_lossy())?;
+    of_source(None, source)
+}
+
+fn of_source(name: Option<String>, source: Source) -> Result<Definition, Fault> {
+    of_source_as(name, source, false)
+}
+
+fn of_source_as(name: Option<String>, source: Source, express: bool) -> Result<Definition, Fault> {
+    let Some(machine) = source.examine(express).0 else {
+        return Err(Fault::Text(Box::new(source), express));
     };
     Ok(Definition {
         name,
@@ -95,12 +131,17 @@ fn of_source(name: Option<String>, source: &Source) -> Result<Definition, String
     })
 }
 
+/// What a person is told of a text that is no definition.
+pub(super) fn report(source: &Source, express: bool, paint: Paint) -> String {
+    source.report(&wrong_in(source, express), paint)
+}
+
 fn of_template(
     path: &Path,
     resource: Option<&str>,
     place: &Place,
     files: &mut BTreeSet<PathBuf>,
-) -> Result<Definition, String> {
+) -> Result<Definition, Fault> {
     files.insert(path.to_owned());
     let name = path.display().to_string();
     let text =
@@ -127,7 +168,13 @@ fn of_template(
             (text, !shown.ends_with(".json"), shown)
         }
     };
-    let text = template.substituted(&text, &found.substitutions)?;
+    let text = template
+        .substituted(&text, &found.substitutions)
+        .map_err(|why| format!("{name}: {}: {why}", found.id))?;
     let json = text.trim_start().starts_with('{');
-    of_source(Some(found.name), &Source::of(&from, text, yaml && !json))
+    of_source_as(
+        Some(found.name),
+        Source::of(&from, text, yaml && !json),
+        found.express,
+    )
 }

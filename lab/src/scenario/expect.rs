@@ -3,7 +3,7 @@
 //!
 //! | member | short form |
 //! | --- | --- |
-//! | `status` | `SUCCEEDED` if neither it nor `error` nor `waits` is given |
+//! | `status` | `SUCCEEDED` if neither it nor `error`, `cause` or `waits` is given |
 //! | `callbacks` | a text is the disposition; of one that had several, `early, then delivered` or the last |
 //! | `alerts` | a text is the description |
 //! | `passes`, `never` | states that are entered in this order, others between; states that are not |
@@ -14,6 +14,7 @@ use serde_json::Value;
 use server::gateway::Disposition;
 
 use super::acts::Known;
+use super::came;
 use super::given::{Given, Members};
 use super::pattern::{Mismatch, Pattern, shown};
 use crate::invariant::INVARIANTS;
@@ -24,6 +25,8 @@ pub struct Expect {
     members: Vec<(&'static str, Pattern)>,
     passes: Vec<String>,
     never: Vec<String>,
+    /// The states that `retries` names.
+    retried: Vec<String>,
     /// Whether promises are named, and so it is not said how it ends.
     promises: bool,
 }
@@ -59,10 +62,10 @@ impl Expect {
     pub(super) fn read(members: &Members<'_>, known: &Known<'_>) -> Expect {
         let mut expect = Expect::default();
         let states = known.states();
+        let named = |item: &Given<'_>| item.word("state", &states).map(str::to_owned);
         let names = |given: &Given<'_>| -> Vec<String> {
-            let items = given.items();
-            let names = items.iter().filter_map(|item| item.word("state", &states));
-            names.map(str::to_owned).collect()
+            let items = given.some_items("Name a state, or leave it out.");
+            items.iter().filter_map(named).collect()
         };
         for (name, given) in members {
             let (name, pattern) = match *name {
@@ -76,15 +79,16 @@ impl Expect {
                 "waits" => ("waits", Pattern::read(given)),
                 "ended" => ("ended", Pattern::time(given)),
                 "states" => {
-                    let all = names(given).into_iter();
-                    let all = all.map(|name| Pattern::Same(name.into()));
-                    ("states", Pattern::List(all.collect()))
+                    let same = |item: &Given<'_>| Pattern::Same(named(item).into());
+                    ("states", list(given, &same))
                 }
                 "retries" => {
-                    for (state, count) in given.entries() {
+                    let counted = given.only("exactly").unwrap_or_else(|| given.clone());
+                    for (state, count) in counted.entries() {
                         if !states.contains(&state) {
                             count.unknown_name("state", state, &states);
                         }
+                        expect.retried.push(state.to_owned());
                     }
                     ("retries", Pattern::read(given))
                 }
@@ -101,7 +105,7 @@ impl Expect {
                 }
                 "invariants" => {
                     let known = INVARIANTS.map(|(name, _)| name);
-                    for item in given.items() {
+                    for item in given.some_items("Name an invariant, or leave it out.") {
                         item.word("invariant", &known);
                     }
                     expect.promises = true;
@@ -111,9 +115,12 @@ impl Expect {
             };
             expect.members.push((name, pattern));
         }
-        let says_how = ["status", "error", "cause", "waits"];
-        let members = &expect.members;
-        if !expect.promises && !members.iter().any(|(name, _)| says_how.contains(name)) {
+        let says_how = |(name, pattern): &(&str, Pattern)| {
+            // That there is none leaves it open how else it ends.
+            let is_none = matches!(pattern, Pattern::Same(Value::Null));
+            ["status", "error", "cause", "waits"].contains(name) && !is_none
+        };
+        if !expect.promises && !expect.members.iter().any(says_how) {
             let well = Pattern::Same("SUCCEEDED".into());
             expect.members.insert(0, ("status", well));
         }
@@ -124,7 +131,10 @@ impl Expect {
     pub(super) fn mismatches(&self, came: &Value) -> Vec<Mismatch> {
         let mut mismatches = Vec::new();
         for (name, pattern) in &self.members {
-            pattern.compare(came.get(name), name, &mut mismatches);
+            match *name {
+                "retries" => pattern.compare(Some(&self.retries(came)), name, &mut mismatches),
+                _ => pattern.compare(came.get(name), name, &mut mismatches),
+            }
         }
         let states: Vec<&str> = came["states"]
             .as_array()
@@ -154,6 +164,17 @@ impl Expect {
         }
         self.explain(came, &mut mismatches);
         mismatches
+    }
+
+    /// How often each state was tried again; the states that are named have a number, if it is none.
+    fn retries(&self, came: &Value) -> Value {
+        let mut retries = came["retries"].clone();
+        for state in &self.retried {
+            if retries.get(state).is_none() {
+                retries[state] = 0.into();
+            }
+        }
+        retries
     }
 
     /// How it ended explains the rest, and is said first.
@@ -190,16 +211,12 @@ impl Expect {
     }
 }
 
-/// A list of things that have a short form.
+/// A list of things that have a short form; without `includes` it is complete, so `exactly` adds nothing.
 fn list(given: &Given<'_>, item: &dyn Fn(&Given<'_>) -> Pattern) -> Pattern {
-    if let Value::Object(members) = given.value
-        && members.len() == 1
-        && members.contains_key("includes")
-    {
-        let entries = given.entries();
-        let items = entries[0].1.items();
-        return Pattern::Includes(items.iter().map(item).collect());
+    if let Some(inside) = given.only("includes") {
+        return Pattern::includes(&inside, item);
     }
+    let given = given.only("exactly").unwrap_or_else(|| given.clone());
     Pattern::List(given.items().iter().map(item).collect())
 }
 
@@ -221,7 +238,7 @@ fn disposition(given: &Given<'_>) -> Pattern {
                 Pattern::Same(given.value.clone()),
             )])
         }
-        _ => timed(given, &mut |name, value| {
+        _ => timed(given, None, &mut |name, value| {
             if name == "disposition" {
                 value.word("disposition", &known);
             }
@@ -232,7 +249,7 @@ fn disposition(given: &Given<'_>) -> Pattern {
 fn alert(given: &Given<'_>, known: &Known<'_>) -> Pattern {
     match given.value {
         Value::String(_) => Pattern::Object(vec![("description".to_owned(), Pattern::read(given))]),
-        _ => timed(given, &mut |name, value| {
+        _ => timed(given, None, &mut |name, value| {
             if name == "topic" {
                 value.word("topic", &known.topics());
             }
@@ -243,39 +260,50 @@ fn alert(given: &Given<'_>, known: &Known<'_>) -> Pattern {
 fn call(given: &Given<'_>, known: &Known<'_>) -> Pattern {
     let tasks = known.tasks();
     let tasks: Vec<&str> = tasks.iter().map(String::as_str).collect();
-    if let Value::String(_) = given.value {
+    if let Value::String(state) = given.value {
         given.word("Task state", &tasks);
-        return Pattern::Object(vec![(
-            "state".to_owned(),
-            Pattern::Same(given.value.clone()),
-        )]);
+        let same = |name: &str, text: &str| (name.to_owned(), Pattern::Same(text.into()));
+        // A state of another machine may be called `MACHINE.STATE`.
+        return Pattern::Object(match known.elsewhere(state) {
+            Some((machine, state)) => vec![same("machine", machine), same("state", state)],
+            None => vec![same("state", state)],
+        });
     }
-    let names = [
-        "at",
-        "machine",
-        "state",
-        "attempt",
-        "resource",
-        "parameters",
-    ];
-    given.members(&names);
-    timed(given, &mut |name, value| {
+    timed(given, Some(&came::OF_CALLS), &mut |name, value| {
         if name == "state" {
             value.word("Task state", &tasks);
         }
     })
 }
 
-/// An object whose `at` is a time.
-fn timed(given: &Given<'_>, look: &mut dyn FnMut(&str, &Given<'_>)) -> Pattern {
-    let mut members = Vec::new();
-    for (name, value) in given.entries() {
+/// An object whose `at` is a time; `known` are its members, if that can be told.
+fn timed(
+    given: &Given<'_>,
+    known: Option<&[&str]>,
+    look: &mut dyn FnMut(&str, &Given<'_>),
+) -> Pattern {
+    let exactly = given.only("exactly");
+    let inside = exactly.as_ref().unwrap_or(given);
+    // Only an object has members to compare.
+    if !inside.is_object() {
+        return Pattern::Object(Vec::new());
+    }
+    let entries = match known {
+        Some(known) => inside.members(known),
+        None => inside.entries(),
+    };
+    let mut members = Vec::with_capacity(entries.len());
+    for (name, value) in entries {
         look(name, &value);
-        let pattern = match name {
-            "at" => Pattern::time(&value),
-            _ => Pattern::read(&value),
+        let pattern = match (name, &exactly) {
+            ("at", _) => Pattern::time(&value),
+            (_, Some(_)) => Pattern::read_exactly(&value),
+            (_, None) => Pattern::read(&value),
         };
         members.push((name.to_owned(), pattern));
     }
-    Pattern::Object(members)
+    match exactly {
+        Some(_) => Pattern::Closed(members),
+        None => Pattern::Object(members),
+    }
 }

@@ -2,22 +2,35 @@
 
 use std::cell::RefCell;
 
-use asl::nearest;
+use asl::{Diagnostic, nearest};
 use serde_json::{Map, Value};
 use source::report::Paint;
 use source::{Part, Source};
+
+use super::definition;
 
 /// All that is wrong with a file, as far as it was read.
 #[derive(Default)]
 pub(super) struct Faults(RefCell<Vec<Fault>>);
 
-#[derive(PartialEq, Eq)]
 struct Fault {
     block: usize,
     pointer: String,
     part: Part,
     message: String,
     hint: Option<String>,
+    /// The definition that is meant, which has faults of its own, and whether it is for an Express machine.
+    definition: Option<(Box<Source>, bool)>,
+}
+
+impl Fault {
+    fn says_the_same(&self, other: &Fault) -> bool {
+        let of = |fault: &Fault| (fault.block, fault.part);
+        of(self) == of(other)
+            && self.pointer == other.pointer
+            && self.message == other.message
+            && self.hint == other.hint
+    }
 }
 
 impl Faults {
@@ -34,7 +47,11 @@ impl Faults {
             let hint = fault.hint.clone();
             let found = source.wrong(&fault.pointer, fault.part, &fault.message, hint);
             let place = found.place.as_ref().map(|place| (place.line, place.column));
-            said.push((place, source.report(&[found], paint)));
+            let mut report = source.report(&[found], paint);
+            if let Some((definition, express)) = &fault.definition {
+                report.push_str(&definition::report(definition, *express, paint));
+            }
+            said.push(((fault.block, place), report));
         }
         said.sort_by_key(|(place, _)| *place);
         said.into_iter().map(|(_, text)| text).collect()
@@ -88,18 +105,46 @@ impl<'f> Given<'f> {
     }
 
     fn fault(&self, part: Part, message: String, hint: Option<String>) {
-        let fault = Fault {
+        self.note(Fault {
             block: self.block,
             pointer: self.pointer.clone(),
             part,
             message,
             hint,
-        };
+            definition: None,
+        });
+    }
+
+    fn note(&self, fault: Fault) {
         let mut faults = self.faults.0.borrow_mut();
         // What all cases have in common is read once for each.
-        if !faults.contains(&fault) {
+        if !faults.iter().any(|known| known.says_the_same(&fault)) {
             faults.push(fault);
         }
+    }
+
+    /// The value leads to a definition that is not right.
+    pub(super) fn wrong_with(&self, message: &str, definition: Box<Source>, express: bool) {
+        self.note(Fault {
+            block: self.block,
+            pointer: self.pointer.clone(),
+            part: Part::Value,
+            message: message.to_owned(),
+            hint: None,
+            definition: Some((definition, express)),
+        });
+    }
+
+    /// The value is a definition, of which this is said.
+    pub(super) fn wrong_inside(&self, said: Diagnostic) {
+        self.note(Fault {
+            block: self.block,
+            pointer: format!("{}{}", self.pointer, said.pointer.trim_end_matches('/')),
+            part: Part::Named,
+            message: said.message,
+            hint: said.hint,
+            definition: None,
+        });
     }
 
     /// The value is wrong.
@@ -170,9 +215,7 @@ impl<'f> Given<'f> {
     pub(super) fn duration(&self) -> Option<i64> {
         let millis = match self.value {
             Value::String(text) => millis(text),
-            Value::Number(seconds) => seconds
-                .as_f64()
-                .map(|seconds| (seconds * 1000.0).round() as i64),
+            Value::Number(seconds) => seconds.as_f64().and_then(whole_millis),
             _ => None,
         };
         if millis.is_none() {
@@ -196,14 +239,35 @@ impl<'f> Given<'f> {
     }
 
     fn object(&self) -> Option<&'f Map<String, Value>> {
-        match self.value {
-            Value::Object(members) => Some(members),
-            Value::Null => None,
-            _ => {
-                self.wrong("it has to be an object: `name: value`, one a line");
-                None
-            }
+        if !self.value.is_null() {
+            self.is_object();
         }
+        self.value.as_object()
+    }
+
+    /// Whether it is an object, which it has to be.
+    pub(super) fn is_object(&self) -> bool {
+        let is_object = self.value.is_object();
+        if !is_object {
+            self.wrong("it has to be an object: `name: value`, one a line");
+        }
+        is_object
+    }
+
+    /// A list of which something is expected: one that says nothing is a fault.
+    pub(super) fn some_items(&self, hint: &str) -> Vec<Given<'f>> {
+        let items = self.items();
+        if items.is_empty() {
+            self.wrong_but("nothing is said here", hint);
+        }
+        items
+    }
+
+    /// The value of its only member, if that has this name.
+    pub(super) fn only(&self, name: &str) -> Option<Given<'f>> {
+        let members = self.value.as_object()?;
+        let is_only = members.len() == 1 && members.contains_key(name);
+        is_only.then(|| self.entries().swap_remove(0).1)
     }
 
     /// The members, whatever their names.
@@ -252,12 +316,23 @@ fn meant(word: &str, known: &[&str]) -> String {
 }
 
 /// What a length of time looks like.
-pub(super) const DURATION: &str =
-    "It is a number of seconds, or like 500ms, 6s, 2m, 1h, 3d or 1h30m.";
+pub(super) const DURATION: &str = "It is a number of seconds, or like 500ms, 6s, 2m, 1h, 3d or 1h30m; a hundred years (36500d) at most.";
 
-/// `1h30m` in milliseconds.
+const SECONDS_MAX: f64 = 36_500.0 * 86_400.0;
+
+fn whole_millis(seconds: f64) -> Option<i64> {
+    (0.0..=SECONDS_MAX)
+        .contains(&seconds)
+        .then_some((seconds * 1000.0).round() as i64)
+}
+
+/// `1h30m`, or `90` for seconds, in milliseconds.
 pub(super) fn millis(text: &str) -> Option<i64> {
     let mut rest = text.trim();
+    let is_number = rest.bytes().all(|c| c.is_ascii_digit() || c == b'.');
+    if is_number {
+        return rest.parse().ok().and_then(whole_millis);
+    }
     let mut sum = 0_f64;
     while !rest.is_empty() {
         let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
@@ -277,7 +352,7 @@ pub(super) fn millis(text: &str) -> Option<i64> {
         sum += number.parse::<f64>().ok()? * unit;
         rest = after.trim_start();
     }
-    (!text.trim().is_empty()).then_some(sum.round() as i64)
+    whole_millis(sum / 1000.0)
 }
 
 /// Milliseconds as a person says them: `1h 30m`, `6s`, `1.5s`, `250ms`.
@@ -323,7 +398,15 @@ mod tests {
             ("1.001s", Some(1_001), "1.001s"),
             ("365d", Some(31_536_000_000), "365d"),
             ("90s", Some(90_000), "1m 30s"),
-            ("6", None, ""),
+            ("6", Some(6_000), "6s"),
+            ("0.25", Some(250), "250ms"),
+            ("36500d", Some(3_153_600_000_000), "36500d"),
+            ("36501d", None, ""),
+            ("-6", None, ""),
+            ("-6s", None, ""),
+            ("nan", None, ""),
+            ("1e3", None, ""),
+            (".", None, ""),
             ("6 seconds", None, ""),
             ("", None, ""),
             ("soon", None, ""),

@@ -5,13 +5,13 @@
 //! | an object | an object that has these members; others don't matter; `null` is one that is not there, too |
 //! | a list | a list of as many, one by one |
 //! | `{includes: [...]}` | a list in which each of these is, whatever else is |
-//! | `{exactly: ...}` | the same and nothing else |
+//! | `{exactly: ...}` | the same, and nothing else: no object in it has other members |
 //! | `/regular expression/` | a text in which it is found |
 //! | `> 3`, `>= 3`, `< 3`, `<= 3` | a number |
 //! | anything else | the same |
 
 use regex::Regex;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::given::{DURATION, Given, millis, spoken};
 
@@ -19,9 +19,10 @@ use super::given::{DURATION, Given, millis, spoken};
 #[derive(Debug)]
 pub(super) enum Pattern {
     Object(Vec<(String, Pattern)>),
+    /// With no other members.
+    Closed(Vec<(String, Pattern)>),
     List(Vec<Pattern>),
     Includes(Vec<Pattern>),
-    Exactly(Value),
     Found(Regex),
     Number(Comparison, f64),
     /// Milliseconds.
@@ -53,28 +54,41 @@ pub struct Mismatch {
 impl Pattern {
     /// Reads one.
     pub(super) fn read(given: &Given<'_>) -> Pattern {
+        Pattern::read_as(given, false)
+    }
+
+    /// Reads one in `{exactly: ...}`.
+    pub(super) fn read_exactly(given: &Given<'_>) -> Pattern {
+        Pattern::read_as(given, true)
+    }
+
+    fn read_as(given: &Given<'_>, closed: bool) -> Pattern {
+        let read = |given: &Given<'_>| Pattern::read_as(given, closed);
+        if let Some(inside) = given.only("exactly") {
+            return Pattern::read_exactly(&inside);
+        }
+        if let Some(inside) = given.only("includes") {
+            return Pattern::includes(&inside, &read);
+        }
         match given.value {
-            Value::Object(members) if members.len() == 1 && members.contains_key("exactly") => {
-                Pattern::Exactly(members["exactly"].clone())
-            }
-            Value::Object(members) if members.len() == 1 && members.contains_key("includes") => {
-                let entries = given.entries();
-                let items = entries[0].1.items();
-                Pattern::Includes(items.iter().map(Pattern::read).collect())
-            }
             Value::Object(_) => {
-                let entries = given.entries();
-                let members = entries.iter();
-                Pattern::Object(
-                    members
-                        .map(|(name, member)| ((*name).to_owned(), Pattern::read(member)))
-                        .collect(),
-                )
+                let members = given.entries().into_iter();
+                let members = members.map(|(name, member)| (name.to_owned(), read(&member)));
+                match closed {
+                    true => Pattern::Closed(members.collect()),
+                    false => Pattern::Object(members.collect()),
+                }
             }
-            Value::Array(_) => Pattern::List(given.items().iter().map(Pattern::read).collect()),
+            Value::Array(_) => Pattern::List(given.items().iter().map(read).collect()),
             Value::String(text) => Pattern::text(given, text),
             plain => Pattern::Same(plain.clone()),
         }
+    }
+
+    /// `{includes: ...}`.
+    pub(super) fn includes(given: &Given<'_>, item: &dyn Fn(&Given<'_>) -> Pattern) -> Pattern {
+        let items = given.some_items("Say what has to be there: `{includes: [...]}`.");
+        Pattern::Includes(items.iter().map(item).collect())
     }
 
     fn text(given: &Given<'_>, text: &str) -> Pattern {
@@ -132,13 +146,11 @@ impl Pattern {
         };
         match (self, got) {
             (Pattern::Object(members), Some(Value::Object(there))) => {
-                for (name, member) in members {
-                    let at = match at {
-                        "" => name.clone(),
-                        at => format!("{at}.{name}"),
-                    };
-                    member.compare(there.get(name), &at, into);
-                }
+                members_of(members, there, at, into);
+            }
+            (Pattern::Closed(members), Some(Value::Object(there))) => {
+                members_of(members, there, at, into);
+                others_than(members, there, at, into);
             }
             (Pattern::List(items), Some(Value::Array(there))) if items.len() == there.len() => {
                 for (index, (item, there)) in items.iter().zip(there).enumerate() {
@@ -156,7 +168,6 @@ impl Pattern {
                     }
                 }
             }
-            (Pattern::Exactly(value), Some(there)) if same(value, there) => {}
             (Pattern::Same(Value::Null), None) => {}
             (Pattern::Same(value), Some(there)) if same(value, there) => {}
             (Pattern::Found(regex), Some(Value::String(text))) if regex.is_match(text) => {}
@@ -175,7 +186,7 @@ impl Pattern {
     /// What fits, for people.
     fn words(&self) -> String {
         match self {
-            Pattern::Object(members) => {
+            Pattern::Object(members) | Pattern::Closed(members) => {
                 let members = members
                     .iter()
                     .map(|(name, member)| format!("{name}: {}", member.words()));
@@ -192,7 +203,6 @@ impl Pattern {
                 let items: Vec<String> = items.iter().map(Pattern::words).collect();
                 format!("among others [{}]", items.join(", "))
             }
-            Pattern::Exactly(value) => format!("exactly {}", shown(value)),
             Pattern::Found(regex) => format!("/{regex}/"),
             Pattern::Number(comparison, number) => format!("{}{number}", comparison.sign()),
             Pattern::Time(comparison, millis) => {
@@ -204,7 +214,7 @@ impl Pattern {
 
     /// What fits, by what one of a list is called.
     fn brief(&self) -> String {
-        let Pattern::Object(members) = self else {
+        let (Pattern::Object(members) | Pattern::Closed(members)) = self else {
             return self.words();
         };
         let of = |name: &&str| members.iter().find(|(known, _)| known == *name);
@@ -234,6 +244,10 @@ impl Pattern {
                     false => format!("{}: {}", there.len(), there.join("; ")),
                 }
             }
+            // `5` and `"5"` would look the same.
+            (Pattern::Same(value), got) if value != got && shown(value) == shown(got) => {
+                format!("the {} {got}", kind(got))
+            }
             _ => shown(got),
         }
     }
@@ -241,7 +255,7 @@ impl Pattern {
     /// Those members of a value that this names.
     fn part(&self, got: &Value) -> String {
         match (self, got) {
-            (Pattern::Object(members), Value::Object(there)) => {
+            (Pattern::Object(members) | Pattern::Closed(members), Value::Object(there)) => {
                 let members = members.iter().map(|(name, member)| {
                     let there = there.get(name);
                     let shown = there.map_or("nothing".to_owned(), |there| member.part(there));
@@ -300,10 +314,70 @@ fn called(there: &Value) -> Option<String> {
     texts.map(str::to_owned).next()
 }
 
-/// Whether two values are the same; `1` is `1.0`.
+fn members_of(
+    members: &[(String, Pattern)],
+    there: &Map<String, Value>,
+    at: &str,
+    into: &mut Vec<Mismatch>,
+) {
+    for (name, member) in members {
+        let at = match at {
+            "" => name.clone(),
+            at => format!("{at}.{name}"),
+        };
+        member.compare(there.get(name), &at, into);
+    }
+}
+
+/// Notes members that are not named, and those named `null` that are not there.
+fn others_than(
+    members: &[(String, Pattern)],
+    there: &Map<String, Value>,
+    at: &str,
+    into: &mut Vec<Mismatch>,
+) {
+    let named = |name: &str| members.iter().any(|(known, _)| known == name);
+    let others = there.iter().filter(|(name, _)| !named(name));
+    let others: Vec<String> = others
+        .map(|(name, value)| format!("{name}: {}", shown(value)))
+        .collect();
+    if !others.is_empty() {
+        into.push(Mismatch {
+            at: at.to_owned(),
+            expected: "no other members".to_owned(),
+            got: others.join(", "),
+        });
+    }
+    for (name, member) in members {
+        if matches!(member, Pattern::Same(Value::Null)) && !there.contains_key(name) {
+            into.push(Mismatch {
+                at: at.to_owned(),
+                expected: format!("{name}: null"),
+                got: format!("no {name}"),
+            });
+        }
+    }
+}
+
+/// What a value is, if that is what is wrong with it.
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "number",
+        Value::String(_) => "text",
+        Value::Array(_) => "list",
+        Value::Object(_) => "object",
+    }
+}
+
+/// Whether two values are the same; `1` is `1.0`. Whole numbers are compared as such: there are more of them than a
+/// floating point number can tell apart.
 fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
-        (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64(),
+        (Value::Number(a), Value::Number(b)) if a.is_f64() || b.is_f64() => {
+            a.as_f64() == b.as_f64()
+        }
         (Value::Array(a), Value::Array(b)) => {
             a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
         }
@@ -351,6 +425,30 @@ mod tests {
                 Some(""),
             ),
             (json!({"exactly": {"a": 1}}), json!({"a": 1}), None),
+            (
+                json!({"exactly": {"a": "> 3", "b": "/x/"}}),
+                json!({"a": 4, "b": "xy"}),
+                None,
+            ),
+            (
+                json!({"exactly": {"a": [{"b": 1}]}}),
+                json!({"a": [{"b": 1, "c": 2}]}),
+                Some("a[0]"),
+            ),
+            (
+                json!({"a": {"exactly": {}}, "b": 1}),
+                json!({"a": {}, "b": 1, "c": 2}),
+                None,
+            ),
+            (json!({"exactly": {"a": null}}), json!({}), Some("")),
+            (json!({"exactly": {"a": null}}), json!({"a": null}), None),
+            (json!({"exactly": 1}), json!(2), Some("")),
+            (
+                json!(9_007_199_254_740_993_u64),
+                json!(9_007_199_254_740_992_u64),
+                Some(""),
+            ),
+            (json!(1), json!("1"), Some("")),
             (json!("/^Late/"), json!("Late callback"), None),
             (json!("/^Late/"), json!("Too late"), Some("")),
             (json!("> 3"), json!(4), None),

@@ -60,9 +60,14 @@ pub fn play_of(case: &Arc<Case>, definition: &str) -> Outcome {
     let played = played(case, definition, &troubles);
     let mut troubles = std::mem::take(&mut *troubles.lock());
     let (seen, came, mismatches, virtual_millis) = match played {
-        Ok((seen, virtual_millis)) => {
+        Ok((seen, virtual_millis, cut)) => {
             let came = came::document(&seen);
-            let mismatches = judged(case, &seen, &came);
+            // What was cut off has not come to what is expected of it.
+            let mismatches = match &cut {
+                None => judged(case, &seen, &came),
+                Some(_) => Vec::new(),
+            };
+            troubles.extend(cut);
             (Some(seen), came, mismatches, virtual_millis)
         }
         Err(why) => {
@@ -97,7 +102,7 @@ fn played(
     case: &Arc<Case>,
     definition: &str,
     troubles: &Arc<Mutex<Vec<String>>>,
-) -> Result<(Seen, i64), String> {
+) -> Result<(Seen, i64, Option<String>), String> {
     let clock = Arc::new(OnceLock::new());
     let stage = Stage {
         case: case.clone(),
@@ -108,6 +113,7 @@ fn played(
     let mut world = World::open(case.settings.clone(), Box::new(stage))?;
     // Nobody has asked for it yet.
     clock.get_or_init(|| world.clock().clone());
+    world.be_patient_for(case.patience);
     for machine in &case.machines {
         world.create(machine)?;
     }
@@ -133,22 +139,27 @@ fn played(
             None => world.plan(planned.after, act, None),
         }
     }
-    world.start(&arn, EXECUTION, &case.input.to_string())?;
-    match case.until {
-        Some(until) => {
-            world.advance(until)?;
-        }
-        None => {
-            world.until_ended(LIMIT)?;
-            world.until_quiet()?;
-            // A redrive may have set it going again, and now it waits.
-            world.until_ended(LIMIT)?;
-        }
-    }
+    let cut = match world.start(&arn, EXECUTION, &case.input.to_string()) {
+        Ok(_) => go(&mut world, case.until).err(),
+        // The execution is there, and has no end.
+        Err(why) if world.has_begun() => Some(why),
+        Err(why) => return Err(why),
+    };
     let passed = world.clock().now().0 - begun.0;
     let seen = world.seen()?;
     let ended = seen.ended.as_ref().map(|ended| ended.at);
-    Ok((seen, ended.unwrap_or(passed)))
+    Ok((seen, ended.unwrap_or(passed), cut))
+}
+
+/// Lets time go as far as the case wants it to.
+fn go(world: &mut World, until: Option<i64>) -> Result<(), String> {
+    if let Some(until) = until {
+        return world.advance(until).map(drop);
+    }
+    world.until_ended(LIMIT)?;
+    world.until_quiet()?;
+    // A redrive may have set it going again, and now it waits.
+    world.until_ended(LIMIT).map(drop)
 }
 
 /// The outside, as the file has it.

@@ -41,10 +41,12 @@ const NAMES: [&str; 8] = [
     "times",
 ];
 
+const ANSWERS: &str = "Say what does: `{returns: ...}`, `{throws: ERROR}`, `never`, or `real`.";
+
 impl Mock {
     /// Reads what answers a state with this resource.
     pub(super) fn read(given: &Given<'_>, known: &Known<'_>, resource: &Resource) -> Mock {
-        let items = given.items();
+        let items = given.some_items(ANSWERS);
         let attempts = items
             .iter()
             .filter_map(|item| attempt(item, known, resource));
@@ -67,6 +69,10 @@ impl Mock {
 }
 
 fn attempt(given: &Given<'_>, known: &Known<'_>, resource: &Resource) -> Option<(u32, Attempt)> {
+    if given.value.is_null() {
+        given.wrong_but("nothing answers", ANSWERS);
+        return None;
+    }
     if let Value::String(_) = given.value {
         let reply = match given.word("answer", &["never", "real"])? {
             "never" => Answer::Never,
@@ -84,8 +90,16 @@ fn attempt(given: &Given<'_>, known: &Known<'_>, resource: &Resource) -> Option<
         [] => Answer::Returns(Template::plain(json!({}))),
         [("returns", value)] => Answer::Returns(returned(value, resource)),
         [("throws", value)] => Answer::Throws(acts::failure(value)?),
-        [("never", _)] => Answer::Never,
-        [("real", _)] => Answer::Real,
+        [(word @ ("never" | "real"), value)] => {
+            if !value.truth()? {
+                value.wrong_but(format!("`{word}: false` says nothing"), ANSWERS);
+                return None;
+            }
+            match *word {
+                "never" => Answer::Never,
+                _ => Answer::Real,
+            }
+        }
         [_, (second, value), ..] => {
             let message = format!("an attempt has one answer, and `{second}` is another one");
             let hint = "A list says what answers the first attempt, the second, and so on.";
@@ -113,7 +127,16 @@ fn attempt(given: &Given<'_>, known: &Known<'_>, resource: &Resource) -> Option<
         deeds.extend(acts::read(then, known, false));
     }
     let times = match of("times") {
-        Some(times) => u32::try_from(times.count()?).unwrap_or(u32::MAX),
+        Some(times) => match times.count()? {
+            0 => {
+                times.wrong_but(
+                    "no attempt is answered so",
+                    "Leave it out, or say 1 or more.",
+                );
+                return None;
+            }
+            count => u32::try_from(count).unwrap_or(u32::MAX),
+        },
         None => 1,
     };
     Some((
@@ -139,11 +162,27 @@ impl Attempt {
 /// A result, which has to be one of its service.
 fn returned(given: &Given<'_>, resource: &Resource) -> Template {
     let template = Template::read(given);
-    if let Some(result) = template.known()
-        && let Err(why) = server::mocks::check_result(resource.as_written(), result)
-    {
-        let message = format!("it is no result of {}: {why}", resource.as_written());
-        match resource.as_written().contains(":::lambda:invoke") {
+    let Some(result) = template.known() else {
+        return template;
+    };
+    let written = resource.as_written();
+    let is_invocation = written.ends_with(":states:::lambda:invoke");
+    let checked = server::mocks::check_result(written, result).and_then(|()| match result {
+        // The model has no member that is required, yet a response without these is none of Lambda's.
+        Value::Object(members) if is_invocation => {
+            let is_one = ["StatusCode", "Payload"]
+                .iter()
+                .any(|name| members.contains_key(*name));
+            match is_one || members.is_empty() {
+                true => Ok(()),
+                false => Err("it has neither StatusCode nor Payload".to_owned()),
+            }
+        }
+        _ => Ok(()),
+    });
+    if let Err(why) = checked {
+        let message = format!("it is no result of {written}: {why}");
+        match is_invocation {
             true => given.wrong_but(message, "What the function returns is the `Payload` in it."),
             false => given.wrong(message),
         }

@@ -10,13 +10,17 @@ pub(super) struct Texts {
     /// The first one is what cases have in common.
     pub(super) blocks: Vec<Source>,
     /// The headings, one for each of the others.
-    pub(super) headings: Vec<(String, usize)>,
+    pub(super) headings: Vec<String>,
     /// Whether it is a document.
     pub(super) document: bool,
 }
 
 /// Takes a file's text apart.
 pub(super) fn texts(file: &str, text: String) -> Texts {
+    let text = match text.strip_prefix('\u{feff}') {
+        Some(text) => text.to_owned(),
+        None => text,
+    };
     let lower = file.to_ascii_lowercase();
     if !lower.ends_with(".md") && !lower.ends_with(".markdown") {
         let yaml = !lower.ends_with(".json");
@@ -28,33 +32,37 @@ pub(super) fn texts(file: &str, text: String) -> Texts {
     }
     let mut texts = Texts {
         // A document need not have anything in common.
-        blocks: vec![Source::of(file, "{}".to_owned(), true)],
+        blocks: vec![Source::of(file, String::new(), true)],
         headings: Vec::new(),
         document: true,
     };
-    let mut heading: Option<(String, usize)> = None;
+    let mut heading: Option<String> = None;
     let mut common = false;
+    let mut take = |(before, block): (usize, String), heading: Option<String>| {
+        // Faults stand where they stand in the document.
+        let block = || Source::of(file, "\n".repeat(before) + &block, true);
+        match heading {
+            Some(heading) => {
+                texts.blocks.push(block());
+                texts.headings.push(heading);
+            }
+            None if !common && texts.headings.is_empty() => {
+                texts.blocks[0] = block();
+                common = true;
+            }
+            None => {}
+        }
+    };
     let mut fence: Option<Fence> = None;
     for (number, line) in text.lines().enumerate() {
-        let trimmed = line.trim_start();
+        let trimmed = line.trim();
         if let Some(open) = &mut fence {
-            if trimmed.starts_with(&open.mark) && trimmed.trim_matches(['`', '~', ' ']).is_empty() {
-                let block = open.block.take();
-                fence = None;
-                let Some(block) = block else { continue };
-                // Faults stand where they stand in the document.
-                let block = "\n".repeat(block.0) + &block.1;
-                match heading.take() {
-                    Some(heading) => {
-                        texts.blocks.push(Source::of(file, block, true));
-                        texts.headings.push(heading);
-                    }
-                    None if !common && texts.headings.is_empty() => {
-                        texts.blocks[0] = Source::of(file, block, true);
-                        common = true;
-                    }
-                    None => {}
+            if trimmed.starts_with(&open.mark) && trimmed.trim_matches(['`', '~']).is_empty() {
+                // What is not YAML leaves the heading to what comes after it.
+                if let Some(block) = open.block.take() {
+                    take(block, heading.take());
                 }
+                fence = None;
             } else if let Some((_, block)) = &mut open.block {
                 block.push_str(line);
                 block.push('\n');
@@ -62,8 +70,12 @@ pub(super) fn texts(file: &str, text: String) -> Texts {
         } else if let Some(open) = Fence::opened(trimmed, number) {
             fence = Some(open);
         } else if let Some(name) = line.strip_prefix("## ") {
-            heading = Some((name.trim().to_owned(), number + 1));
+            heading = Some(name.trim().trim_end_matches('#').trim_end().to_owned());
         }
+    }
+    // A block that is never closed ends with the document.
+    if let Some(block) = fence.and_then(|open| open.block) {
+        take(block, heading);
     }
     texts
 }
@@ -81,8 +93,8 @@ impl Fence {
         if count < 3 {
             return None;
         }
-        let word = line[count..].trim();
-        let yaml = ["yaml", "yml", "json"].contains(&word);
+        let word = line[count..].split_whitespace().next().unwrap_or_default();
+        let yaml = ["yaml", "yml", "json"].contains(&word.to_ascii_lowercase().as_str());
         Some(Fence {
             mark: line[..count].to_owned(),
             block: yaml.then(|| (number + 1, String::new())),

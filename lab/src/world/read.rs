@@ -7,10 +7,10 @@ use engine::{Event, EventKind, ExecutionKey, FrameId, Status};
 use serde_json::Value;
 
 use super::World;
-use crate::seen::{Ended, Passed, Seen, Told};
+use crate::seen::{Child, Ended, Passed, Seen, Told};
 
 /// How many of a list are asked for at once.
-const PAGE: usize = 1000;
+pub(super) const PAGE: usize = 1000;
 
 pub(super) fn seen(world: &World) -> Result<Seen, String> {
     let (arn, started_at) = world.execution.clone().ok_or("no execution was started")?;
@@ -40,8 +40,11 @@ pub(super) fn seen(world: &World) -> Result<Seen, String> {
         deeds.push(done);
     }
     drop(outside);
+    let children = super::children::of(world, &events)?;
+    let mut passed = Vec::new();
+    states(&events, &children, started_at, &mut passed);
     Ok(Seen {
-        states: states(&events, started_at),
+        states: passed,
         stuck: match execution.status() {
             Status::Running => world.stuck.clone(),
             _ => None,
@@ -53,13 +56,14 @@ pub(super) fn seen(world: &World) -> Result<Seen, String> {
         deliveries: deliveries(world)?,
         told: told(world, started_at)?,
         deeds,
+        children,
         events,
     })
 }
 
-/// The stays in states. A frame is in one state at a time.
-fn states(events: &[Event], started_at: Timestamp) -> Vec<Passed> {
-    let mut states = Vec::new();
+/// The stays in states. A frame is in one state at a time. Those of a Map Run's children follow upon its start, as
+/// those of iterations do.
+fn states(events: &[Event], children: &[Child], started_at: Timestamp, states: &mut Vec<Passed>) {
     let mut open: HashMap<FrameId, usize> = HashMap::new();
     for event in events {
         let at = event.at.0 - started_at.0;
@@ -77,10 +81,14 @@ fn states(events: &[Event], started_at: Timestamp) -> Vec<Passed> {
                     states[index].left = Some(at);
                 }
             }
+            EventKind::MapRunStarted { run, .. } => {
+                for child in children.iter().filter(|child| child.map_run == run.arn) {
+                    self::states(&child.events, children, started_at, states);
+                }
+            }
             _ => {}
         }
     }
-    states
 }
 
 /// All callbacks, oldest first.

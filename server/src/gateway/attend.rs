@@ -26,6 +26,11 @@ impl Gateway {
         }
         if delivery.start.is_some() && delivery.target.is_none() {
             return match delivery.disposition() {
+                None | Some(Disposition::Undeliverable)
+                    if delivery.start.as_ref().is_some_and(|s| s.engine.is_some()) =>
+                {
+                    self.start_soon(&delivery, flight).await.map(drop)
+                }
                 None | Some(Disposition::Undeliverable) => {
                     self.start(&mut delivery, flight).await.map(drop)
                 }

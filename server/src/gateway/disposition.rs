@@ -137,6 +137,11 @@ impl Disposition {
         }
     }
 
+    /// Whether it is to be tried again.
+    pub fn is_undeliverable(self) -> bool {
+        self == Disposition::Undeliverable
+    }
+
     /// Whether it alerts if the route does not say which do: all do that are not the plain course of things.
     pub fn alerts_by_default(self) -> bool {
         !matches!(

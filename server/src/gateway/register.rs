@@ -287,7 +287,10 @@ impl Gateway {
                                 .await
                         }
                         Standing::Started(started) => {
-                            let theirs = started.start.execution_arn == holder.place.execution_arn;
+                            // Of a wait elsewhere nobody knows whose it is unless its worker says so.
+                            let arn = &holder.place.execution_arn;
+                            let theirs = started.start.execution_arn == *arn
+                                || (arn.is_empty() && started.start.engine == holder.engine);
                             match started.kept {
                                 _ if !theirs
                                     && (!route.config.reuse

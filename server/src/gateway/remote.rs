@@ -11,6 +11,7 @@
 //!   what was acknowledged survives a crash and goes out after it. Lanes do not wait for each other.
 //! - *Stored is acknowledged.* If the engine can't be reached the third party hears 202, since sending it
 //!   again would help nobody. Should it do so, it is a duplicate.
+//! - *An execution that a callback starts* (`starts`) is started there, under its name as often as it takes.
 //! - *A circuit breaker* (`breaker`) for each engine: what would fail is not sent.
 //!
 //! | the engine says (`verdict`) | disposition | the lane |
@@ -33,6 +34,7 @@ mod judge;
 mod lane;
 mod place;
 mod show;
+mod starts;
 mod stuck;
 mod unreachable;
 mod verdict;
@@ -148,9 +150,12 @@ impl Engines {
                 "route \"{name}\": `engine` is {engine:?}, which is not configured; {hint}"
             ));
         }
-        if route.starts.is_some() {
+        if let Some(starts) = &route.starts
+            && !starts.state_machine.starts_with("arn:")
+        {
             return Err(format!(
-                "route \"{name}\": `starts` starts executions in this process, and not at the engine {engine:?}; leave out `engine`, or start them there yourself and have the worker register (PUT /rejoin/references/{name}/REFERENCE)"
+                "route \"{name}\": `starts.state_machine` is {:?}, and the engine {engine:?} is elsewhere, under an account that is not known here; give the state machine's ARN",
+                starts.state_machine
             ));
         }
         if !route.expects.is_empty() || route.registers.is_some() {

@@ -10,6 +10,8 @@
 //! The execution may register the same reference for the callbacks that come later. As long as it is open and
 //! has not, such a callback is early, and the same one again is a duplicate.
 //!
+//! On a route of an engine elsewhere the execution is started there, by the same rules (`remote/starts`).
+//!
 //! A callback that says that something failed, or a heartbeat, starts nothing.
 //!
 //! `begin`: a callback starts one. `later`: what comes, and what passes, once it is started.
@@ -23,11 +25,13 @@ use asl::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use store::DocumentChange;
 
 use super::Gateway;
 use super::callback::Callback;
 use super::engine::Answering;
 use super::expression::Query;
+use super::record::Step;
 use super::route::config::StartsConfig;
 use crate::api;
 use crate::app::{App, WeakApp};
@@ -57,6 +61,9 @@ pub(super) struct Start {
     /// delivery is stored, since times can't tell: clocks step back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub there_since: Option<Timestamp>,
+    /// The engine elsewhere that starts it; none if it is this server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<String>,
 }
 
 /// An execution that a reference's first callback has started, and that may register the reference.
@@ -79,7 +86,27 @@ pub(super) struct Kept {
     pub until: Timestamp,
 }
 
-/// Performs operations of the Step Functions API: in this process, or at another endpoint.
+/// What came of an attempt to start one.
+pub(super) struct Tried {
+    pub step: Step,
+    /// When the next attempt is made, if there is to be one.
+    pub due: Option<Timestamp>,
+    /// What else becomes durable with it.
+    pub beside: Vec<DocumentChange>,
+}
+
+impl Tried {
+    /// There is no more to be done.
+    pub fn done(step: Step) -> Tried {
+        Tried {
+            step,
+            due: None,
+            beside: Vec::new(),
+        }
+    }
+}
+
+/// Performs operations of the Step Functions API in this process.
 pub(super) trait Operations: Send + Sync {
     /// One operation; its answer, or the error that the API names.
     fn perform<'a>(
@@ -94,6 +121,16 @@ pub(super) struct Refusal {
     /// For example `ExecutionAlreadyExists`.
     pub kind: String,
     pub message: String,
+}
+
+impl Refusal {
+    /// Nobody has said anything.
+    pub fn unknown(what: &str) -> Refusal {
+        Refusal {
+            kind: "NoAnswer".to_owned(),
+            message: what.to_owned(),
+        }
+    }
 }
 
 /// Who starts executions.
@@ -194,6 +231,7 @@ impl Starts {
             input: Some(input),
             execution_arn: String::new(),
             there_since: None,
+            engine: None,
         })
     }
 }

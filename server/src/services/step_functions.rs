@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use asl::Timestamp;
 use bytes::Bytes;
 use hyper::Method;
 use serde_json::Value;
@@ -163,6 +164,14 @@ impl StepFunctions {
     }
 }
 
+/// A moment of an answer: AWS writes seconds as a number, and what stands in for it may write text.
+pub fn moment(said: &Value) -> Option<Timestamp> {
+    match said {
+        Value::String(text) => text.parse().ok(),
+        said => Some(Timestamp((said.as_f64()? * 1000.0).round() as i64)),
+    }
+}
+
 /// The credentials of a profile in a file of AWS's form.
 fn credentials(text: &str, profile: &str) -> Result<Credentials, String> {
     let mut here = false;
@@ -196,6 +205,22 @@ fn credentials(text: &str, profile: &str) -> Result<Credentials, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn moments_are_numbers_or_text() {
+        let rows = [
+            (serde_json::json!(1.5), Some(Timestamp(1500))),
+            (
+                serde_json::json!("2024-01-01T00:00:00.250Z"),
+                Some(Timestamp(1_704_067_200_250)),
+            ),
+            (serde_json::json!("soon"), None),
+            (Value::Null, None),
+        ];
+        for (said, expected) in rows {
+            assert_eq!(moment(&said), expected, "{said}");
+        }
+    }
 
     #[test]
     fn a_profile_of_a_credentials_file() {

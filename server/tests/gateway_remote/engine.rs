@@ -39,6 +39,8 @@ pub struct State {
     /// What was asked: operation, token.
     pub asked: Vec<(String, String)>,
     pub authorization: Vec<String>,
+    /// What was started: its input and whether it runs, by its name.
+    pub executions: BTreeMap<String, (String, bool)>,
     /// `GetExecutionHistory`, by the execution's ARN.
     pub histories: BTreeMap<String, Value>,
     pub most_at_once: usize,
@@ -147,6 +149,32 @@ impl Engine {
             "GetExecutionHistory" => {
                 let events = state.histories.get(arn).cloned().unwrap_or(json!([]));
                 return reply(200, &json!({ "events": events }));
+            }
+            "StartExecution" => {
+                let text = |name: &str| request[name].as_str().unwrap_or_default().to_owned();
+                let (name, input) = (text("name"), text("input"));
+                return match state.executions.get(&name) {
+                    Some((before, true)) if *before == input => reply(200, &json!({})),
+                    Some(_) => error(400, "ExecutionAlreadyExists"),
+                    None => {
+                        state.executions.insert(name, (input, true));
+                        reply(200, &json!({}))
+                    }
+                };
+            }
+            "DescribeExecution" if arn.contains(":Orders:") => {
+                let name = arn.rsplit(':').next().unwrap_or_default();
+                return match state.executions.get(name) {
+                    None => error(400, "ExecutionDoesNotExist"),
+                    Some((input, runs)) => reply(
+                        200,
+                        &json!({
+                            "executionArn": arn, "input": input, "startDate": 1.5,
+                            "status": if *runs { "RUNNING" } else { "SUCCEEDED" },
+                            "stopDate": (!runs).then_some(2.5),
+                        }),
+                    ),
+                };
             }
             "DescribeExecution" => {
                 let status = match state.histories.contains_key(arn) {

@@ -211,24 +211,3 @@ async fn the_story_of_a_wait_elsewhere_says_what_is_not_known() {
     assert_eq!(summary["execution"], "loan-1 of Loans, at the engine aws");
     assert_eq!(summary["step"], "Ask");
 }
-
-#[tokio::test]
-async fn a_route_of_an_engine_elsewhere_starts_nothing_and_says_so() {
-    let mut settings = settings(
-        "http://127.0.0.1:1",
-        json!({}),
-        Clock::standing_at(NOW),
-        None,
-    );
-    let mut route = route();
-    route["starts"] = json!({ "state_machine": "LoanProcessor" });
-    settings.routes = vec![serde_json::from_value(route).expect("a route")];
-    let said = App::open_gateway(settings)
-        .await
-        .err()
-        .expect("it is refused");
-    assert!(
-        said.contains("route \"valuation\": `starts`") && said.contains("\"aws\""),
-        "{said}"
-    );
-}

@@ -87,20 +87,20 @@ impl Chores {
         self.send(Chore::Seal { contents, end });
     }
 
-    /// The segment made ahead; waits if it is not ready.
-    pub(crate) fn prepared(&self) -> Result<Arc<dyn File>, String> {
+    /// The segment made ahead if it is as large as that; waits if it is not ready. If there is none, makes one on
+    /// this thread, no larger than it has to be: where there is no room for a large one there may be for a small one.
+    pub(crate) fn prepared(&self, number: u32, least: u64) -> Result<Arc<dyn File>, String> {
         let made = self
             .prepared
             .recv()
             .map_err(|_| "the thread that makes segments has ended".to_string())?;
-        made.map_err(|error| self.failed(&error))
-    }
-
-    /// Makes a segment on this thread.
-    pub(crate) fn prepare_now(&self, number: u32, bytes: u64) -> Result<Arc<dyn File>, String> {
-        self.disk
-            .create(&segment_name(number), bytes)
-            .map_err(|error| self.failed(&error))
+        match made {
+            Ok(file) if file.bytes() >= least => Ok(file),
+            _ => self
+                .disk
+                .create(&segment_name(number), least.next_multiple_of(4096))
+                .map_err(|error| self.failed(&error)),
+        }
     }
 
     fn failed(&self, error: &io::Error) -> String {

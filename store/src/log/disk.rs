@@ -142,6 +142,32 @@ impl Directory {
         })
     }
 
+    /// Writes a file under a name of its own, and gives it its name when all of it is on the disk. One that does not
+    /// come so far leaves nothing: the room that it took may be the last there is.
+    fn write(
+        &self,
+        name: &str,
+        fill: impl FnOnce(&fs::File) -> io::Result<()>,
+    ) -> io::Result<fs::File> {
+        let begun = fs::File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(self.unfinished(name));
+        let written = begun.and_then(|file| {
+            fill(&file)?;
+            file.sync_all()?;
+            self.finish(name)?;
+            Ok(file)
+        });
+        if written.is_err() {
+            // It is removed at the next start otherwise.
+            let _ = fs::remove_file(self.unfinished(name));
+        }
+        written
+    }
+
     fn finish(&self, name: &str) -> io::Result<()> {
         fs::rename(self.unfinished(name), self.path.join(name))?;
         self.directory.sync_all()
@@ -149,15 +175,6 @@ impl Directory {
 
     fn unfinished(&self, name: &str) -> PathBuf {
         self.path.join(format!("{name}{UNFINISHED_SUFFIX}"))
-    }
-
-    fn begin(&self, name: &str) -> io::Result<fs::File> {
-        fs::File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(self.unfinished(name))
     }
 }
 
@@ -174,19 +191,19 @@ impl Disk for Directory {
     }
 
     fn create(&self, name: &str, bytes: u64) -> io::Result<Arc<dyn File>> {
-        let file = self.begin(name)?;
-        let zeros = vec![0; ZEROS_BYTES.min(bytes as usize)];
-        let mut offset = 0;
-        while offset < bytes {
-            let piece = &zeros[..zeros.len().min((bytes - offset) as usize)];
-            file.write_all_at(piece, offset)?;
-            offset += piece.len() as u64;
-            if offset < bytes {
-                file.sync_data()?;
+        let file = self.write(name, |file| {
+            let zeros = vec![0; ZEROS_BYTES.min(bytes as usize)];
+            let mut offset = 0;
+            while offset < bytes {
+                let piece = &zeros[..zeros.len().min((bytes - offset) as usize)];
+                file.write_all_at(piece, offset)?;
+                offset += piece.len() as u64;
+                if offset < bytes {
+                    file.sync_data()?;
+                }
             }
-        }
-        file.sync_all()?;
-        self.finish(name)?;
+            Ok(())
+        })?;
         Ok(Arc::new(DirectoryFile { file, bytes }))
     }
 
@@ -200,10 +217,8 @@ impl Disk for Directory {
     }
 
     fn replace(&self, name: &str, content: &[u8]) -> io::Result<()> {
-        let file = self.begin(name)?;
-        file.write_all_at(content, 0)?;
-        file.sync_all()?;
-        self.finish(name)
+        self.write(name, |file| file.write_all_at(content, 0))?;
+        Ok(())
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {

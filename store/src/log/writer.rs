@@ -447,13 +447,9 @@ impl Writer {
     fn rotate(&mut self, room: u64) -> Result<(), String> {
         let number = self.active.number + 1;
         let least = room + SEGMENT_HEADER.len() as u64;
-        let mut file = self.chores.prepared()?;
-        if file.bytes() < least {
-            // Rare: a batch of one huge record.
-            file = self
-                .chores
-                .prepare_now(number, least.next_multiple_of(4096))?;
-        }
+        let file = self
+            .chores
+            .prepared(number, least.max(self.shared.sizes.first))?;
         let sealed = std::mem::replace(
             &mut self.seal,
             seal::Contents::new(number, self.next_sequence),

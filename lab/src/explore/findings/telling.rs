@@ -2,17 +2,21 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::{Evidence, cases, named, states};
 use crate::explore::finding::{Finding, Severity, listed, verb};
 use crate::explore::row::{End, Row};
 use crate::explore::site::Kind;
 use crate::explore::way::{Attempts, Class, Way};
+use crate::seen::Call;
 
 /// Executions that end badly with nobody told: one finding for each class of failures.
 pub(super) fn untold(evidence: &Evidence<'_>) -> Vec<Finding> {
     let mut by_class: BTreeMap<(Class, bool), Vec<&Row>> = BTreeMap::new();
     for row in evidence.plain() {
-        if row.end.is_bad() && row.told.is_empty() && !evidence.well(row).end.is_bad() {
+        let nobody = row.told.is_empty() && !evidence.is_handled(row);
+        if row.end.is_bad() && nobody && !evidence.well(row).end.is_bad() {
             let timed_out = row.end == End::TimedOut;
             // A callback that is none leaves the wait as silence does.
             let class = match row.case.fault().way.class() {
@@ -79,6 +83,72 @@ pub(super) fn notifications(evidence: &Evidence<'_>) -> Option<Finding> {
         states,
         cases: cases(&rows),
     })
+}
+
+/// Messages that do not say which execution they are about.
+pub(super) fn anonymous(evidence: &Evidence<'_>) -> Option<Finding> {
+    let rows: Vec<(&Row, &str)> = evidence
+        .plain()
+        .filter_map(|row| Some((row, teller(evidence, row)?)))
+        .collect();
+    let mut states: Vec<String> = Vec::new();
+    let mut shown: Vec<&Row> = Vec::new();
+    for (row, state) in rows {
+        if !states.iter().any(|known| known == state) {
+            states.push(state.to_owned());
+            shown.push(row);
+        }
+    }
+    if states.is_empty() {
+        return None;
+    }
+    Some(Finding {
+        severity: Severity::Info,
+        code: "notification-anonymous",
+        what: format!(
+            "What {} {} does not say which execution it is about",
+            listed(&states),
+            verb(&states, "tells", "tell")
+        ),
+        why: "Whoever reads it has to search for what failed.".to_owned(),
+        todo: "Put $$.Execution.Id into it ($states.context.Execution.Id), or something of the input that names the work.".to_owned(),
+        states,
+        cases: cases(&shown),
+    })
+}
+
+/// The task that tells of this failure without a word of what is this execution's own.
+fn teller<'r>(evidence: &Evidence<'_>, row: &'r Row) -> Option<&'r str> {
+    let course = &evidence.courses[row.case.course];
+    let own: Vec<String> = std::iter::once(&course.input)
+        .chain(course.script.results.values())
+        .flat_map(leaves)
+        .collect();
+    let mut tellers = row
+        .told
+        .iter()
+        .filter_map(|told| Some((told.at, told.by.as_deref()?)));
+    tellers.find_map(|(at, state)| {
+        let asked = |call: &&Call| call.state == state && call.at == at;
+        let call = row.calls.iter().find(asked)?;
+        let said = call.parameters.to_string();
+        let name = call.execution_arn.rsplit(':').next().unwrap_or_default();
+        let names = said.contains(&call.execution_arn)
+            || leaves(&call.parameters).iter().any(|leaf| leaf == name)
+            || own.iter().any(|own| said.contains(own));
+        (!names).then_some(state)
+    })
+}
+
+/// The texts and numbers of a document that are long enough to name something.
+fn leaves(document: &Value) -> Vec<String> {
+    match document {
+        Value::String(text) if text.len() > 2 => vec![text.clone()],
+        Value::Number(number) if number.to_string().len() > 2 => vec![number.to_string()],
+        Value::Array(items) => items.iter().flat_map(leaves).collect(),
+        Value::Object(members) => members.values().flat_map(leaves).collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// Errors of the language itself: what handles a failure can't be evaluated.
@@ -157,16 +227,8 @@ pub(super) fn swallowed(evidence: &Evidence<'_>) -> Vec<Finding> {
         if row.end != End::Succeeded || !failed || recovered || !row.told.is_empty() {
             continue;
         }
-        let left = row
-            .output
-            .as_ref()
-            .map(ToString::to_string)
-            .unwrap_or_default();
-        let named = fault.way.error().unwrap_or("States.Timeout");
-        let handled = row
-            .detour(evidence.well(row))
-            .any(|state| evidence.site(state).is_some());
-        if !left.contains(named) && !handled && has_failed(row) {
+        let well = evidence.well(row);
+        if !says_that_it_failed(row, well) && !evidence.is_handled(row) && has_failed(row) {
             by_state.entry(&fault.state).or_default().push(row);
         }
     }
@@ -183,6 +245,30 @@ pub(super) fn swallowed(evidence: &Evidence<'_>) -> Vec<Finding> {
         cases: cases(&rows),
     });
     each.collect()
+}
+
+/// Whether the output has the error in it, or words for a failure that are not in it when all goes well.
+fn says_that_it_failed(row: &Row, well: &Row) -> bool {
+    let text = |row: &Row| {
+        let output = row.output.as_ref().map(ToString::to_string);
+        output.unwrap_or_default().to_lowercase()
+    };
+    let (left, usual) = (text(row), text(well));
+    let fault = row.case.fault();
+    let named = fault.way.error().unwrap_or("States.Timeout").to_lowercase();
+    let words = [
+        "error",
+        "fail",
+        "timed out",
+        "timeout",
+        "reject",
+        "cancel",
+        "abort",
+    ];
+    left.contains(&named)
+        || words
+            .iter()
+            .any(|word| left.matches(word).count() > usual.matches(word).count())
 }
 
 /// Whether the task failed for good.

@@ -4,7 +4,7 @@ use super::{Evidence, cases, states};
 use crate::explore::finding::{Finding, Severity, listed, span};
 use crate::explore::row::{End, Row};
 use crate::explore::site::Kind;
-use crate::explore::way::{Class, Way};
+use crate::explore::way::Class;
 
 /// An execution of AWS lives no longer, so that no timeout of this length ever comes.
 const YEAR: i64 = 365 * 86_400_000;
@@ -84,85 +84,4 @@ pub(super) fn too_long(evidence: &Evidence<'_>) -> Vec<Finding> {
         }
     })
     .collect()
-}
-
-/// Heartbeats that can't do what they are for.
-pub(super) fn heartbeats(evidence: &Evidence<'_>) -> Vec<Finding> {
-    let mut found = Vec::new();
-    for row in evidence.single() {
-        let fault = row.case.fault();
-        let first = row.timeouts.iter().find(|(state, _)| *state == fault.state);
-        if fault.way == Way::HeartbeatsStop && matches!(first, Some((_, false))) {
-            let state = &fault.state;
-            found.push(Finding {
-                severity: Severity::Warning,
-                code: "heartbeat-never-fires",
-                states: vec![state.clone()],
-                what: format!("{state} has HeartbeatSeconds, and its TimeoutSeconds is over before a missing heartbeat counts"),
-                why: "Heartbeats that stop are noticed no earlier than without HeartbeatSeconds.".to_owned(),
-                todo: "Make HeartbeatSeconds a fraction of TimeoutSeconds.".to_owned(),
-                cases: vec![row.case.to_string()],
-            });
-        }
-    }
-    for site in evidence
-        .sites
-        .iter()
-        .filter(|site| site.heartbeat.is_some())
-    {
-        let bounded = site.timeout.is_some() || evidence.model.timeout_seconds.is_some();
-        let played = evidence
-            .single()
-            .find(|row| row.case.fault().state == site.state);
-        if let (false, true, Some(row)) = (bounded, site.kind.waits_for_others(), played) {
-            let state = &site.state;
-            found.push(Finding {
-                severity: Severity::Info,
-                code: "heartbeats-alone",
-                states: vec![state.clone()],
-                what: format!("{state} has HeartbeatSeconds and no TimeoutSeconds: as long as heartbeats come it is not given up"),
-                why: "A worker that hangs and whose heartbeats go on keeps the execution for ever.".to_owned(),
-                todo: format!("Give {state} TimeoutSeconds, too, if there is a longest time that it may take."),
-                cases: vec![row.case.to_string()],
-            });
-        }
-    }
-    for site in evidence.sites {
-        let played = evidence
-            .single()
-            .find(|row| row.case.fault().state == site.state);
-        let (None, Some(row), Kind::Callback) = (site.heartbeat, played, site.kind) else {
-            continue;
-        };
-        let state = &site.state;
-        let route = site.door().filter(|door| door.has_heartbeats());
-        let catches = site
-            .catches
-            .iter()
-            .flatten()
-            .any(|name| name == "States.HeartbeatTimeout");
-        let reason = match (route, catches) {
-            (Some(door), true) => format!(
-                "route {} takes heartbeats and a Catch is for States.HeartbeatTimeout",
-                door.route
-            ),
-            (Some(door), false) => format!("route {} takes heartbeats", door.route),
-            (None, true) => "a Catch is for States.HeartbeatTimeout".to_owned(),
-            (None, false) => continue,
-        };
-        let noticed = match site.timeout {
-            Some(timeout) => format!("only when TimeoutSeconds is over, after {}", span(timeout)),
-            None => "never".to_owned(),
-        };
-        found.push(Finding {
-            severity: Severity::Info,
-            code: "heartbeat-not-watched",
-            states: vec![state.clone()],
-            what: format!("{state} has no HeartbeatSeconds, though {reason}"),
-            why: format!("That heartbeats stop is noticed {noticed}."),
-            todo: format!("If the other side sends heartbeats, give {state} HeartbeatSeconds."),
-            cases: vec![row.case.to_string()],
-        });
-    }
-    found
 }

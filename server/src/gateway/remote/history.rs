@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::Remote;
 use crate::gateway::record::Holder;
+use crate::services::moment;
 
 /// How many events a page has. They carry data, and 100 of the largest are as much as an answer may have.
 const PAGE: usize = 100;
@@ -86,7 +87,6 @@ struct Search<'a> {
     /// Events that may lead on to others: in which state they are, and of which task.
     known: HashMap<i64, (bool, Option<usize>)>,
     tasks: Vec<Task>,
-    ended: Option<Ending>,
 }
 
 struct Task {
@@ -102,7 +102,6 @@ impl<'a> Search<'a> {
             state_name: &holder.place.state_name,
             known: HashMap::new(),
             tasks: Vec::new(),
-            ended: None,
         }
     }
 
@@ -132,11 +131,14 @@ impl<'a> Search<'a> {
                 in_state = !self.state_name.is_empty() && name == Some(self.state_name);
                 task = None;
             }
-            _ if kind.starts_with("Execution") && kind != "ExecutionStarted" => {
-                self.ended = Some(Ending {
-                    how: How::Stopped,
-                    at: moment(event),
-                });
+            // A redrive may follow, with tasks of its own.
+            "ExecutionSucceeded" | "ExecutionFailed" | "ExecutionTimedOut" | "ExecutionAborted" => {
+                for task in self.tasks.iter_mut().filter(|task| task.ending.is_none()) {
+                    task.ending = Some(Ending {
+                        how: How::Stopped,
+                        at: moment(&event["timestamp"]),
+                    });
+                }
             }
             _ => {
                 if let Some(how) = how(kind, event)
@@ -144,7 +146,7 @@ impl<'a> Search<'a> {
                 {
                     self.tasks[task].ending = Some(Ending {
                         how,
-                        at: moment(event),
+                        at: moment(&event["timestamp"]),
                     });
                 }
             }
@@ -159,7 +161,7 @@ impl<'a> Search<'a> {
             Some(at) => &self.tasks[at],
             None => in_state.next().filter(|_| in_state.next().is_none())?,
         };
-        task.ending.clone().or(self.ended)
+        task.ending.clone()
     }
 }
 
@@ -196,8 +198,121 @@ fn how(kind: &str, event: &Value) -> Option<How> {
     })
 }
 
-/// Step Functions writes seconds, as a number.
-fn moment(event: &Value) -> Option<Timestamp> {
-    let seconds = event["timestamp"].as_f64()?;
-    Some(Timestamp((seconds * 1000.0).round() as i64))
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gateway::record::Place;
+
+    fn holder(state_name: &str) -> Holder {
+        Holder {
+            token: "the-token".to_owned(),
+            registered_at: Timestamp(0),
+            place: Place {
+                execution_arn: "arn".to_owned(),
+                execution_name: String::new(),
+                state_machine_arn: String::new(),
+                state_name: state_name.to_owned(),
+                wait_began_at: Timestamp(0),
+                wait_deadline: None,
+                trace_id: None,
+            },
+            engine: None,
+            over_at: None,
+            stuck_told_at: None,
+        }
+    }
+
+    /// Events, each after the one before, a second apart; `scheduled TEXT` with that as parameters.
+    fn ending(state_name: &str, kinds: &[&str]) -> Option<Ending> {
+        let holder = holder(state_name);
+        let mut search = Search::new(&holder);
+        for (index, kind) in kinds.iter().enumerate() {
+            let (kind, text) = kind.split_once(' ').unwrap_or((kind, ""));
+            search.see(&json!({
+                "id": index + 1, "previousEventId": index, "timestamp": index + 1, "type": kind,
+                "taskScheduledEventDetails": { "parameters": text },
+                "stateEnteredEventDetails": { "name": text },
+                "taskTimedOutEventDetails": { "error": text },
+            }));
+        }
+        search.found()
+    }
+
+    #[test]
+    fn a_wait_has_the_end_of_its_own_task_or_of_its_execution() {
+        type Row<'a> = (&'a str, &'a [&'a str], Option<(How, i64)>);
+        let stopped = |seconds: i64| (How::Stopped, seconds);
+        let rows: [Row<'_>; 8] = [
+            ("", &["ExecutionStarted", "TaskScheduled the-token"], None),
+            (
+                "",
+                &["TaskScheduled the-token", "TaskTimedOut States.Timeout"],
+                Some((How::TimedOut, 2)),
+            ),
+            (
+                "",
+                &[
+                    "TaskScheduled the-token",
+                    "TaskTimedOut States.HeartbeatTimeout",
+                    "ExecutionFailed",
+                ],
+                Some((How::HeartbeatTimedOut, 2)),
+            ),
+            (
+                "",
+                &["TaskScheduled the-token", "ExecutionAborted"],
+                Some(stopped(2)),
+            ),
+            // The first of two ends: what comes after a redrive has nothing to do with it.
+            (
+                "",
+                &[
+                    "TaskScheduled the-token",
+                    "ExecutionFailed",
+                    "ExecutionRedriven",
+                    "TaskScheduled other",
+                    "ExecutionFailed",
+                ],
+                Some(stopped(2)),
+            ),
+            (
+                "",
+                &[
+                    "TaskScheduled other",
+                    "ExecutionFailed",
+                    "ExecutionRedriven",
+                    "TaskScheduled the-token",
+                ],
+                None,
+            ),
+            // Without the token, by its state, if that was there once.
+            (
+                "Ask",
+                &[
+                    "TaskStateEntered Ask",
+                    "TaskScheduled x",
+                    "ExecutionTimedOut",
+                ],
+                Some(stopped(3)),
+            ),
+            (
+                "Ask",
+                &[
+                    "TaskStateEntered Ask",
+                    "TaskScheduled x",
+                    "TaskStateEntered Ask",
+                    "TaskScheduled x",
+                    "ExecutionTimedOut",
+                ],
+                None,
+            ),
+        ];
+        for (state_name, kinds, expected) in rows {
+            let expected = expected.map(|(how, seconds)| Ending {
+                how,
+                at: Some(Timestamp(seconds * 1000)),
+            });
+            assert_eq!(ending(state_name, kinds), expected, "{kinds:?}");
+        }
+    }
 }

@@ -58,7 +58,7 @@ impl Gateway {
     }
 
     /// The step of a delivery that waits, in words.
-    pub(super) fn kept(&self, note: String) -> Step {
+    pub(in crate::gateway) fn kept(&self, note: String) -> Step {
         Step {
             kept: true,
             ..self.step(Disposition::Undeliverable, note)

@@ -37,7 +37,7 @@ const ID_BYTES: usize = 36;
 
 /// How long a third party is kept waiting for the outcome, in real time; then it hears that its callback
 /// is stored. Most give up after ten seconds, some after three.
-const PATIENCE: Duration = Duration::from_secs(3);
+pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The pause after a failure: doubled each time, up to the second figure.
 const PAUSE_SECONDS: i64 = 1;
@@ -112,10 +112,10 @@ struct First {
 }
 
 /// An attempt that the breaker has let out, and that has to say how it went.
-struct Admitted<'a> {
-    gateway: &'a Gateway,
-    engine: &'a Arc<Remote>,
-    told: bool,
+pub(super) struct Admitted<'a> {
+    pub gateway: &'a Gateway,
+    pub engine: &'a Arc<Remote>,
+    pub told: bool,
 }
 
 impl Drop for Admitted<'_> {
@@ -433,7 +433,7 @@ impl Gateway {
 
     /// Tells the breaker how an attempt went. If it closes, all that waits goes out; when it first opens,
     /// that is told, and when the engine answers again, that.
-    fn tell_breaker(
+    pub(super) fn tell_breaker(
         &self,
         engine: &Arc<Remote>,
         delivery: &Delivery,

@@ -133,7 +133,7 @@ impl Verdict {
     }
 }
 
-fn verdict(refused: Refused) -> Verdict {
+pub(super) fn verdict(refused: Refused) -> Verdict {
     let (status, code, message) = match refused {
         Refused::NoAnswer { never_sent, what } => {
             return Verdict::Later(Later {

@@ -1,10 +1,10 @@
 //! A callback starts an execution, and what came of it is recorded.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use store::{Expect, Table};
 
 use super::later::Known;
-use super::{Start, Started};
+use super::{Refusal, Start, Started, Tried};
 use crate::api;
 use crate::gateway::arrival::Arrival;
 use crate::gateway::disposition::Disposition;
@@ -34,9 +34,12 @@ impl Gateway {
     ) -> Result<Step, NotStored> {
         let start = match arrival.start.clone() {
             Some(Ok(start)) => {
-                let start = self.addressed(start);
+                let start = self.addressed(Start {
+                    engine: route.config.engine.clone(),
+                    ..start
+                });
                 // If the engine can't say it, it is tried again later, and what runs then is taken for ours.
-                let known = self.known(&start.execution_arn).await.unwrap_or_default();
+                let known = self.known(&start).await.unwrap_or_default();
                 Start {
                     there_since: known.map(|known| known.started_at),
                     ..start
@@ -81,6 +84,11 @@ impl Gateway {
         self.commit(documents).await?;
         delivery.found = Found::of(&delivery);
         arrival.delivery = delivery;
+        if let Some(engine) = &route.config.engine {
+            let started = self.start_soon(&arrival.delivery, flight).await?;
+            let stored = || format!("It is stored, and the engine {engine} is asked to start it.");
+            return Ok(started.unwrap_or_else(|| self.kept(stored())));
+        }
         Ok(self.start(&mut arrival.delivery, flight).await?)
     }
 
@@ -134,7 +142,8 @@ impl Gateway {
             return Err(format!("delivery {} has nothing to start", delivery.id));
         };
         delivery.attempts += 1;
-        let step = self.try_to_start(delivery, &start).await;
+        let tried = self.try_to_start(delivery, &start).await;
+        let step = tried.step.clone();
         let again = delivery.disposition() == Some(Disposition::Undeliverable);
         let news = !again || step.disposition != Disposition::Undeliverable;
         if news {
@@ -152,7 +161,7 @@ impl Gateway {
             });
         }
         loop {
-            match self.record_start(delivery, &step, news).await {
+            match self.record_start(delivery, &tried, news).await {
                 Ok(()) => {
                     if news {
                         self.counted(delivery, &step);
@@ -165,7 +174,37 @@ impl Gateway {
         }
     }
 
-    async fn try_to_start(&self, delivery: &Delivery, start: &Start) -> Step {
+    async fn try_to_start(&self, delivery: &Delivery, start: &Start) -> Tried {
+        let request = json!({
+            "stateMachineArn": start.state_machine_arn,
+            "name": start.name,
+            "input": start.input,
+            "traceHeader": own_trace_of(delivery).x_ray_header(),
+        });
+        if let Some(engine) = &start.engine {
+            return self.start_at(engine, delivery, start, &request).await;
+        }
+        let answer = match self.0.starter.get() {
+            Some(starter) => starter.operations.perform("StartExecution", request).await,
+            None => Err(Refusal::unknown("this server starts none")),
+        };
+        let step = self.judge_start(delivery, start, answer).await;
+        Tried {
+            due: match step.disposition.is_undeliverable() {
+                true => self.retry_due(delivery.attempts),
+                false => None,
+            },
+            ..Tried::done(step)
+        }
+    }
+
+    /// What the answer to `StartExecution` means.
+    pub(in crate::gateway) async fn judge_start(
+        &self,
+        delivery: &Delivery,
+        start: &Start,
+        answer: Result<Value, Refusal>,
+    ) -> Step {
         let later = |what: &str| {
             crate::log::say_about!(
                 about(delivery),
@@ -178,19 +217,10 @@ impl Gateway {
             );
             self.step(Disposition::Undeliverable, note)
         };
-        let Some(starter) = self.0.starter.get() else {
-            return later("this server starts none");
-        };
-        let request = json!({
-            "stateMachineArn": start.state_machine_arn,
-            "name": start.name,
-            "input": start.input,
-            "traceHeader": own_trace_of(delivery).x_ray_header(),
-        });
-        match starter.operations.perform("StartExecution", request).await {
+        match answer {
             Ok(_) => self.begun(start),
             Err(refusal) if refusal.kind == "ExecutionAlreadyExists" => {
-                match self.known(&start.execution_arn).await {
+                match self.known(start).await {
                     Ok(Some(known)) => self.there_already(delivery, start, &known),
                     Ok(None) => self.step(
                         Disposition::LateEnded,
@@ -251,17 +281,15 @@ impl Gateway {
     async fn record_start(
         &self,
         delivery: &Delivery,
-        step: &Step,
+        tried: &Tried,
         news: bool,
     ) -> Result<(), NotStored> {
         let route = self.route_named(&delivery.route);
-        let undeliverable = step.disposition == Disposition::Undeliverable;
-        let due = match undeliverable {
-            true => self.retry_due(delivery.attempts),
-            false => None,
-        };
+        let step = &tried.step;
+        let undeliverable = step.disposition.is_undeliverable();
         // The flight keeps everybody else away from the delivery's document.
-        let mut documents = delivery.changes(Expect::Any, due);
+        let mut documents = delivery.changes(Expect::Any, tried.due);
+        documents.extend(tried.beside.iter().cloned());
         let name = delivery.reference.as_deref().unwrap_or_default();
         let found = self.reference(&delivery.route, name).await?;
         if let Some((version, reference)) = found
@@ -292,6 +320,7 @@ impl Gateway {
                         ..started.clone()
                     };
                     let due = started.kept.as_ref().map(|kept| kept.until);
+                    let due = due.or_else(|| self.look_at_start_again(&started));
                     let done = Reference {
                         standing: Standing::Started(started),
                         ..reference

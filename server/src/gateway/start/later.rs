@@ -1,16 +1,20 @@
 //! An execution was started under a reference: callbacks that come before it registers that, and time that passes.
 
 use asl::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 use store::Expect;
 
-use super::{Kept, Start, Started};
+use super::{Kept, Refusal, Start, Started};
 use crate::gateway::arrival::Arrival;
 use crate::gateway::deliver::used_keep_seconds;
 use crate::gateway::disposition::Disposition;
 use crate::gateway::record::{Intent, Reference, Standing, Step};
 use crate::gateway::route::Route;
 use crate::gateway::{Gateway, NotStored};
+use crate::services::moment;
+
+/// How often an execution elsewhere is asked for, once its reference could be forgotten.
+const LOOK_AGAIN_SECONDS: i64 = 86_400;
 
 /// What is known of an execution.
 pub(super) struct Known {
@@ -49,10 +53,7 @@ impl Gateway {
         }
         // One that could not be started yet is tried again, and may have an answer in this callback.
         let stopped_at = match started.done {
-            true => {
-                let known = self.known(&started.start.execution_arn).await?;
-                known.as_ref().map(|known| known.stopped_at)
-            }
+            true => self.known_now(&started.start).await?,
             false => Some(None),
         };
         if stopped_at != Some(None) {
@@ -111,7 +112,7 @@ impl Gateway {
                     kept: None,
                     ..started.clone()
                 },
-                None,
+                self.look_at_start_again(started),
             )];
             if let Some((read, mut delivery)) = self.delivery(&kept.delivery).await? {
                 let note = format!(
@@ -132,36 +133,69 @@ impl Gateway {
             return Ok(());
         }
         let keep = used_keep_seconds(route.as_deref());
-        match self.known(&started.start.execution_arn).await? {
+        let elsewhere = started.start.engine.is_some();
+        match self.known_now(&started.start).await? {
             // There is no moment to look again: it is looked for as callbacks come (`sweep`).
-            Some(Known {
-                stopped_at: None, ..
-            }) => Ok(()),
-            Some(Known {
-                stopped_at: Some(at),
-                ..
-            }) if at.plus_seconds(keep) > now => Ok(()),
+            Some(None) if !elsewhere => Ok(()),
+            Some(None) => {
+                let due = self.look_at_start_again(started);
+                self.commit(vec![again(started.clone(), due)]).await
+            }
+            Some(Some(at)) if at.plus_seconds(keep) > now => match elsewhere {
+                false => Ok(()),
+                true => {
+                    let due = Some(at.plus_seconds(keep));
+                    self.commit(vec![again(started.clone(), due)]).await
+                }
+            },
             _ => self.commit(vec![reference.removal(version)]).await,
+        }
+    }
+
+    /// When an execution elsewhere is asked for again; one of this server is asked for as callbacks come.
+    pub(super) fn look_at_start_again(&self, started: &Started) -> Option<Timestamp> {
+        let pause = LOOK_AGAIN_SECONDS;
+        let now = self.0.clock.now();
+        started
+            .start
+            .engine
+            .as_ref()
+            .map(|_| now.plus_seconds(pause))
+    }
+
+    /// When an execution has stopped, if it has; none if there is none. One of an engine that does not answer is
+    /// taken to run: what comes for it is kept.
+    async fn known_now(&self, start: &Start) -> Result<Option<Option<Timestamp>>, String> {
+        match self.known(start).await {
+            Ok(known) => Ok(known.map(|known| known.stopped_at)),
+            Err(_) if start.engine.is_some() => Ok(Some(None)),
+            Err(what) => Err(what),
         }
     }
 
     /// Whether an execution that a reference has started runs.
     pub(in crate::gateway) async fn runs(&self, start: &Start) -> Result<bool, String> {
-        let known = self.known(&start.execution_arn).await?;
-        Ok(known.is_some_and(|known| known.stopped_at.is_none()))
+        Ok(self.known_now(start).await? == Some(None))
     }
 
     /// What is known of an execution; none if it is not kept.
-    pub(super) async fn known(&self, execution_arn: &str) -> Result<Option<Known>, String> {
-        let Some(starter) = self.0.starter.get() else {
-            return Ok(None);
+    pub(super) async fn known(&self, start: &Start) -> Result<Option<Known>, String> {
+        const OPERATION: &str = "DescribeExecution";
+        let request = json!({ "executionArn": start.execution_arn });
+        let asked = match &start.engine {
+            Some(engine) => match self.0.engines.named(engine) {
+                Some(engine) => engine.look(OPERATION, &request).await,
+                None => Err(Refusal::unknown("the engine is not configured any more")),
+            },
+            None => match self.0.starter.get() {
+                Some(starter) => starter.operations.perform(OPERATION, request).await,
+                None => return Ok(None),
+            },
         };
-        let request = json!({ "executionArn": execution_arn });
-        let asked = starter.operations.perform("DescribeExecution", request);
-        match asked.await {
+        match asked {
             Ok(said) => Ok(Some(Known {
-                started_at: moment(&said["startDate"]),
-                stopped_at: said.get("stopDate").map(moment),
+                started_at: moment(&said["startDate"]).unwrap_or(Timestamp(0)),
+                stopped_at: moment(&said["stopDate"]),
                 input: said["input"].as_str().map(str::to_owned),
             })),
             Err(refusal)
@@ -172,9 +206,4 @@ impl Gateway {
             Err(refusal) => Err(format!("{}: {}", refusal.kind, refusal.message)),
         }
     }
-}
-
-/// A moment of the API's answers, which are seconds with a fraction.
-pub(super) fn moment(seconds: &Value) -> Timestamp {
-    Timestamp((seconds.as_f64().unwrap_or_default() * 1000.0).round() as i64)
 }
