@@ -36,9 +36,13 @@ impl Table {
             return widths;
         };
         let heads = &self.rows[0];
+        let may = |column: &usize| !WHOLE.contains(&heads[*column].as_str());
+        // A cell of a megabyte is no reason to go on one column at a time.
+        (0..heads.len().min(widths.len()))
+            .filter(may)
+            .for_each(|column| widths[column] = widths[column].min(screen));
         loop {
             let all = widths.iter().sum::<usize>() + 2 * widths.len().saturating_sub(1);
-            let may = |column: &usize| !WHOLE.contains(&heads[*column].as_str());
             let columns = (0..heads.len().min(widths.len())).filter(may);
             let widest = columns.max_by_key(|column| widths[*column]);
             let Some(widest) = widest.filter(|widest| all > screen && widths[*widest] > WIDTH_MIN)

@@ -125,7 +125,7 @@ impl Listing {
     ) -> Result<ExitCode, String> {
         let mut table = Table::new(list.heads);
         let mut seen = Seen::default();
-        let mut away = false;
+        let (mut away, mut now) = (false, server.now()?);
         // What is older than the first items is no news.
         let (older, _) = list.items(server, items.len() + PAGE, &|_| false)?;
         older.iter().skip(items.len()).for_each(|item| {
@@ -135,8 +135,7 @@ impl Listing {
             items.retain(|item| seen.add((list.identity)(item)));
             if self.json {
                 items.iter().rev().for_each(print_line);
-            } else if !items.is_empty() {
-                let now = server.now()?;
+            } else {
                 for item in items.iter().rev() {
                     print(&table.next((list.row)(item, now)));
                 }
@@ -144,9 +143,10 @@ impl Listing {
             std::thread::sleep(FOLLOW_EVERY);
             let known = |item: &Value| seen.has(&(list.identity)(item));
             // A server that is started anew is waited for: it is the following that would be lost.
-            items = match list.items(server, FOLLOWED_MAX, &known) {
-                Ok((items, _)) => {
-                    away = false;
+            let found = list.items(server, FOLLOWED_MAX, &known);
+            items = match found.and_then(|(items, _)| Ok((items, server.now()?))) {
+                Ok((items, at)) => {
+                    (away, now) = (false, at);
                     items
                 }
                 Err(why) => {

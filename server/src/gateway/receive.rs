@@ -28,7 +28,7 @@ use crate::runner::TokenError;
 pub(super) enum Wrong {
     /// It is not to be had whole.
     Unreadable(Unreadable),
-    /// It came by another method than these.
+    /// It came by another method than these, which only those hear of who can prove who they are.
     Method(String),
 }
 
@@ -80,19 +80,22 @@ impl Gateway {
                 manner.status = Some(why.status());
                 Err(broken(call, why))
             }
-            (_, Some(Wrong::Method(methods))) => {
+            (_, wrong) => self
+                .verify(&at, parameters, call, received_at)
+                .map(|verified| (verified, wrong)),
+        };
+        let (verified, read) = match verified {
+            Ok((verified, Some(Wrong::Method(methods)))) => {
                 manner.status = Some(StatusCode::METHOD_NOT_ALLOWED);
                 let reason = format!("It came by {}, and this path takes {methods}.", call.method);
                 manner.allow = Some(methods);
-                Err(Fault {
+                let fault = Fault {
                     disposition: Disposition::Malformed,
                     reason,
-                })
+                };
+                (Some(verified), Err(fault))
             }
-            _ => self.verify(&at, parameters, call, received_at),
-        };
-        let (verified, read) = match verified {
-            Ok(verified) => {
+            Ok((verified, _)) => {
                 let read = at.read(entrance, call, parameters, received_at);
                 (Some(verified), read)
             }

@@ -275,8 +275,8 @@ fn in_form(text: &str, rules: &[(&Rule, &[Step])]) -> Redacted<String> {
 }
 
 fn in_json(text: &str, rules: &[(&Rule, &[Step])]) -> Option<Redacted<String>> {
-    let text = without_mark(text);
-    let root: &RawValue = serde_json::from_str(text).ok()?;
+    // Where a value stands is counted in the text as it came, mark and all.
+    let root: &RawValue = serde_json::from_str(without_mark(text)).ok()?;
     let mut hits = Vec::new();
     let active = rules
         .iter()
@@ -445,6 +445,7 @@ mod tests {
                 r#"{"a":"(redacted)","a":"(redacted)"}"#,
             ),
             ("$.a", r#"{"\u0061":1}"#, r#"{"\u0061":"(redacted)"}"#),
+            ("$.a", "\u{feff}{\"a\":1}", "\u{feff}{\"a\":\"(redacted)\"}"),
             ("$", "anything", "(redacted)"),
         ] {
             assert_eq!(
