@@ -4,11 +4,13 @@
 use std::collections::HashMap;
 
 use engine::{Event, EventKind, FrameId};
+use mock::Asked;
 use serde_json::Value;
 
 use crate::scenario::came::dispositions;
 use crate::scenario::spoken;
 use crate::seen::Seen;
+use crate::world::named;
 
 /// As many lines as are good to read; more are left out in the middle.
 const LINES_MAX: usize = 40;
@@ -49,6 +51,17 @@ pub fn story(seen: &Seen) -> Vec<String> {
             lines.push((event.at.0 - seen.started_at.0, line));
         }
     }
+    for served in &seen.services {
+        for (at, asked) in &served.requests {
+            lines.push((*at, request(asked)));
+        }
+        for (at, sent) in &served.callbacks {
+            if let Some(why) = &sent.error {
+                let who = named(&sent.service, sent.fault);
+                lines.push((*at, format!("{who}: no callback, since {why}")));
+            }
+        }
+    }
     for told in &seen.told {
         let message = match &told.message["description"] {
             Value::String(description) => description.clone(),
@@ -73,6 +86,33 @@ pub fn story(seen: &Seen) -> Vec<String> {
         }
     }
     told
+}
+
+/// What a service was asked, and how it answered.
+fn request(asked: &Asked) -> String {
+    let of = |name: &str| asked.request[name].as_str().unwrap_or_default();
+    let body = match &asked.request["body"] {
+        Value::Null => String::new(),
+        body => format!(" {body}"),
+    };
+    let who = named(&asked.service, asked.fault);
+    let answer = asked.answered.as_ref().map_or(String::new(), |answered| {
+        let status = answered.status.map(|status| format!(" {status}"));
+        let said = Some(&answered.body).filter(|said| !said.is_empty());
+        let said = said.map(|said| format!(" {said}"));
+        let remark = answered.remark.as_ref().map(|remark| format!(" {remark}"));
+        format!(
+            " =>{}{}{}",
+            status.unwrap_or_default(),
+            remark.unwrap_or_default(),
+            said.unwrap_or_default()
+        )
+    });
+    format!(
+        "{who} is asked {} {}{body}{answer}",
+        of("method"),
+        of("path")
+    )
 }
 
 fn cut(line: &str) -> String {
