@@ -88,31 +88,25 @@ pub fn story(seen: &Seen) -> Vec<String> {
     told
 }
 
-/// What a service was asked, and how it answered.
+/// How a service answered, and what it was asked.
 fn request(asked: &Asked) -> String {
     let of = |name: &str| asked.request[name].as_str().unwrap_or_default();
-    let body = match &asked.request["body"] {
-        Value::Null => String::new(),
-        body => format!(" {body}"),
-    };
     let who = named(&asked.service, asked.fault);
-    let answer = asked.answered.as_ref().map_or(String::new(), |answered| {
-        let status = answered.status.map(|status| format!(" {status}"));
-        let said = Some(&answered.body).filter(|said| !said.is_empty());
-        let said = said.map(|said| format!(" {said}"));
-        let remark = answered.remark.as_ref().map(|remark| format!(" {remark}"));
-        format!(
-            " =>{}{}{}",
-            status.unwrap_or_default(),
-            remark.unwrap_or_default(),
-            said.unwrap_or_default()
-        )
-    });
-    format!(
-        "{who} is asked {} {}{body}{answer}",
-        of("method"),
-        of("path")
-    )
+    let mut line = format!("{who}: {} {} =>", of("method"), of("path"));
+    if let Some(answered) = &asked.answered {
+        if let Some(status) = answered.status {
+            line.push_str(&format!(" {status}"));
+        }
+        for said in answered.remark.iter().chain(Some(&answered.body)) {
+            if !said.is_empty() {
+                line.push_str(&format!(" {said}"));
+            }
+        }
+    }
+    match &asked.request["body"] {
+        Value::Null => line,
+        body => format!("{line}, asked {body}"),
+    }
 }
 
 fn cut(line: &str) -> String {

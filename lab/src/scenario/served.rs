@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Both are a number, which may be compared (`> 2`), or a list; a text in one is the route of a request, and what a
-//! callback says.
+//! callback says. The server's URL is `$url` in them.
 
 use mock::{Asked, Fault, Sent};
 use serde_json::{Map, Value, json};

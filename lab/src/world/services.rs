@@ -9,6 +9,7 @@ use hyper::header::{HeaderName, HeaderValue};
 use hyper::{HeaderMap, StatusCode};
 use mock::played::{Callback, Callbacks, Given, Ready, Request};
 use mock::{Fault, Mock, Played};
+use serde_json::Value;
 use server::clock::Clock;
 
 use super::{About, Due, Outside, World};
@@ -187,21 +188,45 @@ pub(super) fn served(world: &World, started_at: Timestamp) -> Vec<Served> {
         callbacks: Vec::new(),
     });
     let mut served: Vec<Served> = named.collect();
-    for asked in services.requests() {
+    let own = world.url();
+    for mut asked in services.requests() {
         let of = served
             .iter_mut()
-            .find(|served| served.service == asked.service);
-        of.expect("who was asked is there")
-            .requests
-            .push((since(&asked.at), asked));
+            .find(|served| served.service == asked.service)
+            .expect("who was asked is there");
+        if mentions(&asked.request, &own) {
+            mask(Arc::make_mut(&mut asked.request), &own);
+        }
+        of.requests.push((since(&asked.at), asked));
     }
-    for sent in services.sent() {
+    for mut sent in services.sent() {
         let of = served
             .iter_mut()
-            .find(|served| served.service == sent.service);
-        of.expect("who has sent it is there")
-            .callbacks
-            .push((since(&sent.at), sent));
+            .find(|served| served.service == sent.service)
+            .expect("who has sent it is there");
+        sent.to = sent.to.replace(&own, OWN);
+        of.callbacks.push((since(&sent.at), sent));
     }
     served
+}
+
+/// What stands for the server's URL in what is shown: its port is another one each time.
+const OWN: &str = "$url";
+
+fn mentions(value: &Value, url: &str) -> bool {
+    match value {
+        Value::String(text) => text.contains(url),
+        Value::Array(items) => items.iter().any(|item| mentions(item, url)),
+        Value::Object(members) => members.values().any(|item| mentions(item, url)),
+        _ => false,
+    }
+}
+
+fn mask(value: &mut Value, url: &str) {
+    match value {
+        Value::String(text) => *text = text.replace(url, OWN),
+        Value::Array(items) => items.iter_mut().for_each(|item| mask(item, url)),
+        Value::Object(members) => members.values_mut().for_each(|item| mask(item, url)),
+        _ => {}
+    }
 }
