@@ -30,6 +30,7 @@ pub mod expect;
 mod given;
 pub mod pattern;
 pub mod play;
+mod real;
 mod tasks;
 mod template;
 mod text;
