@@ -6,11 +6,11 @@
 //! | a function, a topic | the one that is configured |
 //! | `states`, activities | the case's own server |
 //! | `http:invoke` | this machine; anybody else only if the file says `real` |
-//! | S3 | the directory that stands in for it |
 //! | all else | what is configured to stand in for AWS |
 
+use std::net::IpAddr;
+
 use asl::Resource;
-use serde_json::Value;
 
 use crate::part::Asked;
 use crate::world::Settings;
@@ -20,8 +20,7 @@ use crate::world::Settings;
 /// # Errors
 /// A sentence for people: what is asked, and what to do.
 pub(super) fn answered(settings: &Settings, task: &Asked, real: bool) -> Result<(), String> {
-    let environment = &settings.environment;
-    let elsewhere = environment.is_somewhere();
+    let elsewhere = settings.environment.is_somewhere();
     let parameters = task.parameters.value();
     let text = |name: &str| parameters[name].as_str().unwrap_or_default();
     let of_function = |arn: &str| {
@@ -47,10 +46,6 @@ pub(super) fn answered(settings: &Settings, task: &Asked, real: bool) -> Result<
                 let url = text("ApiEndpoint");
                 (url.to_owned(), real || is_here(url))
             }
-            "aws-sdk:s3" => {
-                let there = environment.has_buckets() || elsewhere;
-                (format!("s3:{action}"), there)
-            }
             service => (format!("{service}:{action}"), elsewhere),
         },
     };
@@ -69,10 +64,12 @@ pub(super) fn answered(settings: &Settings, task: &Asked, real: bool) -> Result<
 
 /// Whether a URL is one of this machine.
 fn is_here(url: &str) -> bool {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
-    host == "localhost" || host == "[::1]" || host.starts_with("127.")
+    let Ok(url) = url.parse::<hyper::Uri>() else {
+        return false;
+    };
+    let host = url.host().unwrap_or_default();
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 /// The name of a function, of its ARN or of its name and version.
@@ -94,7 +91,10 @@ mod tests {
             ("pay", "pay"),
             ("pay:1", "pay"),
             ("arn:aws:lambda:us-east-1:123456789012:function:pay", "pay"),
-            ("arn:aws:lambda:us-east-1:123456789012:function:pay:live", "pay"),
+            (
+                "arn:aws:lambda:us-east-1:123456789012:function:pay:live",
+                "pay",
+            ),
             ("123456789012:function:pay", "pay"),
         ] {
             assert_eq!(function(said), name);
