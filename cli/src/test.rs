@@ -6,17 +6,18 @@
 //! - [`run`]: all cases on all processors.
 //! - [`broken`]: whether they notice that a state machine was broken.
 //! - [`covered`]: what of each state machine they reached.
+//! - [`watch`]: again, when a file changes.
 
 mod broken;
 mod covered;
 pub mod run;
+mod watch;
 
-use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use lab::report::{junit, text};
@@ -25,9 +26,11 @@ use lab::{Settings, scenario::Outcome};
 use serde_json::{Value, json};
 use server::app::Place;
 use server::logs::LogsTo;
+use source::report::plain;
 
 use crate::colour::{BOLD, GREEN, RED, paint, paint_error};
 use crate::config::Config;
+use watch::Looks;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -39,12 +42,10 @@ Examples:
 
 A file names a definition, what the outside does, and what must come of it; README.md has one, and
 examples/loan-processor/loan-processor.test.yaml everything that can go wrong with a callback.
-Exit status: 0 all cases passed, 1 some did not, 2 a file is not right.";
+Exit status: 0 all cases passed, 1 some did not, 2 a file is not right, or can't be read or written.";
 
-/// The status if a file is not right.
+/// The status if a file is not right, or can't be read or written.
 const UNUSABLE: u8 = 2;
-/// How often files are looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(300);
 
 /// The flags of `rejoin test`.
 #[derive(Args)]
@@ -90,86 +91,101 @@ impl Test {
     /// Runs the cases.
     pub fn run(self) -> Result<ExitCode, String> {
         loop {
-            let (status, files) = self.once()?;
+            let read = self.read();
+            let status = self.once(read.files).unwrap_or_else(|why| {
+                complain(&format!("rejoin: {why}\n"));
+                ExitCode::from(UNUSABLE)
+            });
             if !self.watch {
                 return Ok(status);
             }
-            println!("\nwaiting for a file to change; Ctrl-C ends");
-            until_changed(&files);
-            println!();
+            say("\nwaiting for a file to change; Ctrl-C ends\n")?;
+            read.looks.until_changed();
+            say("\n")?;
         }
     }
 
-    /// Reads and runs everything; the files that were read, too.
-    fn once(&self) -> Result<(ExitCode, Vec<PathBuf>), String> {
+    fn read(&self) -> Round {
+        // Reports for programs have no colours in them.
+        let paint = if self.json { plain } else { paint_error };
+        let files = self.files.iter();
+        let files: Vec<File> = files
+            .map(|file| scenario::read(file, &configured, paint))
+            .collect();
+        let looks = Looks::of(files.iter().flat_map(|file| &file.files));
+        Round { files, looks }
+    }
+
+    /// Runs what was read, and reports.
+    fn once(&self, files: Vec<File>) -> Result<ExitCode, String> {
         let begun = Instant::now();
-        let read: Vec<File> = self
-            .files
+        let faults: Vec<Faulty> = files
             .iter()
-            .map(|file| scenario::read(file, &configured, paint_error))
+            .zip(&self.files)
+            .filter_map(Faulty::of)
             .collect();
-        let files = read.iter().flat_map(|file| &file.files).cloned().collect();
-        let faults: String = read
-            .iter()
-            .filter_map(|file| file.faults.as_deref())
-            .collect();
-        if !faults.is_empty() {
-            eprint!("{faults}");
-            return Ok((ExitCode::from(UNUSABLE), files));
-        }
-        let cases = read.into_iter().flat_map(|file| file.cases);
+        let cases = files.into_iter().flat_map(|file| file.cases);
         let cases = cases.filter(|case| self.is_wanted(case)).map(|mut case| {
             case.patience = self.timeout;
             Arc::new(case)
         });
-        let cases: Vec<Arc<Case>> = cases.collect();
-        if cases.is_empty() {
-            eprintln!("rejoin: no case has this text in its file or name");
-            return Ok((ExitCode::from(UNUSABLE), files));
+        let mut cases: Vec<Arc<Case>> = cases.collect();
+        for faulty in &faults {
+            complain(&faulty.said);
         }
+        if !faults.is_empty() {
+            // Whoever has mistyped a file does not look for the one line that says so among a hundred others.
+            cases.clear();
+        } else if cases.is_empty() {
+            complain("rejoin: no case has this text in its file or name\n");
+        }
+        let unusable = cases.is_empty();
         if self.list {
-            self.listed(&cases);
-            return Ok((ExitCode::SUCCESS, files));
+            if !unusable {
+                self.listed(&cases)?;
+            }
+            return Ok(status(unusable, 0));
         }
         if self.breaks {
             return Ok((broken::run(&cases, self.json)?, files));
         }
         let mut shown = Shown::default();
+        let mut told = Ok(());
         let outcomes = run::all(&cases, |case, outcome| {
-            if !self.json {
-                shown.show(case, outcome, self.verbose);
+            if !self.json && told.is_ok() {
+                told = shown.show(case, outcome, self.verbose);
             }
         });
+        told?;
         let played: Vec<(&Case, &Outcome)> =
             cases.iter().map(|case| &**case).zip(&outcomes).collect();
+        let failed = outcomes.iter().filter(|outcome| !outcome.passed()).count();
         let covered = covered::Covered::of(&played);
         if let Some(file) = &self.junit {
-            write(file, &junit::document(played.iter().copied()))?;
+            let faults = faults.iter().map(|faulty| (&*faulty.file, &*faulty.said));
+            write(file, &junit::document(played.iter().copied(), faults))?;
         }
         if let Some(file) = &self.coverage_svg {
             covered.draw(file)?;
         }
-        let failed = outcomes.iter().filter(|outcome| !outcome.passed()).count();
         if self.json {
+            let faults = faults.iter();
             let document = json!({
                 "passed": outcomes.len() - failed,
                 "failed": failed,
                 "milliseconds": begun.elapsed().as_millis() as u64,
+                "faults": faults.map(|faulty| json!({ "file": faulty.file, "message": faulty.said })).collect::<Value>(),
                 "cases": played.iter().map(|(case, outcome)| described(case, outcome)).collect::<Value>(),
                 "coverage": covered.json(),
             });
-            say(&format!("{document:#}\n"));
-        } else {
+            say(&format!("{document:#}\n"))?;
+        } else if !unusable {
             if self.coverage {
-                say(&covered.table());
+                say(&covered.table())?;
             }
-            say(&summary(outcomes.len(), failed, begun.elapsed()));
+            say(&summary(outcomes.len(), failed, begun.elapsed()))?;
         }
-        let status = match failed {
-            0 => ExitCode::SUCCESS,
-            _ => ExitCode::FAILURE,
-        };
-        Ok((status, files))
+        Ok(status(unusable, failed))
     }
 
     fn is_wanted(&self, case: &Case) -> bool {
@@ -178,7 +194,7 @@ impl Test {
         text.contains(&filter.to_lowercase())
     }
 
-    fn listed(&self, cases: &[Arc<Case>]) {
+    fn listed(&self, cases: &[Arc<Case>]) -> Result<(), String> {
         if self.json {
             let cases = cases.iter();
             let cases: Value = cases
@@ -186,12 +202,40 @@ impl Test {
                     |case| json!({ "file": case.file, "name": case.name, "machine": case.machine }),
                 )
                 .collect();
-            say(&format!("{cases:#}\n"));
-            return;
+            return say(&format!("{cases:#}\n"));
         }
         for case in cases {
-            say(&format!("{}  {}\n", case.file, case.name));
+            say(&format!("{}  {}\n", case.file, case.name))?;
         }
+        Ok(())
+    }
+}
+
+/// All files, read, and what those looked like that they name.
+struct Round {
+    files: Vec<File>,
+    looks: Looks,
+}
+
+/// A file with which something is wrong, and what that is.
+struct Faulty {
+    file: String,
+    said: String,
+}
+
+impl Faulty {
+    fn of((file, path): (&File, &PathBuf)) -> Option<Faulty> {
+        let said = file.faults.clone()?;
+        let file = path.display().to_string();
+        Some(Faulty { file, said })
+    }
+}
+
+fn status(unusable: bool, failed: usize) -> ExitCode {
+    match (unusable, failed) {
+        (true, _) => ExitCode::from(UNUSABLE),
+        (false, 0) => ExitCode::SUCCESS,
+        (false, _) => ExitCode::FAILURE,
     }
 }
 
@@ -202,12 +246,12 @@ struct Shown {
 }
 
 impl Shown {
-    fn show(&mut self, case: &Case, outcome: &Outcome, verbose: bool) {
+    fn show(&mut self, case: &Case, outcome: &Outcome, verbose: bool) -> Result<(), String> {
         if self.file.as_ref() != Some(&case.file) {
-            say(&format!("{}\n", paint(BOLD, &case.file)));
+            say(&format!("{}\n", paint(BOLD, &case.file)))?;
             self.file = Some(case.file.clone());
         }
-        say(&text::case(case, outcome, verbose, paint));
+        say(&text::case(case, outcome, verbose, paint))
     }
 }
 
@@ -277,24 +321,17 @@ fn write(file: &Path, text: &str) -> Result<(), String> {
     std::fs::write(file, text).map_err(|e| format!("{} can't be written: {e}", file.display()))
 }
 
-/// Says it; nobody who has stopped listening is a fault.
-fn say(text: &str) {
-    let _ = std::io::stdout().write_all(text.as_bytes());
+/// Says it; that somebody has stopped listening is no fault, that a disk is full is one.
+fn say(text: &str) -> Result<(), String> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(why) if why.kind() != ErrorKind::BrokenPipe => {
+            Err(format!("standard output can't be written: {why}"))
+        }
+        _ => Ok(()),
+    }
 }
 
-/// Returns when one of the files is another than it was.
-fn until_changed(files: &[PathBuf]) {
-    let looked = |files: &[PathBuf]| -> BTreeMap<PathBuf, Option<SystemTime>> {
-        let files = files.iter();
-        files
-            .map(|file| {
-                let changed = std::fs::metadata(file).and_then(|data| data.modified());
-                (file.clone(), changed.ok())
-            })
-            .collect()
-    };
-    let before = looked(files);
-    while looked(files) == before {
-        std::thread::sleep(LOOK_EVERY);
-    }
+/// Says it to whoever looks at standard error, if anybody does.
+fn complain(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
 }

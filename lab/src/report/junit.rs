@@ -9,8 +9,11 @@ use crate::scenario::{Case, Outcome};
 /// Writing to a string does not fail.
 const WRITES: &str = "a string takes everything";
 
-/// The document.
-pub fn document<'c>(played: impl Iterator<Item = (&'c Case, &'c Outcome)>) -> String {
+/// The document; of files that are not right, what is said of them.
+pub fn document<'c>(
+    played: impl Iterator<Item = (&'c Case, &'c Outcome)>,
+    faults: impl Iterator<Item = (&'c str, &'c str)>,
+) -> String {
     let mut suites: Vec<(&str, Vec<(&Case, &Outcome)>)> = Vec::new();
     for (case, outcome) in played {
         match suites.iter_mut().find(|(file, _)| *file == case.file) {
@@ -19,6 +22,14 @@ pub fn document<'c>(played: impl Iterator<Item = (&'c Case, &'c Outcome)>) -> St
         }
     }
     let mut text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n".to_owned();
+    for (file, said) in faults {
+        let (file, said) = (escaped(file), escaped(said));
+        writeln!(
+            text,
+            "  <testsuite name=\"{file}\" tests=\"1\" failures=\"0\" errors=\"1\" skipped=\"0\" time=\"0\">\n    <testcase classname=\"{file}\" name=\"the file is read\" time=\"0\">\n      <error type=\"file\" message=\"the file is not right\">{said}</error>\n    </testcase>\n  </testsuite>"
+        )
+        .expect(WRITES);
+    }
     for (file, cases) in suites {
         let failed = cases
             .iter()
@@ -52,7 +63,7 @@ pub fn document<'c>(played: impl Iterator<Item = (&'c Case, &'c Outcome)>) -> St
             lines.extend(outcome.seen.iter().flat_map(story));
             write!(
                 text,
-                ">\n      <failure message=\"{}\">{}</failure>\n    </testcase>\n",
+                ">\n      <failure type=\"expectation\" message=\"{}\">{}</failure>\n    </testcase>\n",
                 escaped(message),
                 escaped(&lines.join("\n"))
             )
@@ -74,8 +85,8 @@ pub fn reasons(outcome: &Outcome) -> Vec<String> {
     outcome.troubles.iter().cloned().chain(mismatches).collect()
 }
 
-/// What XML does not take as it is; characters that it does not take at all are left out.
-fn escaped(text: &str) -> String {
+/// Text as XML and HTML take it, in attributes too; characters that XML does not take at all are left out.
+pub(crate) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -85,7 +96,7 @@ fn escaped(text: &str) -> String {
             '"' => escaped.push_str("&quot;"),
             '\n' => escaped.push_str("&#10;"),
             '\t' => escaped.push(c),
-            c if c.is_control() => {}
+            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => {}
             c => escaped.push(c),
         }
     }

@@ -8,7 +8,10 @@
 //! | `DefinitionUri` (SAM) | a file beside the template |
 //! | `DefinitionS3Location` | the CDK's asset beside the template |
 //!
-//! `DefinitionSubstitutions` are put into the text. Not known here: conditions, mappings, other stacks.
+//! `DefinitionSubstitutions` are put into the text. Functions, conditions and mappings are in [`functions`]. Not known
+//! here: other stacks, and what AWS alone knows (availability zones, exported values).
+
+mod functions;
 
 use std::path::PathBuf;
 
@@ -34,6 +37,9 @@ pub(super) struct StateMachine<'t> {
     pub(super) definition: Found,
     /// `DefinitionSubstitutions`.
     pub(super) substitutions: Option<&'t Map<String, Value>>,
+    /// Whether it is an Express machine. It is checked as one, and played as a Standard one: what an Express
+    /// execution did is kept nowhere.
+    pub(super) express: bool,
 }
 
 /// Where a definition is.
@@ -97,6 +103,9 @@ impl<'t> Template<'t> {
             name: self.name_of(id, resource)?,
             definition: self.definition(id, properties)?,
             substitutions: properties["DefinitionSubstitutions"].as_object(),
+            express: ["Type", "StateMachineType"]
+                .iter()
+                .any(|name| properties[name] == "EXPRESS"),
         })
     }
 
@@ -138,7 +147,20 @@ impl<'t> Template<'t> {
             let quoted = Value::String(value).to_string();
             text = text.replace(&format!("${{{name}}}"), &quoted[1..quoted.len() - 1]);
         }
-        Ok(text)
+        let names = substitutions.iter().flat_map(|all| all.keys());
+        let names: Vec<&str> = names.map(String::as_str).collect();
+        match left_over(&text).filter(|_| !names.is_empty()) {
+            None => Ok(text),
+            Some(name) => {
+                let meant = asl::nearest(name, names.iter().copied());
+                let meant = meant.map(|near| format!("; did you mean {near}?"));
+                Err(format!(
+                    "its definition has ${{{name}}}, which DefinitionSubstitutions do not name: there are {}{}",
+                    names.join(", "),
+                    meant.unwrap_or_default()
+                ))
+            }
+        }
     }
 
     fn text(&self, value: &Value, depth: usize) -> Result<String, String> {
@@ -159,8 +181,8 @@ impl<'t> Template<'t> {
                 items.collect()
             }
             Value::Object(members) => {
-                if let Some((name, argument)) = function(members) {
-                    return self.call(name, argument, depth + 1).map(Value::String);
+                if let Some((name, argument)) = functions::function(members) {
+                    return self.call(name, argument, depth + 1);
                 }
                 let mut object = Map::new();
                 for (name, member) in members {
@@ -170,61 +192,6 @@ impl<'t> Template<'t> {
             }
             plain => Ok(plain.clone()),
         }
-    }
-
-    fn call(&self, name: &str, argument: &Value, depth: usize) -> Result<String, String> {
-        match (name, argument) {
-            ("Ref", Value::String(id)) => self.reference(id, depth),
-            ("Fn::GetAtt", Value::String(path)) => {
-                let (id, attribute) = path.split_once('.').unwrap_or((path, "Arn"));
-                self.attribute(id, attribute)
-            }
-            ("Fn::GetAtt", Value::Array(path)) => {
-                let id = path.first().and_then(Value::as_str).unwrap_or_default();
-                let attribute = path.get(1).and_then(Value::as_str).unwrap_or("Arn");
-                self.attribute(id, attribute)
-            }
-            ("Fn::Join", Value::Array(of)) => {
-                let separator = of.first().and_then(Value::as_str).unwrap_or_default();
-                let parts = of.get(1).and_then(Value::as_array).into_iter().flatten();
-                let parts: Result<Vec<String>, String> =
-                    parts.map(|part| self.text(part, depth + 1)).collect();
-                Ok(parts?.join(separator))
-            }
-            ("Fn::Sub", Value::String(text)) => self.sub(text, &Map::new(), depth),
-            ("Fn::Sub", Value::Array(of)) => {
-                let text = of.first().and_then(Value::as_str).unwrap_or_default();
-                let none = Map::new();
-                self.sub(
-                    text,
-                    of.get(1).and_then(Value::as_object).unwrap_or(&none),
-                    depth,
-                )
-            }
-            ("Fn::ImportValue", exported) => self.text(exported, depth + 1),
-            _ => Err(format!("the function {name} is not known here")),
-        }
-    }
-
-    fn sub(&self, text: &str, own: &Map<String, Value>, depth: usize) -> Result<String, String> {
-        let mut made = String::with_capacity(text.len());
-        let mut rest = text;
-        while let Some(at) = rest.find("${") {
-            let Some(end) = rest[at..].find('}') else {
-                break;
-            };
-            made.push_str(&rest[..at]);
-            let name = &rest[at + 2..at + end];
-            match (name.strip_prefix('!'), own.get(name), name.split_once('.')) {
-                (Some(literal), ..) => made.push_str(&format!("${{{literal}}}")),
-                (_, Some(value), _) => made.push_str(&self.text(value, depth + 1)?),
-                (.., Some((id, attribute))) => made.push_str(&self.attribute(id, attribute)?),
-                _ => made.push_str(&self.reference(name, depth)?),
-            }
-            rest = &rest[at + end + 1..];
-        }
-        made.push_str(rest);
-        Ok(made)
     }
 
     fn reference(&self, id: &str, depth: usize) -> Result<String, String> {
@@ -337,18 +304,19 @@ impl<'t> Template<'t> {
     }
 }
 
+/// A name in `${...}` that nothing was put in for.
+fn left_over(text: &str) -> Option<&str> {
+    let places = text.split("${").skip(1);
+    let mut names = places.filter_map(|rest| Some(rest.split_once('}')?.0));
+    names.find(|name| !name.is_empty() && name.bytes().all(|c| c.is_ascii_alphanumeric()))
+}
+
 fn is_state_machine(resource: &Value) -> bool {
     [
         json!("AWS::StepFunctions::StateMachine"),
         json!("AWS::Serverless::StateMachine"),
     ]
     .contains(&resource["Type"])
-}
-
-/// The function that an object is, if it is one.
-fn function(members: &Map<String, Value>) -> Option<(&str, &Value)> {
-    let (name, argument) = members.iter().next().filter(|_| members.len() == 1)?;
-    (name == "Ref" || name.starts_with("Fn::")).then_some((name.as_str(), argument))
 }
 
 fn listed(names: &[&str]) -> String {

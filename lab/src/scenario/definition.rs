@@ -28,8 +28,8 @@ pub struct Definition {
 pub(super) enum Fault {
     /// In a sentence.
     Sentence(String),
-    /// The text is there, and is not right.
-    Text(Box<Source>),
+    /// The text is there, and is not right, for an Express machine or another one.
+    Text(Box<Source>, bool),
 }
 
 impl From<String> for Fault {
@@ -57,8 +57,8 @@ pub(super) fn read(
             let source = Source::of("", given.value.to_string(), false);
             return match of_source(None, source) {
                 Ok(definition) => Some(definition),
-                Err(Fault::Text(source)) => {
-                    for found in wrong_in(&source) {
+                Err(Fault::Text(source, express)) => {
+                    for found in wrong_in(&source, express) {
                         given.wrong_inside(found.diagnostic);
                     }
                     None
@@ -93,8 +93,8 @@ pub(super) fn read(
             at.wrong(why);
             None
         }
-        Err(Fault::Text(source)) => {
-            at.wrong_with("the definition is not right", source);
+        Err(Fault::Text(source, express)) => {
+            at.wrong_with("the definition is not right", source, express);
             None
         }
     }
@@ -103,8 +103,8 @@ pub(super) fn read(
 const WHAT: &str = "It is a file, the definition itself with StartAt and States, or `{template: FILE, resource: ID}`.";
 
 /// What keeps a text from being a definition.
-fn wrong_in(source: &Source) -> Vec<source::Found<'_>> {
-    let (_, mut found) = source.examine(false);
+fn wrong_in(source: &Source, express: bool) -> Vec<source::Found<'_>> {
+    let (_, mut found) = source.examine(express);
     found.retain(|found| found.diagnostic.severity == Severity::Error);
     found
 }
@@ -117,8 +117,12 @@ fn of_file(path: &Path, files: &mut BTreeSet<PathBuf>) -> Result<Definition, Fau
 }
 
 fn of_source(name: Option<String>, source: Source) -> Result<Definition, Fault> {
-    let Some(machine) = source.examine(false).0 else {
-        return Err(Fault::Text(Box::new(source)));
+    of_source_as(name, source, false)
+}
+
+fn of_source_as(name: Option<String>, source: Source, express: bool) -> Result<Definition, Fault> {
+    let Some(machine) = source.examine(express).0 else {
+        return Err(Fault::Text(Box::new(source), express));
     };
     Ok(Definition {
         name,
@@ -128,8 +132,8 @@ fn of_source(name: Option<String>, source: Source) -> Result<Definition, Fault> 
 }
 
 /// What a person is told of a text that is no definition.
-pub(super) fn report(source: &Source, paint: Paint) -> String {
-    source.report(&wrong_in(source), paint)
+pub(super) fn report(source: &Source, express: bool, paint: Paint) -> String {
+    source.report(&wrong_in(source, express), paint)
 }
 
 fn of_template(
@@ -164,7 +168,13 @@ fn of_template(
             (text, !shown.ends_with(".json"), shown)
         }
     };
-    let text = template.substituted(&text, &found.substitutions)?;
+    let text = template
+        .substituted(&text, &found.substitutions)
+        .map_err(|why| format!("{name}: {}: {why}", found.id))?;
     let json = text.trim_start().starts_with('{');
-    of_source(Some(found.name), Source::of(&from, text, yaml && !json))
+    of_source_as(
+        Some(found.name),
+        Source::of(&from, text, yaml && !json),
+        found.express,
+    )
 }

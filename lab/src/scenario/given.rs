@@ -19,8 +19,8 @@ struct Fault {
     part: Part,
     message: String,
     hint: Option<String>,
-    /// The definition that is meant, which has faults of its own.
-    definition: Option<Box<Source>>,
+    /// The definition that is meant, which has faults of its own, and whether it is for an Express machine.
+    definition: Option<(Box<Source>, bool)>,
 }
 
 impl Fault {
@@ -48,8 +48,8 @@ impl Faults {
             let found = source.wrong(&fault.pointer, fault.part, &fault.message, hint);
             let place = found.place.as_ref().map(|place| (place.line, place.column));
             let mut report = source.report(&[found], paint);
-            if let Some(definition) = &fault.definition {
-                report.push_str(&definition::report(definition, paint));
+            if let Some((definition, express)) = &fault.definition {
+                report.push_str(&definition::report(definition, *express, paint));
             }
             said.push(((fault.block, place), report));
         }
@@ -124,14 +124,14 @@ impl<'f> Given<'f> {
     }
 
     /// The value leads to a definition that is not right.
-    pub(super) fn wrong_with(&self, message: &str, definition: Box<Source>) {
+    pub(super) fn wrong_with(&self, message: &str, definition: Box<Source>, express: bool) {
         self.note(Fault {
             block: self.block,
             pointer: self.pointer.clone(),
             part: Part::Value,
             message: message.to_owned(),
             hint: None,
-            definition: Some(definition),
+            definition: Some((definition, express)),
         });
     }
 

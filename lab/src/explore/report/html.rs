@@ -5,10 +5,10 @@ use std::fmt::Write;
 
 use graph::{Mark, Options, Overlay};
 
-use super::junit::escaped;
 use crate::explore::Exploration;
 use crate::explore::finding::{Severity, span};
 use crate::explore::row::{End, Row};
+use crate::report::junit::escaped;
 
 const STYLE: &str = include_str!("page.css");
 

@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use crate::explore::Exploration;
 use crate::explore::finding::Severity;
+use crate::report::junit::escaped;
 
 /// The file. What is as bad as `fails` is a failure.
 pub fn file(exploration: &Exploration, fails: Option<Severity>) -> String {
@@ -72,21 +73,4 @@ pub fn file(exploration: &Exploration, fails: Option<Severity>) -> String {
     }
     xml.push_str("</testsuite>\n</testsuites>\n");
     xml
-}
-
-/// Text as XML and HTML have it; what XML can't have at all is left out.
-pub(super) fn escaped(text: &str) -> String {
-    let mut written = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => written.push_str("&amp;"),
-            '<' => written.push_str("&lt;"),
-            '>' => written.push_str("&gt;"),
-            '"' => written.push_str("&quot;"),
-            '\n' | '\t' => written.push(c),
-            c if c.is_control() => {}
-            c => written.push(c),
-        }
-    }
-    written
 }
