@@ -162,11 +162,18 @@ impl Comparison {
     }
 }
 
+/// AWS's words for what stands where a rule has a path.
+pub(crate) const NOT_FROM_THE_ROOT: &str =
+    "Value is not a Reference Path: Reference path didn't start with '$'";
+
 fn operand(name: &str, kind: Type, by_path: bool, value: &Value) -> Result<Operand, String> {
     if by_path {
         let text = value
             .as_str()
             .ok_or_else(|| format!("The value for the field '{name}' must be a valid JSONPath"))?;
+        if !text.starts_with('$') {
+            return Err(NOT_FROM_THE_ROOT.to_owned());
+        }
         return match Path::parse(text) {
             Ok(path) => Ok(Operand::Path(path)),
             Err(_) => Err(format!(

@@ -30,14 +30,14 @@ pub struct Diagnostic {
     pub hint: Option<String>,
 }
 
-/// As CreateStateMachine reports it: `CODE: message at /pointer`.
+/// As CreateStateMachine reports it: `CODE: message at /pointer`, and `at null` where there is no place
+/// (measured on AWS: floci-io/floci#2735).
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.code, self.message)?;
-        if self.pointer.is_empty() {
-            Ok(())
-        } else {
-            write!(f, " at {}", self.pointer)
-        }
+        let place = match self.pointer.as_str() {
+            "" => "null",
+            pointer => pointer,
+        };
+        write!(f, "{}: {} at {place}", self.code, self.message)
     }
 }

@@ -169,9 +169,9 @@ fn compile_jsonata(
         Value::String(text) => {
             let Some(inside) = jsonata::between_braces(text) else {
                 if jsonata::is_half_braced(text) {
-                    let message = "An expression must start with '{%' and end with '%}'";
+                    let message = "JSONata string must start with {% and end with %}";
                     let fault = jsonata::Fault {
-                        code: "INVALID_JSONATA_EXPRESSION",
+                        code: "SCHEMA_VALIDATION_FAILED",
                         message: message.to_owned(),
                     };
                     faults.push((pointer.to_owned(), fault));

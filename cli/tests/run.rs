@@ -408,7 +408,8 @@ fn an_express_execution_has_its_own_limits() {
     }
 
     let token = r#"{"StartAt": "T", "States": {"T": {"Type": "Task", "End": true,
-        "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken", "Parameters": {}}}}"#;
+        "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+        "Parameters": {"QueueUrl": "q", "MessageBody": "b"}}}}"#;
     std::fs::write(folder.0.join("token.json"), token).expect("a file");
     let output = run(&folder, &["token.json", "--type", "express"], "");
     assert_eq!(output.status.code(), Some(2));
@@ -440,7 +441,7 @@ fn a_test_case_answers_for_services_wherever_its_file_is_named() {
     write(
         "Publish.asl.json",
         json!({ "StartAt": "S", "States": { "S": {
-            "Type": "Task", "Resource": "arn:aws:states:::sns:publish", "Parameters": {},
+            "Type": "Task", "Resource": "arn:aws:states:::sns:publish", "Parameters": { "Message": "m" },
             "Retry": [{ "ErrorEquals": ["E"], "IntervalSeconds": 3600 }], "End": true,
         } } }),
     );

@@ -78,7 +78,7 @@ fn each_fault_is_shown_in_its_line() {
     let folder = folder("validate-human");
     let (status, text) = said(&validate(&folder, &["bad.asl.json"], ""));
     assert_eq!(status, 1);
-    let expected = r#"error[SCHEMA_VALIDATION_FAILED] One of these fields is required: [Next, End]
+    let expected = r#"error[SCHEMA_VALIDATION_FAILED] This object should have only one of the following fields: [Next, End]
  --> bad.asl.json:4:5  /States/Ask
   |
 4 |     "Ask": {
@@ -120,7 +120,7 @@ error[SCHEMA_VALIDATION_FAILED] Field 'Nxt' is not supported
    |       ^^^^^
    = It is spelled 'Next'.
 
-error[SCHEMA_VALIDATION_FAILED] Value is not one of: [Task, Pass, Wait, Choice, Succeed, Fail, Parallel, Map]
+error[SCHEMA_VALIDATION_FAILED] Value should be one of the following: [Task, Pass, Wait, Choice, Succeed, Fail, Parallel, Map]
   --> bad.asl.json:14:24  /States/Failed/Type
    |
 14 |     "Failed": {"Type": "fail"}

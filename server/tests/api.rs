@@ -993,7 +993,7 @@ async fn a_state_is_tested_without_a_machine() {
         "Branches": [{"StartAt": "T", "States": {"T": {
             "Type": "Task",
             "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
-            "Parameters": {"Token.$": "$$.Task.Token"},
+            "Parameters": {"QueueUrl": "q", "MessageBody.$": "$$.Task.Token"},
             "Retry": [{"ErrorEquals": ["Busy"], "IntervalSeconds": 5}],
             "End": true,
         }}}],
@@ -1017,7 +1017,10 @@ async fn a_state_is_tested_without_a_machine() {
         (&json!("Busy"), &json!("too many"))
     );
     let seen = &told["inspectionData"];
-    assert_eq!(seen["afterParameters"], r#"{"Token":"given"}"#);
+    assert_eq!(
+        seen["afterParameters"],
+        r#"{"QueueUrl":"q","MessageBody":"given"}"#
+    );
     let details = json!({"retryIndex": 0, "retryBackoffIntervalSeconds": 5});
     assert_eq!(seen["errorDetails"], details);
 
@@ -1048,7 +1051,8 @@ async fn a_state_is_tested_without_a_machine() {
 async fn a_test_that_cannot_be_is_refused_in_the_words_of_aws() {
     let app = server().await;
     let pass = json!({"Type": "Pass", "End": true}).to_string();
-    let call = json!({"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "End": true});
+    let call = json!({"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "End": true,
+        "Parameters": {"FunctionName": "f"}});
     let call = call.to_string();
     let branch = json!({"StartAt": "B", "States": {"B": {"Type": "Pass", "End": true}}});
     let parallel = json!({"Type": "Parallel", "Branches": [branch], "End": true}).to_string();

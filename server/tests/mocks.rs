@@ -116,8 +116,9 @@ async fn run(states: Value, first: &str, case: Value, responses: Value) -> (Valu
 
 /// The same of one Task state `S`.
 async fn run_task(resource: &str, responses: Value) -> (Value, Vec<Value>) {
-    let task =
-        json!({ "S": { "Type": "Task", "Resource": resource, "Parameters": {}, "End": true } });
+    let task = json!({ "S": { "Type": "Task", "Resource": resource, "Parameters": {
+            "QueueUrl": "q", "MessageBody": "b", "TaskDefinition": "t", "StateMachineArn": "a",
+        }, "End": true } });
     run(task, "S", json!({ "S": "R" }), json!({ "R": responses })).await
 }
 
@@ -397,7 +398,7 @@ async fn every_kind_of_task_is_answered_for_at_once() {
 
 #[tokio::test]
 async fn invocations_are_counted_over_the_whole_execution() {
-    let task = json!({ "Type": "Task", "Resource": "arn:aws:states:::sns:publish", "Parameters": {}, "End": true });
+    let task = json!({ "Type": "Task", "Resource": "arn:aws:states:::sns:publish", "Parameters": { "Message": "m" }, "End": true });
     let states = |concurrency: u32, items: Value, mode: &str| {
         json!({ "Each": {
             "Type": "Map",
@@ -411,7 +412,7 @@ async fn invocations_are_counted_over_the_whole_execution() {
                     "QueryLanguage": "JSONata",
                     "Type": "Task",
                     "Resource": "arn:aws:states:::sns:publish",
-                    "Arguments": {},
+                    "Arguments": { "Message": "m" },
                     "Output": "{% $states.result.MessageId %}",
                     "Catch": [{ "ErrorEquals": ["States.ALL"], "Next": "Caught" }],
                     "End": true,
@@ -471,7 +472,7 @@ async fn nested_and_express_starts_choose_their_own_cases() {
         "MockedResponses": { "R": { "0": { "Return": { "MessageId": "m" } } } },
     });
     let server = with(&configuration).await;
-    let publish = json!({ "S": { "Type": "Task", "Resource": "arn:aws:states:::sns:publish", "Parameters": {}, "End": true } });
+    let publish = json!({ "S": { "Type": "Task", "Resource": "arn:aws:states:::sns:publish", "Parameters": { "Message": "m" }, "End": true } });
     let inner = server
         .machine("Inner", "STANDARD", "S", publish.clone())
         .await;

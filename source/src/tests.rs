@@ -49,7 +49,7 @@ fn a_fault_of_the_language_is_found_in_the_text() {
         ),
         // A list of items: the second retrier.
         (
-            "StartAt: A\nStates:\n  A:\n    Type: Task\n    Resource: arn:aws:states:::lambda:invoke\n    Retry:\n      - ErrorEquals: [A]\n      - ErrorEquals: [B]\n        MaxAttempts: many\n    End: true\n",
+            "StartAt: A\nStates:\n  A:\n    Type: Task\n    Resource: arn:aws:lambda:us-east-1:123456789012:function:f\n    Retry:\n      - ErrorEquals: [A]\n      - ErrorEquals: [B]\n        MaxAttempts: many\n    End: true\n",
             "SCHEMA_VALIDATION_FAILED 9:22 many",
         ),
     ] {

@@ -50,7 +50,7 @@ fn an_output_that_is_too_large_fails_the_execution() {
 fn a_result_that_is_too_large_is_a_failure_of_the_task() {
     let (mut execution, _) = started(
         r#"{"StartAt": "A", "States": {
-            "A": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": {},
+            "A": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": {"FunctionName": "f"},
                 "Catch": [{"ErrorEquals": ["States.DataLimitExceeded"], "Next": "B"}], "End": true},
             "B": {"Type": "Pass", "End": true}}}"#,
     );
@@ -96,7 +96,7 @@ fn data_that_nests_too_deep_to_be_read_back_fails_the_execution() {
         ("a result's place", format!(r#""Type": "Pass", "Result": 1, "ResultPath": "${path}", "Next": "B""#)),
         (
             "parameters",
-            format!(r#""Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": {{"a.$": "$"}}, {shallow_error}, "Next": "B""#),
+            format!(r#""Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": {{"FunctionName": "f", "a.$": "$"}}, {shallow_error}, "Next": "B""#),
         ),
         (
             "an iteration's input",
@@ -132,7 +132,7 @@ fn data_that_nests_too_deep_to_be_read_back_fails_the_execution() {
 fn a_result_that_nests_too_deep_fails_the_execution() {
     let (mut execution, _) = started(
         r#"{"StartAt": "A", "States": {
-            "A": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": {}, "ResultPath": null, "End": true}}}"#,
+            "A": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": {"FunctionName": "f"}, "ResultPath": null, "End": true}}}"#,
     );
     let kind = CommandKind::Complete {
         wait: WaitId(1),

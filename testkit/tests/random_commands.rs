@@ -22,7 +22,7 @@ const COMMANDS: usize = 60;
 const MACHINES: [&str; 6] = [
     r#"{"StartAt": "Ask", "TimeoutSeconds": 400, "States": {
         "Ask": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
-            "Parameters": {"token.$": "$$.Task.Token", "id.$": "States.UUID()"},
+            "Parameters": {"FunctionName": "f", "token.$": "$$.Task.Token", "id.$": "States.UUID()"},
             "TimeoutSeconds": 60, "HeartbeatSeconds": 20,
             "Retry": [{"ErrorEquals": ["States.Timeout"], "MaxAttempts": 2, "JitterStrategy": "FULL"}],
             "Catch": [{"ErrorEquals": ["Oops"], "ResultPath": "$.failure", "Next": "Rest"}], "Next": "Which"},
@@ -36,7 +36,7 @@ const MACHINES: [&str; 6] = [
             {"StartAt": "B", "States": {"B": {"Type": "Wait", "Seconds": 40, "Next": "C"},
                 "C": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:c", "End": true}}},
             {"StartAt": "D", "States": {"D": {"Type": "Parallel", "End": true, "Branches": [
-                {"StartAt": "E", "States": {"E": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "TimeoutSeconds": 50, "End": true}}},
+                {"StartAt": "E", "States": {"E": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": {"FunctionName": "f"}, "TimeoutSeconds": 50, "End": true}}},
                 {"StartAt": "F", "States": {"F": {"Type": "Wait", "Seconds": 10, "End": true}}}]}}}],
             "Retry": [{"ErrorEquals": ["States.ALL"], "MaxAttempts": 1}],
             "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Both again"}], "End": true},
@@ -46,13 +46,14 @@ const MACHINES: [&str; 6] = [
             "ItemSelector": {"value.$": "$$.Map.Item.Value", "index.$": "$$.Map.Item.Index"},
             "ItemProcessor": {"StartAt": "Ask", "States": {
                 "Ask": {"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken", "TimeoutSeconds": 45,
+                    "Parameters": {"QueueUrl": "q", "MessageBody": "b"},
                     "Retry": [{"ErrorEquals": ["Oops"], "MaxAttempts": 1}], "Next": "Inner"},
                 "Inner": {"Type": "Map", "ItemsPath": "$.list",
                     "ItemProcessor": {"StartAt": "Deep", "States": {"Deep": {"Type": "Wait", "Seconds": 3, "End": true}}}, "End": true}}},
             "ResultPath": "$.answers", "Next": "After"},
         "After": {"Type": "Pass", "OutputPath": "$.answers", "End": true}}}"#,
     r#"{"StartAt": "Loop", "States": {
-        "Loop": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "ResultPath": null,
+        "Loop": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": {"FunctionName": "f"}, "ResultPath": null,
             "Catch": [{"ErrorEquals": ["States.TaskFailed"], "ResultPath": null, "Next": "Loop"}], "Next": "Again"},
         "Again": {"Type": "Choice", "Choices": [{"Variable": "$.n", "NumericEquals": 7, "Next": "Done"}], "Default": "Loop"},
         "Done": {"Type": "Succeed"}}}"#,
@@ -65,7 +66,7 @@ const MACHINES: [&str; 6] = [
             "ItemSelector": {"value": "{% $states.context.Map.Item.Value %}"},
             "ItemProcessor": {"StartAt": "Ask", "States": {
                 "Ask": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
-                    "Arguments": {"token": "{% $states.context.Task.Token %}", "value": "{% $states.input.value %}"},
+                    "Arguments": {"FunctionName": "f", "token": "{% $states.context.Task.Token %}", "value": "{% $states.input.value %}"},
                     "TimeoutSeconds": "{% 40 + $seen %}", "Assign": {"own": "{% $states.result.n %}"},
                     "Catch": [{"ErrorEquals": ["States.QueryEvaluationError"], "Assign": {"own": 0}, "Next": "Give"}], "Next": "Give"},
                 "Give": {"Type": "Pass", "Output": "{% $own + $seen %}", "End": true}}},

@@ -211,7 +211,7 @@ impl Expression {
     /// cause if a path finds nothing.
     pub fn evaluate(&self, scope: Scope<'_>) -> Result<Value, Failure> {
         match &self.kind {
-            Kind::Path(path) => path.find(scope).map(Cow::into_owned).map_err(|_| {
+            Kind::Path(path) => path.find_or_past_the_end(scope).map(Cow::into_owned).map_err(|_| {
                 Failure::runtime(format!(
                     "The JSONPath '{}' specified for the field '{}' could not be found in the input '{}'",
                     path.text(),

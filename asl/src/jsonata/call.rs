@@ -168,7 +168,8 @@ impl<'a> Evaluator<'a> {
         context: &Val<'a>,
         name: &str,
     ) -> Answer<'a> {
-        self.enter()?;
+        // A call is a level of its own already, and what it runs is the next one.
+        self.room()?;
         let mut outcome = self.apply_once(&function, arguments, context, name)?;
         let value = loop {
             match outcome {
@@ -180,7 +181,6 @@ impl<'a> Evaluator<'a> {
                 }
             }
         };
-        self.leave();
         Ok(value)
     }
 
@@ -272,11 +272,14 @@ impl<'a> Evaluator<'a> {
                 })
             }
             Kind::Condition(parts) if node.marks.is_none() => {
-                match (self.eval(&parts.0, input, env)?.truthy(), &parts.2) {
-                    (true, _) => self.tail(&parts.1, input, env),
-                    (false, Some(otherwise)) => self.tail(otherwise, input, env),
-                    (false, None) => Ok(Outcome::Value(Val::Undefined)),
-                }
+                self.enter()?;
+                let outcome = match (self.eval(&parts.0, input, env)?.truthy(), &parts.2) {
+                    (true, _) => self.tail(&parts.1, input, env)?,
+                    (false, Some(otherwise)) => self.tail(otherwise, input, env)?,
+                    (false, None) => Outcome::Value(Val::Undefined),
+                };
+                self.leave();
+                Ok(outcome)
             }
             Kind::Block(block) if node.marks.is_none() && !node.keep => {
                 let Some((last, before)) = block.parts.split_last() else {
@@ -286,11 +289,13 @@ impl<'a> Evaluator<'a> {
                     true => Some(Frame::new(Vec::new(), env.clone())),
                     false => env.clone(),
                 };
+                self.enter()?;
                 let before = before
                     .iter()
                     .try_for_each(|part| self.eval(part, input, &own).map(drop));
                 let outcome = before.and_then(|()| self.tail(last, input, &own));
                 self.close(own, block.binds);
+                self.leave();
                 outcome
             }
             _ => self.eval(node, input, env).map(Outcome::Value),

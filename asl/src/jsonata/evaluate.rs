@@ -9,6 +9,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Instant;
 
+use super::SEQUENCE_MAX;
 use super::call::Function;
 use super::compile::{Kind, Name, Node, Program, States, Variable};
 use super::error::{Failed, error, memory, overflow, timeout};
@@ -16,7 +17,6 @@ use super::functions::text;
 use super::parse::Binary;
 use super::stack::Stack;
 use super::value::{Key, Mark, Object, Val, Weight, begin, equal, into_json, over};
-use super::{DEPTH_MAX, SEQUENCE_MAX};
 use crate::scope::Scope;
 
 pub(super) type Answer<'a> = Result<Val<'a>, Failed>;
@@ -97,7 +97,7 @@ impl<'a> Evaluator<'a> {
             root,
             random: Cell::default(),
             depth: Cell::new(0),
-            depth_max: depth_max.min(DEPTH_MAX),
+            depth_max,
             stack: Stack::here(),
             steps: Cell::new(0),
             deadline,
@@ -127,6 +127,14 @@ impl<'a> Evaluator<'a> {
             return Err(overflow());
         }
         self.tick()
+    }
+
+    /// Counts a step that is no level, and takes of the stack.
+    pub(super) fn room(&self) -> Result<(), Failed> {
+        match self.stack.is_used_up() {
+            true => Err(overflow()),
+            false => self.tick(),
+        }
     }
 
     pub(super) fn leave(&self) {
@@ -171,6 +179,10 @@ impl<'a> Evaluator<'a> {
 
     /// The value of a part where `$` is `input`.
     pub(super) fn eval(&self, node: &'a Node, input: &Val<'a>, env: &Env<'a>) -> Answer<'a> {
+        // The smallest part is a level as well.
+        if self.depth.get() >= self.depth_max {
+            return Err(overflow());
+        }
         if node.marks.is_none() && !node.keep {
             match &node.kind {
                 Kind::Text(text) => return Ok(Val::Str(text)),

@@ -53,16 +53,18 @@ const EVALUATION_MILLIS_MAX: u64 = if cfg!(debug_assertions) { 1_000 } else { 20
 const SESSION_MILLIS_MAX: u64 = 5 * EVALUATION_MILLIS_MAX;
 /// AWS's words for an expression that takes too long.
 const TIMEOUT: &str = "Expression evaluation timeout: Check for infinite loop";
-/// How deep evaluation may nest: about 125 calls of a function that calls itself.
-const DEPTH_MAX: usize = 500;
+/// How deep evaluation may nest, what AWS was measured to take (floci-io/floci#2737): a hundred terms of a sum, or
+/// about 30 calls of a function that calls itself, and not as its last step.
+const DEPTH_MAX: usize = 100;
 /// How long a sequence may become: what AWS was measured to take (floci-io/floci#2783).
 const SEQUENCE_MAX: usize = 873_782;
 /// How long `$range` may make one, measured in the same way.
 const RANGE_MAX: usize = 360_145;
 /// How many bytes the values of one evaluation may hold together, about.
 const MEMORY_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// How many bytes one text may have.
-const TEXT_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// How many bytes one text may have: what AWS was measured to take, as many as the longest sequence has with eight
+/// for each of its numbers.
+const TEXT_BYTES_MAX: usize = SEQUENCE_MAX * 8;
 /// How deep a value may nest while it is worked on. What walks one recurses.
 const VALUE_DEPTH_MAX: u32 = 400;
 /// How large, about, the value of one expression may be: larger fits no output and no variable.

@@ -223,6 +223,33 @@ fn an_expression_says_what_it_reads() {
     );
 }
 
+/// The last that AWS was measured to take, and the first that it does not (floci-io/floci#2737).
+#[test]
+fn an_expression_nests_as_deep_as_on_aws() {
+    let sum = |terms: usize| vec!["1"; terms].join("+");
+    let nested = |open: &str, close: &str, levels: usize| {
+        format!("{}1{}", open.repeat(levels), close.repeat(levels))
+    };
+    let piped = |stages: usize| format!("1{}", " ~> $string()".repeat(stages));
+    let recursive = |calls: usize| {
+        format!("($f := function($n) {{ $n = 0 ? 0 : 1 + $f($n - 1) }}; $f({calls}))")
+    };
+    for (deepest, deeper) in [
+        (sum(100), sum(101)),
+        (nested("(", ")", 99), nested("(", ")", 100)),
+        (nested("[", "]", 99), nested("[", "]", 100)),
+        (piped(99), piped(100)),
+        (recursive(31), recursive(32)),
+    ] {
+        assert!(
+            evaluate(&deepest, &Value::Null, &Value::Null).is_ok(),
+            "{deepest}"
+        );
+        let why = evaluate(&deeper, &Value::Null, &Value::Null).expect_err("too deep");
+        assert!(why.contains("Depth=101 max=100"), "{deeper}: {why}");
+    }
+}
+
 /// The words were measured on AWS (floci-io/floci#2745, #2670 and #2786).
 #[test]
 fn what_a_state_does_not_have_is_refused() {

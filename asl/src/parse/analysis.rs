@@ -162,7 +162,7 @@ pub(super) fn handlers(reader: &mut Reader, fields: &Fields<'_>) {
     }
 }
 
-/// A Choice state without `Default` fails with `States.NoChoiceMatched` if no rule applies.
+/// A Choice state without `Default` fails with `States.Runtime` if no rule applies, which no Catch takes but one that names it.
 pub(super) fn choice(reader: &mut Reader, fields: &Fields<'_>) {
     let rules = fields.get("Choices").and_then(Value::as_array);
     let rules = rules.map_or(&[][..], Vec::as_slice);
@@ -170,7 +170,7 @@ pub(super) fn choice(reader: &mut Reader, fields: &Fields<'_>) {
         reader.note(
             "REJOIN_CHOICE_WITHOUT_DEFAULT",
             &fields.pointer,
-            "If no rule applies, the execution fails with States.NoChoiceMatched",
+            "If no rule applies, the execution fails with States.Runtime",
             "Give a 'Default', unless the rules cover everything.",
         );
     }
@@ -315,9 +315,32 @@ mod tests {
     }
 
     fn task(resource: &str, more: Value) -> Value {
-        let mut state = json!({"Type": "Task", "Resource": resource, "Next": "Done"});
+        let mut state =
+            json!({"Type": "Task", "Resource": resource, "Parameters": {}, "Next": "Done"});
         for (name, value) in more.as_object().expect("an object") {
             state[name] = value.clone();
+        }
+        let parameters = match state.get("Arguments").is_some() {
+            true => "Arguments",
+            false => "Parameters",
+        };
+        if state.get("Arguments").is_some() {
+            state.as_object_mut().expect("a state").remove("Parameters");
+        }
+        for needed in [
+            "FunctionName",
+            "QueueUrl",
+            "MessageBody",
+            "Message",
+            "StateMachineArn",
+        ] {
+            let given = &mut state[parameters];
+            if given.is_object()
+                && given.get(format!("{needed}.$")).is_none()
+                && given.get(needed).is_none()
+            {
+                given[needed] = "x".into();
+            }
         }
         state
     }

@@ -6,8 +6,9 @@ use super::fields::{Fields, looks_like_expression};
 use super::reader::Reader;
 use super::scope::Scope;
 use super::{analysis, state};
-use crate::choice::{Comparison, Condition, Rule, Test};
+use crate::choice::{Comparison, Condition, NOT_FROM_THE_ROOT, Rule, Test};
 use crate::model::{Choice, ChoiceRule, QueryLanguage, StateKind};
+use crate::path::Path;
 
 const FIELDS: &[&str] = &[
     "Type",
@@ -22,6 +23,10 @@ const FIELDS: &[&str] = &[
     "Assign",
 ];
 
+/// AWS's words for a rule that is none, or two.
+const ONE_KIND: &str =
+    "The object must have only one of the following fields, [And, Or, Not, Variable, Condition]";
+
 /// The fields of a rule, where the language is JSONata.
 const JSONATA_RULE: &[&str] = &["Comment", "Condition", "Next", "Assign", "Output"];
 
@@ -34,8 +39,8 @@ pub(super) fn read(
     fields.require(reader, &["Choices"]);
     let mut rules = Vec::new();
     let choices = fields.array(reader, "Choices");
-    if choices.is_some_and(Vec::is_empty) {
-        reader.schema(&fields.at("Choices"), "There must be at least one choice");
+    if let Some(choices) = choices {
+        fields.not_empty(reader, "Choices", choices);
     }
     for (at, value) in choices.into_iter().flatten().enumerate() {
         let Some(rule) = Fields::of(reader, value, &format!("{}[{at}]", fields.at("Choices")))
@@ -115,19 +120,30 @@ fn condition(reader: &mut Reader, fields: &Fields<'_>, top: bool) -> Option<Cond
         1 => found.remove(0).1,
         // JSONata's condition has been refused already.
         0 if fields.has("Condition") => None,
-        0 => {
-            let message = "One comparison operator, or one of 'And', 'Or' and 'Not', is required";
+        0 if fields.has("Variable") => {
+            let message = "A rule with 'Variable' has one comparison operator";
             reader.schema(&fields.pointer, message);
+            None
+        }
+        0 => {
+            reader.schema(&fields.pointer, ONE_KIND);
             None
         }
         _ => {
             let names: Vec<&str> = found.iter().map(|(name, _)| *name).collect();
-            reader.schema_hint(
-                &fields.pointer,
-                format!(
-                    "Only one of these fields may be present: [{}]",
+            let joined = names
+                .iter()
+                .any(|name| matches!(*name, "And" | "Or" | "Not"));
+            let message = match joined {
+                true => ONE_KIND.to_owned(),
+                false => format!(
+                    "There should only be one of the following fields: [{}]",
                     names.join(", ")
                 ),
+            };
+            reader.schema_hint(
+                &fields.pointer,
+                message,
                 "Join comparisons with 'And' or 'Or'.",
             );
             None
@@ -137,15 +153,23 @@ fn condition(reader: &mut Reader, fields: &Fields<'_>, top: bool) -> Option<Cond
 
 fn several(reader: &mut Reader, fields: &Fields<'_>, name: &str) -> Option<Vec<Condition>> {
     let items = fields.array(reader, name)?;
-    if items.is_empty() {
-        reader.schema(&fields.at(name), "There must be at least one rule");
-    }
+    fields.not_empty(reader, name, items);
     let mut all = Vec::with_capacity(items.len());
     for (at, item) in items.iter().enumerate() {
         let inner = Fields::of(reader, item, &format!("{}[{at}]", fields.at(name)));
         all.extend(inner.and_then(|inner| condition(reader, &inner, false)));
     }
     Some(all)
+}
+
+fn variable(reader: &mut Reader, fields: &Fields<'_>) -> Option<Path> {
+    match fields.get("Variable").and_then(Value::as_str) {
+        Some(text) if !text.starts_with('$') => {
+            reader.schema(&fields.at("Variable"), NOT_FROM_THE_ROOT);
+            None
+        }
+        _ => fields.path(reader, "Variable"),
+    }
 }
 
 fn test(
@@ -167,7 +191,7 @@ fn test(
         );
     }
     fields.require(reader, &["Variable"]);
-    let variable = fields.path(reader, "Variable");
+    let variable = variable(reader, fields);
     match comparison {
         Ok(comparison) => {
             reader.refer(comparison.variable());

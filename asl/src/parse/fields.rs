@@ -88,22 +88,40 @@ impl<'v> Fields<'v> {
         missing.is_empty()
     }
 
-    /// Reports if more than one of `names` is there.
+    /// Reports if more than one of `names` is there; AWS names them all.
     pub(super) fn exclusive(&self, reader: &mut Reader, names: &[&str]) {
-        let present: Vec<&str> = names
-            .iter()
-            .copied()
-            .filter(|name| self.has(name))
-            .collect();
-        if present.len() > 1 {
+        if names.iter().filter(|name| self.has(name)).count() > 1 {
             reader.schema_hint(
                 &self.pointer,
                 format!(
-                    "Only one of these fields may be present: [{}]",
-                    present.join(", ")
+                    "There should only be one of the following fields: [{}]",
+                    names.join(", ")
                 ),
                 "Keep the one that is meant.",
             );
+        }
+    }
+
+    /// Reports if none of `names` is there, or more than one; whether one is.
+    pub(super) fn one_field(&self, reader: &mut Reader, names: &[&str]) -> bool {
+        self.exclusive(reader, names);
+        let any = names.iter().any(|name| self.has(name));
+        if !any {
+            reader.schema(
+                &self.pointer,
+                format!(
+                    "This object should have only one of the following fields: [{}]",
+                    names.join(", ")
+                ),
+            );
+        }
+        any
+    }
+
+    /// Reports a list without items.
+    pub(super) fn not_empty(&self, reader: &mut Reader, name: &str, items: &[Value]) {
+        if items.is_empty() {
+            reader.schema(&self.at(name), "Value cannot be empty");
         }
     }
 
@@ -146,9 +164,12 @@ impl<'v> Fields<'v> {
             .as_u64()
             .filter(|number| (least..=most).contains(number));
         if fits.is_none() {
-            let message = match value {
-                Value::Number(_) => format!("Expected an integer from {least} to {most}"),
-                _ => "Expected value of type Integer".to_owned(),
+            let too_small = value.as_i64().is_some_and(|number| number < 0)
+                || value.as_u64().is_some_and(|number| number < least);
+            let message = match too_small {
+                true => format!("Minimum value is {least}"),
+                false if value.is_u64() => format!("Maximum value is {most}"),
+                false => "Expected value of type Integer".to_owned(),
             };
             reader.schema(&self.at(name), message);
         }
@@ -168,9 +189,11 @@ impl<'v> Fields<'v> {
             .as_f64()
             .filter(|number| (least..=most).contains(number));
         if fits.is_none() {
-            let message = match value {
-                Value::Number(_) => format!("Expected a number from {least} to {most}"),
-                _ => "Expected value of type Number".to_owned(),
+            // AWS shows these limits as the fractions that they are: 0.0 and 100.0.
+            let message = match value.as_f64() {
+                Some(number) if number < least => format!("Minimum value is {least:?}"),
+                Some(_) => format!("Maximum value is {most:?}"),
+                None => "Expected value of type Number".to_owned(),
             };
             reader.schema(&self.at(name), message);
         }
@@ -188,8 +211,7 @@ impl<'v> Fields<'v> {
         if values.contains(&value) {
             return Some(value);
         }
-        let message = format!("Value is not one of: [{}]", values.join(", "));
-        reader.schema(&self.at(name), message);
+        reader.schema(&self.at(name), none_of(values));
         None
     }
 
@@ -212,6 +234,10 @@ impl<'v> Fields<'v> {
                 let text = self.string(reader, name)?;
                 match ReferencePath::parse(text) {
                     Ok(path) => Some(path),
+                    Err(why) if !text.starts_with('$') => {
+                        reader.schema_hint(&self.at(name), NO_PATH, sentence(&why));
+                        Some(ReferencePath::root())
+                    }
                     Err(why) => {
                         reader.schema(
                             &self.at(name),
@@ -233,8 +259,7 @@ impl<'v> Fields<'v> {
                 Some(path)
             }
             Err(why) => {
-                let message = format!("The value for the field '{name}' must be a valid JSONPath");
-                reader.schema_hint(&self.at(name), message, sentence(&why));
+                reader.schema_hint(&self.at(name), NO_PATH, sentence(&why));
                 None
             }
         }
@@ -342,18 +367,27 @@ impl<'v> Fields<'v> {
 
     /// `QueryLanguage`, if it is there.
     pub(super) fn query_language(&self, reader: &mut Reader) -> Option<QueryLanguage> {
-        match self.string(reader, "QueryLanguage")? {
-            "JSONPath" => Some(QueryLanguage::JsonPath),
-            "JSONata" => Some(QueryLanguage::Jsonata),
-            _ => {
-                reader.schema(
-                    &self.at("QueryLanguage"),
-                    "Value is not one of: [JSONPath, JSONata]",
-                );
-                None
-            }
-        }
+        // What is neither is JSONata to AWS, which goes on with it (measured: floci-io/floci#2968).
+        let message = match self.get("QueryLanguage")? {
+            Value::String(name) if name == "JSONPath" => return Some(QueryLanguage::JsonPath),
+            Value::String(name) if name == "JSONata" => return Some(QueryLanguage::Jsonata),
+            Value::String(_) => none_of(&["JSONPath", "JSONata"]),
+            _ => "Expected value of type [STRING]".to_owned(),
+        };
+        reader.schema(&self.at("QueryLanguage"), message);
+        Some(QueryLanguage::Jsonata)
     }
+}
+
+/// AWS's words for a path that is none.
+const NO_PATH: &str = "Value must be a valid JSONPath.";
+
+/// AWS's words for a value that is none of `values`.
+pub(super) fn none_of(values: &[&str]) -> String {
+    format!(
+        "Value should be one of the following: [{}]",
+        values.join(", ")
+    )
 }
 
 fn not_an_expression(field: &str) -> String {

@@ -10,6 +10,7 @@
 //! does not run yet has the code [`NOT_SUPPORTED_YET`]: it is refused, never run otherwise than meant.
 
 mod analysis;
+mod arguments;
 mod choice;
 mod fail;
 mod fields;
@@ -108,7 +109,7 @@ fn read(text: &str, mut reader: Reader) -> Parsed {
         return reader.finish(None);
     }
     fields.only(&mut reader, FIELDS);
-    fields.string(&mut reader, "Version");
+    fields.one_of(&mut reader, "Version", &["1.0"]);
     let comment = fields.string(&mut reader, "Comment").map(str::to_owned);
     let timeout_seconds = fields.integer(&mut reader, "TimeoutSeconds", 1, fields::SECONDS_MAX);
     if let Some(language) = fields.query_language(&mut reader) {

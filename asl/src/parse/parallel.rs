@@ -38,9 +38,7 @@ pub(super) fn read(
     let result = task::result_flow(reader, fields);
     let recovery = recovery::read(reader, scope, fields);
     let values = fields.array(reader, "Branches")?;
-    if values.is_empty() {
-        reader.schema(&fields.at("Branches"), "There must be at least one branch");
-    }
+    fields.not_empty(reader, "Branches", values);
     let mut branches = Vec::with_capacity(values.len());
     for (at, value) in values.iter().enumerate() {
         let Some(branch) = Fields::of(reader, value, &format!("{}[{at}]", fields.at("Branches")))

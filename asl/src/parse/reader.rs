@@ -200,21 +200,14 @@ impl Reader {
         self.diagnostics.push(note);
     }
 
-    /// No state of this scope ends the execution; AWS gives no place.
-    pub(super) fn no_terminal_state(&mut self, pointer: &str) {
-        let place = if pointer.is_empty() {
-            "the definition"
-        } else {
-            pointer
-        };
+    /// No state ends the execution; AWS gives no place.
+    pub(super) fn no_terminal_state(&mut self) {
         self.graph.push(Diagnostic {
             severity: Severity::Error,
             code: "MISSING_END_STATE",
             message: "Workflow has no terminal state".to_owned(),
             pointer: String::new(),
-            hint: Some(format!(
-                "Give a state of {place} \"End\": true, or add a Succeed or Fail state."
-            )),
+            hint: Some("Give a state \"End\": true, or add a Succeed or Fail state.".to_owned()),
         });
     }
 

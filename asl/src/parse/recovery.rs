@@ -67,7 +67,7 @@ fn each(
         {
             reader.schema_hint(
                 &entry.at("ErrorEquals"),
-                format!("States.ALL must appear alone and in the last entry of '{name}'"),
+                "States.ALL must appear alone and at end of list",
                 "What comes after it would never be asked.",
             );
         }
@@ -79,22 +79,14 @@ fn retrier(reader: &mut Reader, fields: &Fields<'_>) -> Retrier {
     fields.only(reader, RETRIER);
     let errors = errors(reader, fields);
     let interval_seconds = fields
-        .integer(reader, "IntervalSeconds", 1, SECONDS_MAX)
+        .integer(reader, "IntervalSeconds", 0, SECONDS_MAX)
         .unwrap_or(INTERVAL_SECONDS);
     let max_attempts = fields
         .integer(reader, "MaxAttempts", 0, SECONDS_MAX)
         .unwrap_or(MAX_ATTEMPTS);
-    let backoff_rate = match fields.get("BackoffRate").map(Value::as_f64) {
-        None => BACKOFF_RATE,
-        Some(Some(rate)) if rate >= 1.0 => rate,
-        Some(_) => {
-            reader.schema(
-                &fields.at("BackoffRate"),
-                "Expected a number of at least 1.0",
-            );
-            BACKOFF_RATE
-        }
-    };
+    let backoff_rate = fields
+        .number(reader, "BackoffRate", 1.0, f64::MAX)
+        .unwrap_or(BACKOFF_RATE);
     let max_delay_seconds = fields.integer(reader, "MaxDelaySeconds", 1, MAX_DELAY_SECONDS);
     if max_delay_seconds.is_some_and(|most| most <= interval_seconds) {
         reader.schema(
@@ -102,17 +94,7 @@ fn retrier(reader: &mut Reader, fields: &Fields<'_>) -> Retrier {
             "MaxDelaySeconds must be greater than IntervalSeconds",
         );
     }
-    let full_jitter = match fields.string(reader, "JitterStrategy") {
-        None | Some("NONE") => false,
-        Some("FULL") => true,
-        Some(_) => {
-            reader.schema(
-                &fields.at("JitterStrategy"),
-                "Value is not one of: [FULL, NONE]",
-            );
-            false
-        }
-    };
+    let full_jitter = fields.one_of(reader, "JitterStrategy", &["NONE", "FULL"]) == Some("FULL");
     let max_attempts = u32::try_from(max_attempts).expect("the limit fits");
     Retrier {
         errors,
@@ -143,12 +125,7 @@ fn errors(reader: &mut Reader, fields: &Fields<'_>) -> Vec<Arc<str>> {
     let Some(values) = fields.array(reader, "ErrorEquals") else {
         return Vec::new();
     };
-    if values.is_empty() {
-        reader.schema(
-            &fields.at("ErrorEquals"),
-            "There must be at least one error name",
-        );
-    }
+    fields.not_empty(reader, "ErrorEquals", values);
     let names: Vec<Arc<str>> = values
         .iter()
         .filter_map(|value| value.as_str().map(shared))

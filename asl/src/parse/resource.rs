@@ -106,6 +106,24 @@ const INTEGRATIONS: &[(&str, &[&str])] = &[
     ("states", &["startExecution"]),
 ];
 
+/// The integrations of [`INTEGRATIONS`] that cannot be waited for with `.sync`.
+const WITHOUT_SYNC: &[&str] = &["apigateway", "dynamodb", "events", "lambda", "sns", "sqs"];
+
+/// And those that cannot be given a task token.
+const WITHOUT_TOKEN: &[&str] = &[
+    "athena",
+    "batch",
+    "codebuild",
+    "databrew",
+    "dynamodb",
+    "elasticmapreduce",
+    "emr-containers",
+    "emr-serverless",
+    "glue",
+    "mediaconvert",
+    "sagemaker",
+];
+
 pub(super) fn read(reader: &mut Reader, fields: &Fields<'_>, arn: &str) -> Option<Resource> {
     let pointer = fields.at("Resource");
     let Some(resource) = recognize(arn) else {
@@ -116,14 +134,14 @@ pub(super) fn read(reader: &mut Reader, fields: &Fields<'_>, arn: &str) -> Optio
                  arn:aws:states:::aws-sdk:SERVICE:ACTION."
             }
         };
-        reader.schema_hint(
-            &pointer,
-            format!(
+        let message = match arn.starts_with("arn:") {
+            false => "Value is not a valid resource ARN".to_owned(),
+            true => format!(
                 "The resource provided {arn} is not recognized. The value is not a valid resource ARN, or the \
                  resource is not available in this region."
             ),
-            hint,
-        );
+        };
+        reader.schema_hint(&pointer, message, hint);
         return None;
     };
     if reader.express {
@@ -216,7 +234,13 @@ fn integration(arn: &str, rest: &str) -> Option<Resource> {
             .iter()
             .any(|(name, actions)| *name == service && actions.contains(&operation)),
     };
-    known.then(|| Resource::Service {
+    let possible = match suffix {
+        "sync" => !service.starts_with("aws-sdk:") && !WITHOUT_SYNC.contains(&service),
+        "sync:2" => service == "states",
+        "waitForTaskToken" => !WITHOUT_TOKEN.contains(&service),
+        _ => true,
+    };
+    (known && possible).then(|| Resource::Service {
         arn: shared(arn),
         service: shared(service),
         action: shared(action),

@@ -33,7 +33,7 @@ pub(super) fn read(reader: &mut Reader, fields: &Fields<'_>) -> Option<StateId> 
     let start_at = fields.string(reader, "StartAt");
     let states = Fields::of(reader, fields.get("States")?, &fields.at("States"))?;
     if states.entries().next().is_none() {
-        reader.schema(&states.pointer, "There must be at least one state");
+        reader.schema(&states.pointer, "Value cannot be empty");
         return None;
     }
     let mut scope = Scope {
@@ -44,8 +44,14 @@ pub(super) fn read(reader: &mut Reader, fields: &Fields<'_>) -> Option<StateId> 
     };
     for (name, _) in states.entries() {
         let pointer = states.at(name);
-        if name.is_empty() || name.chars().count() > NAME_MAX {
-            let message = format!("The state name must have from 1 to {NAME_MAX} characters");
+        let message = match name.chars().count() {
+            0 => Some("A state must have a name".to_owned()),
+            length if length > NAME_MAX => Some(format!(
+                "State name '{name}' exceeds the {NAME_MAX}-character limit allowed by the service"
+            )),
+            _ => None,
+        };
+        if let Some(message) = message {
             reader.error("INVALID_STATE_NAME", &pointer, message, None);
         }
         let id = reader.reserve(name, &pointer);
@@ -68,10 +74,13 @@ pub(super) fn read(reader: &mut Reader, fields: &Fields<'_>) -> Option<StateId> 
         .last_mut()
         .expect("the first one is never left");
     around.push(read);
-    if scope.terminal {
+    // A branch may go round for ever: AWS asks the workflow alone how it ends (measured:
+    // floci-io/floci#2786), and then not which of its states are reached.
+    let is_whole = fields.pointer.is_empty();
+    if scope.terminal || !is_whole {
         scope.report_unreachable(reader, &states, start);
     } else {
-        reader.no_terminal_state(&fields.pointer);
+        reader.no_terminal_state();
     }
     start
 }
@@ -117,18 +126,14 @@ impl Scope<'_> {
         let end = fields.boolean(reader, "End") == Some(true);
         if fields.has("Next") {
             if end {
-                reader.schema_hint(
-                    &fields.pointer,
-                    "Only one of these fields may be present: [Next, End]",
-                    "Remove 'Next' if the state is the last, else 'End'.",
-                );
+                fields.exclusive(reader, &["Next", "End"]);
             }
             return Next::State(self.target(reader, fields, "Next"));
         }
         if !end && fields.get("End").is_none_or(serde_json::Value::is_boolean) {
             reader.schema_hint(
                 &fields.pointer,
-                "One of these fields is required: [Next, End]",
+                "This object should have only one of the following fields: [Next, End]",
                 "Say which state is the next, or \"End\": true.",
             );
         }

@@ -31,7 +31,9 @@ pub(super) fn read(
     let kind = fields.string(reader, "Type")?;
     fields.string(reader, "Comment");
     let own = fields.query_language(reader);
-    if reader.top_language == QueryLanguage::Jsonata && own == Some(QueryLanguage::JsonPath) {
+    let goes_back =
+        reader.top_language == QueryLanguage::Jsonata && own == Some(QueryLanguage::JsonPath);
+    if goes_back {
         reader.schema(
             pointer,
             "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine",
@@ -39,6 +41,9 @@ pub(super) fn read(
     }
     let query_language = own.unwrap_or(reader.top_language);
     let outer = reader.enter_state(pointer, query_language);
+    if !goes_back {
+        refuse_other_language(reader, &fields, &["Arguments", "Output", "Items"]);
+    }
     let state = read_in_language(reader, scope, kind, &fields);
     let variable_references = reader.leave_state(outer);
     Some(State {
@@ -55,7 +60,6 @@ fn read_in_language(
     kind: &str,
     fields: &Fields<'_>,
 ) -> Option<State> {
-    refuse_other_language(reader, fields, &["Arguments", "Output", "Items"]);
     if !matches!(kind, "Task" | "Parallel") && reader.language == QueryLanguage::Jsonata {
         refuse(reader, fields, &["Arguments"]);
     }
@@ -77,7 +81,7 @@ fn read_in_language(
             reader.error(
                 "SCHEMA_VALIDATION_FAILED",
                 &fields.at("Type"),
-                format!("Value is not one of: {TYPES}"),
+                format!("Value should be one of the following: {TYPES}"),
                 hint,
             );
             None
@@ -205,15 +209,26 @@ pub(super) fn assign(reader: &mut Reader, fields: &Fields<'_>) -> Option<Templat
         let mut chars = name.chars();
         let starts = chars.next().is_some_and(|c| c.is_alphabetic() || c == '_');
         let rest = chars.all(|c| c.is_alphanumeric() || c == '_');
-        if !(starts && rest) || name.chars().count() > VARIABLE_NAME_MAX || name == "states" {
-            reader.schema_hint(
-                &assigned.pointer,
-                format!("'{name}' is not a valid variable name"),
-                format!(
-                    "A name has letters, digits and underscores, at most {VARIABLE_NAME_MAX}, does not \
-                     start with a digit, and is not 'states'."
-                ),
+        let fault = if name == "states" {
+            let message = "Cannot assign to reserved variable '$states'.".to_owned();
+            Some(("RESERVED_VARIABLE_NAME", message))
+        } else if !(starts && rest) {
+            let why = "the variable name contains invalid characters.";
+            let message = format!("Invalid variable name '{name}': {why}");
+            Some(("INVALID_VARIABLE_NAME", message))
+        } else if name.chars().count() > VARIABLE_NAME_MAX {
+            let why = "the variable name has more than 80 characters.";
+            let message = format!("Invalid variable name '{name}': {why}");
+            Some(("INVALID_VARIABLE_NAME", message))
+        } else {
+            None
+        };
+        if let Some((code, message)) = fault {
+            let hint = format!(
+                "A name has letters, digits and underscores, at most {VARIABLE_NAME_MAX}, does not \
+                 start with a digit, and is not 'states'."
             );
+            reader.error(code, &assigned.pointer, message, Some(hint));
         }
         // A Catch may assign what an inner scope does (recorded: test_parallel_catch_error).
         if !reader.place_in_state(&fields.pointer).starts_with("Catch[") {

@@ -3,9 +3,9 @@
 use super::fields::{Fields, SECONDS_MAX};
 use super::reader::Reader;
 use super::scope::Scope;
-use super::{analysis, recovery, resource, state};
+use super::{analysis, arguments, recovery, resource, state};
 use crate::Template;
-use crate::model::{QueryLanguage, ResultFlow, Seconds, StateKind, Task};
+use crate::model::{QueryLanguage, Resource, ResultFlow, Seconds, StateKind, Task};
 
 const FIELDS: &[&str] = &[
     "Type",
@@ -41,9 +41,18 @@ pub(super) fn read(
     let resource = fields
         .string(reader, "Resource")
         .and_then(|arn| resource::read(reader, fields, arn));
+    if let Some(Resource::Service { arn, .. }) = &resource {
+        arguments::check(reader, fields, arn);
+    }
     let parameters = state::arguments(reader, fields);
     let timeout = seconds(reader, fields, "TimeoutSeconds", "TimeoutSecondsPath");
     let heartbeat = seconds(reader, fields, "HeartbeatSeconds", "HeartbeatSecondsPath");
+    if fields.has("Credentials") && matches!(resource, Some(Resource::Activity { .. })) {
+        reader.schema(
+            &fields.pointer,
+            "The field 'Credentials' is not supported for activities",
+        );
+    }
     let credentials = credentials(reader, fields);
     if let (Some(Seconds::Fixed(timeout)), Some(Seconds::Fixed(heartbeat))) = (&timeout, &heartbeat)
         && heartbeat >= timeout

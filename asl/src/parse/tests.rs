@@ -64,7 +64,7 @@ fn what_aws_refuses_is_refused_in_its_words() {
             "SCHEMA_VALIDATION_FAILED: String does not match RFC3339 timestamp at /States/S/Timestamp",
         ),
         (
-            with(json!({"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Credentials": {}, "Next": "Done"})),
+            with(json!({"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": {"FunctionName": "f"}, "Credentials": {}, "Next": "Done"})),
             "SCHEMA_VALIDATION_FAILED: The field 'RoleArn' is required but was missing at /States/S/Credentials",
         ),
         (
@@ -88,12 +88,12 @@ fn what_aws_refuses_is_refused_in_its_words() {
         (
             json!({"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Pass", "Next": "A"}}})
                 .to_string(),
-            "MISSING_END_STATE: Workflow has no terminal state",
+            "MISSING_END_STATE: Workflow has no terminal state at null",
         ),
         (
             json!({"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "NOPE"}}}).to_string(),
             "MISSING_TRANSITION_TARGET: Missing 'Next' target: NOPE at /States/A/Next, \
-             MISSING_END_STATE: Workflow has no terminal state",
+             MISSING_END_STATE: Workflow has no terminal state at null",
         ),
         (
             json!({"StartAt": "p1", "States": {"p1": {"Type": "Pass", "Next": "p3"}, "p2": {"Type": "Pass", "End": true}}})
@@ -128,6 +128,207 @@ fn what_aws_refuses_is_refused_in_its_words() {
     }
 }
 
+/// Measured with ValidateStateMachineDefinition, by others: badmintoncryer/cdk-preflight, floci-io/floci#2968 and #3733.
+#[test]
+fn what_was_measured_on_aws_is_said_in_its_words() {
+    let lambda = "arn:aws:lambda:us-east-1:1:function:f";
+    let retry = |retrier: Value| json!({"Type": "Task", "Resource": lambda, "Retry": [retrier], "Next": "Done"});
+    let call = |resource: &str, parameters: Value| json!({"Type": "Task", "Resource": resource, "Parameters": parameters, "Next": "Done"});
+    let map = |fields: Value| {
+        let mut state = json!({"Type": "Map", "Next": "Done", "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+            "StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "A"}}}});
+        let fields = fields.as_object().expect("fields").clone();
+        state.as_object_mut().expect("a state").extend(fields);
+        state
+    };
+    let choice = |rule: Value| json!({"Type": "Choice", "Choices": [rule], "Default": "Done"});
+    let unknown = |arn: &str| {
+        format!(
+            "The resource provided {arn} is not recognized. The value is not a valid resource ARN, or the \
+             resource is not available in this region. at /States/S/Resource"
+        )
+    };
+    for (state, expected) in [
+        (
+            json!({"Type": "Pass"}),
+            "This object should have only one of the following fields: [Next, End] at /States/S",
+        ),
+        (
+            json!({"Type": "Pass", "Next": "Done", "End": true}),
+            "There should only be one of the following fields: [Next, End] at /States/S",
+        ),
+        (
+            json!({"Type": "Wait", "Seconds": 1, "Timestamp": "2030-01-01T00:00:00Z", "Next": "Done"}),
+            "There should only be one of the following fields: [SecondsPath, Seconds, TimestampPath, Timestamp] at /States/S",
+        ),
+        (
+            json!({"Type": "Wait", "Seconds": -1, "Next": "Done"}),
+            "Minimum value is 0 at /States/S/Seconds",
+        ),
+        (
+            json!({"Type": "Wait", "Seconds": 100_000_000, "Next": "Done"}),
+            "Maximum value is 99999999 at /States/S/Seconds",
+        ),
+        (
+            json!({"Type": "Wait", "Seconds": "1", "Next": "Done"}),
+            "Expected value of type Integer at /States/S/Seconds",
+        ),
+        (
+            json!({"Type": "Pass", "InputPath": "a", "Next": "Done"}),
+            "Value must be a valid JSONPath. at /States/S/InputPath",
+        ),
+        (
+            json!({"Type": "Pass", "QueryLanguage": 5, "Next": "Done"}),
+            "Expected value of type [STRING] at /States/S/QueryLanguage",
+        ),
+        (
+            json!({"Type": "Pass", "QueryLanguage": "jsonpath", "Output": 1, "Next": "Done"}),
+            "Value should be one of the following: [JSONPath, JSONata] at /States/S/QueryLanguage",
+        ),
+        (
+            json!({"Type": "Pass", "QueryLanguage": "JSONata", "Output": "{% 1", "Next": "Done"}),
+            "JSONata string must start with {% and end with %} at /States/S/Output",
+        ),
+        (
+            json!({"Type": "Choice", "Choices": []}),
+            "Value cannot be empty at /States/S/Choices",
+        ),
+        (
+            choice(json!({"Variable": "a", "IsNull": true, "Next": "Done"})),
+            "Value is not a Reference Path: Reference path didn't start with '$' at /States/S/Choices[0]/Variable",
+        ),
+        (
+            choice(json!({"Variable": "$.a", "StringEqualsPath": "b", "Next": "Done"})),
+            "Value is not a Reference Path: Reference path didn't start with '$' at /States/S/Choices[0]/StringEqualsPath",
+        ),
+        (
+            choice(json!({"Next": "Done"})),
+            "The object must have only one of the following fields, [And, Or, Not, Variable, Condition] at /States/S/Choices[0]",
+        ),
+        (
+            choice(
+                json!({"And": [{"Variable": "$.a", "IsNull": true, "Next": "Done"}], "Next": "Done"}),
+            ),
+            "Field 'Next' is not supported at /States/S/Choices[0]/And[0]",
+        ),
+        (
+            retry(json!({"ErrorEquals": []})),
+            "Value cannot be empty at /States/S/Retry[0]/ErrorEquals",
+        ),
+        (
+            retry(json!({"ErrorEquals": ["States.ALL", "A"]})),
+            "States.ALL must appear alone and at end of list at /States/S/Retry[0]/ErrorEquals",
+        ),
+        (
+            retry(json!({"ErrorEquals": ["A"], "MaxAttempts": -1})),
+            "Minimum value is 0 at /States/S/Retry[0]/MaxAttempts",
+        ),
+        (
+            retry(json!({"ErrorEquals": ["A"], "MaxDelaySeconds": 31_622_401})),
+            "Maximum value is 31622400 at /States/S/Retry[0]/MaxDelaySeconds",
+        ),
+        (
+            retry(json!({"ErrorEquals": ["A"], "BackoffRate": 0.5})),
+            "Minimum value is 1.0 at /States/S/Retry[0]/BackoffRate",
+        ),
+        (
+            retry(json!({"ErrorEquals": ["A"], "JitterStrategy": "some"})),
+            "Value should be one of the following: [NONE, FULL] at /States/S/Retry[0]/JitterStrategy",
+        ),
+        (
+            json!({"Type": "Task", "Resource": "lambda", "Next": "Done"}),
+            "Value is not a valid resource ARN at /States/S/Resource",
+        ),
+        (
+            json!({"Type": "Task", "Resource": "arn:aws:states:us-east-1:1:activity:a", "Credentials": {"RoleArn": "r"}, "Next": "Done"}),
+            "The field 'Credentials' is not supported for activities at /States/S",
+        ),
+        (
+            json!({"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Next": "Done"}),
+            "Parameters field is required for resource ARN: arn:aws:states:::lambda:invoke at /States/S",
+        ),
+        (
+            call(
+                "arn:aws:states:::sqs:sendMessage",
+                json!({"QueueUrl.$": "$.q"}),
+            ),
+            "The field 'MessageBody' is required but was missing at /States/S/Parameters",
+        ),
+        (
+            call(
+                "arn:aws:states:::lambda:invoke.sync",
+                json!({"FunctionName": "f"}),
+            ),
+            &unknown("arn:aws:states:::lambda:invoke.sync"),
+        ),
+        (
+            call(
+                "arn:aws:states:::ecs:runTask.sync:2",
+                json!({"TaskDefinition": "t"}),
+            ),
+            &unknown("arn:aws:states:::ecs:runTask.sync:2"),
+        ),
+        (
+            call(
+                "arn:aws:states:::glue:startJobRun.waitForTaskToken",
+                json!({"JobName": "j"}),
+            ),
+            &unknown("arn:aws:states:::glue:startJobRun.waitForTaskToken"),
+        ),
+        (
+            json!({"Type": "Parallel", "Branches": [], "Next": "Done"}),
+            "Value cannot be empty at /States/S/Branches",
+        ),
+        (
+            json!({"Type": "Map", "Next": "Done"}),
+            "This object should have only one of the following fields: [ItemProcessor, Iterator] at /States/S",
+        ),
+        (
+            map(json!({"MaxConcurrency": -1})),
+            "Minimum value is 0 at /States/S/MaxConcurrency",
+        ),
+        (
+            map(json!({"ToleratedFailurePercentage": -1})),
+            "Minimum value is 0.0 at /States/S/ToleratedFailurePercentage",
+        ),
+        (
+            map(json!({"ToleratedFailurePercentage": 101})),
+            "Maximum value is 100.0 at /States/S/ToleratedFailurePercentage",
+        ),
+        (
+            map(
+                json!({"ItemReader": {"Resource": "arn:aws:states:::sqs:getObject", "Parameters": {}}}),
+            ),
+            "The field 'Resource' does not match any of the allowed values at /States/S/ItemReader/Resource",
+        ),
+        (
+            json!({"Type": "Pass", "Assign": {"states": 1}, "Next": "Done"}),
+            "Cannot assign to reserved variable '$states'. at /States/S/Assign",
+        ),
+        (
+            json!({"Type": "Pass", "Assign": {"a-b": 1}, "Next": "Done"}),
+            "Invalid variable name 'a-b': the variable name contains invalid characters. at /States/S/Assign",
+        ),
+    ] {
+        let found = errors(&with(state.clone()));
+        let (_code, said) = found
+            .split_once(": ")
+            .unwrap_or_else(|| panic!("accepted: {state}"));
+        assert_eq!(said, expected, "{state}");
+    }
+    // And what is taken: a retrier that does not wait, and a branch that never ends by itself.
+    for state in [
+        retry(json!({"ErrorEquals": ["A"], "IntervalSeconds": 0})),
+        map(json!({"MaxConcurrency": i64::MAX})),
+    ] {
+        assert_eq!(errors(&with(state.clone())), "", "{state}");
+    }
+    let version = json!({"Version": "2.0", "StartAt": "A", "States": {"A": {"Type": "Succeed"}}});
+    let said = "SCHEMA_VALIDATION_FAILED: Value should be one of the following: [1.0] at /Version";
+    assert_eq!(errors(&version.to_string()), said);
+}
+
 #[test]
 fn an_express_machine_has_neither_activities_nor_task_tokens_nor_jobs() {
     for (resource, expected) in [
@@ -145,7 +346,8 @@ fn an_express_machine_has_neither_activities_nor_task_tokens_nor_jobs() {
         ),
     ] {
         let text = with(
-            json!({"Type": "Task", "Resource": resource, "TimeoutSeconds": 1, "Next": "Done"}),
+            json!({"Type": "Task", "Resource": resource, "TimeoutSeconds": 1, "Next": "Done",
+                "Parameters": {"Message": "m", "StateMachineArn": "a"}}),
         );
         assert!(parse(&text).machine.is_some());
         let refused = definition_message(&parse_express(&text).diagnostics);
@@ -159,8 +361,7 @@ fn an_express_machine_has_neither_activities_nor_task_tokens_nor_jobs() {
 #[test]
 fn a_fault_names_its_code_and_place() {
     let task = |field: &str, value: Value| {
-        let mut state =
-            json!({"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Next": "Done"});
+        let mut state = json!({"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:1:function:f", "Next": "Done"});
         state[field] = value;
         with(state)
     };
@@ -208,8 +409,8 @@ fn a_fault_names_its_code_and_place() {
         (with(json!({"Type": "Pass", "QueryLanguage": "JSONata", "Output": {"a": ["{% 1 + %}"]}, "Next": "Done"})), "INVALID_JSONATA_EXPRESSION", "/States/S/Output/a[0]"),
         (with(json!({"Type": "Choice", "QueryLanguage": "JSONata", "Choices": [{"Condition": "true", "Next": "Done"}]})), "SCHEMA_VALIDATION_FAILED", "/States/S/Choices[0]/Condition"),
         (with(json!({"Type": "Choice", "QueryLanguage": "JSONata", "Choices": [{"Variable": "$.a", "IsNull": true, "Next": "Done"}]})), "SCHEMA_VALIDATION_FAILED", "/States/S/Choices[0]"),
-        (with(json!({"Type": "Pass", "Assign": {"1a": 1}, "Next": "Done"})), "SCHEMA_VALIDATION_FAILED", "/States/S/Assign"),
-        (with(json!({"Type": "Pass", "Assign": {"states": 1}, "Next": "Done"})), "SCHEMA_VALIDATION_FAILED", "/States/S/Assign"),
+        (with(json!({"Type": "Pass", "Assign": {"1a": 1}, "Next": "Done"})), "INVALID_VARIABLE_NAME", "/States/S/Assign"),
+        (with(json!({"Type": "Pass", "Assign": {"states": 1}, "Next": "Done"})), "RESERVED_VARIABLE_NAME", "/States/S/Assign"),
         (with(json!({"Type": "Pass", "ResultPath": "$a", "Next": "Done"})), "SCHEMA_VALIDATION_FAILED", "/States/S/ResultPath"),
         (with(json!({"Type": "Map", "Assign": {"a": 1}, "Next": "Done", "ItemProcessor": {"StartAt": "A", "States": {"A": {"Type": "Pass", "Assign": {"a": 1}, "End": true}}}})), "SCHEMA_VALIDATION_FAILED", "/States/S/ItemProcessor/States/A/Assign"),
     ] {
@@ -364,7 +565,11 @@ fn a_resource_is_taken_apart() {
             Pattern::RequestResponse,
         ),
     ] {
-        let text = with(json!({"Type": "Task", "Resource": arn, "Next": "Done"}));
+        let parameters = json!({"FunctionName": "f", "QueueUrl": "q", "MessageBody": "b",
+            "StateMachineArn": "a", "TaskDefinition": "t"});
+        let text = with(
+            json!({"Type": "Task", "Resource": arn, "Parameters": parameters, "Next": "Done"}),
+        );
         let machine = machine(&text);
         let StateKind::Task(task) = &machine.states[0].kind else {
             panic!("a Task")
@@ -573,7 +778,7 @@ fn what_is_seen_on_aws_is_taken() {
         json!({"Type": "Pass", "InputPath": "$..a[?(@.status==Failure)]", "Next": "Done"}),
         json!({"Type": "Pass", "Parameters": {"a.$": "States.ArrayGetItem($.a[?(@.key == Foo_Bar)].value, 0)"}, "Next": "Done"}),
         json!({"Type": "Pass", "Parameters": {"a.$": "$$.Execution.Name "}, "Next": "Done"}),
-        json!({"Type": "Task", "Resource": "arn:aws:states:us-east-1:123456789012:aws-sdk:s3:getObject", "Next": "Done"}),
+        json!({"Type": "Task", "Resource": "arn:aws:states:us-east-1:123456789012:aws-sdk:s3:getObject", "Parameters": {}, "Next": "Done"}),
         json!({"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:f:$LATEST", "Next": "Done"}),
     ] {
         assert_eq!(errors(&with(state.clone())), "", "{state}");

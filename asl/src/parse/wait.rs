@@ -30,10 +30,13 @@ pub(super) fn read(
 ) -> Option<StateKind> {
     fields.only(reader, FIELDS);
     let next = scope.next(reader, fields);
-    fields.exclusive(
+    let one = fields.one_field(
         reader,
-        &["Seconds", "SecondsPath", "Timestamp", "TimestampPath"],
+        &["SecondsPath", "Seconds", "TimestampPath", "Timestamp"],
     );
+    if !one {
+        return None;
+    }
     let until = if fields.is_jsonata(reader, "Seconds") {
         WaitUntil::SecondsJsonata(fields.jsonata(reader, "Seconds")?)
     } else if fields.is_jsonata(reader, "Timestamp") {
@@ -53,14 +56,8 @@ pub(super) fn read(
             return None;
         };
         WaitUntil::Timestamp(timestamp)
-    } else if fields.has("TimestampPath") {
-        WaitUntil::TimestampPath(fields.reference(reader, "TimestampPath")?)
     } else {
-        reader.schema(
-            &fields.pointer,
-            "One of these fields is required: [Seconds, SecondsPath, Timestamp, TimestampPath]",
-        );
-        return None;
+        WaitUntil::TimestampPath(fields.reference(reader, "TimestampPath")?)
     };
     Some(StateKind::Wait(Box::new(Wait { until, next })))
 }

@@ -163,6 +163,35 @@ impl Path {
         evaluate::select(&self.0.tokens, self.0.definite, document, document, &budget)
     }
 
+    /// The same in a payload template, where an index behind the end of a list finds `null` (measured on AWS:
+    /// floci-io/floci#3167).
+    ///
+    /// # Errors
+    /// As [`Path::find`].
+    pub(crate) fn find_or_past_the_end<'a>(
+        &self,
+        scope: Scope<'a>,
+    ) -> Result<Cow<'a, Value>, String> {
+        self.find(scope).or_else(|why| {
+            let Some((Token::Index(_), list)) = self.0.tokens.split_last() else {
+                return Err(why);
+            };
+            let document = match &self.0.root {
+                Root::Input => Some(scope.input),
+                Root::Context => Some(scope.context.value()),
+                Root::Variable(name) => scope.variables.get(name),
+            };
+            let budget = evaluate::Budget::new();
+            let list = document
+                .filter(|_| self.0.definite)
+                .and_then(|whole| evaluate::select(list, true, whole, whole, &budget).ok());
+            match list.is_some_and(|list| list.is_array()) {
+                true => Ok(Cow::Owned(Value::Null)),
+                false => Err(why),
+            }
+        })
+    }
+
     /// The part of the context object that the path begins with, and the rest of the path: most read a
     /// name or a token, and need not wait for a copy of the execution's input.
     fn part_of_context<'a>(&self, scope: Scope<'a>) -> Option<(&'a Value, &[Token])> {

@@ -37,6 +37,10 @@ fn members_that_end_in_dollar_are_evaluated() {
             json!({"f": "1!"}),
         ),
         (json!({"none.$": "$.none[*]"}), json!({"none": []})),
+        (
+            json!({"past.$": "$.l[2]", "before.$": "$.l[-3]"}),
+            json!({"past": null, "before": null}),
+        ),
         (json!([1, "$.a"]), json!([1, "$.a"])),
         (json!("text"), json!("text")),
     ] {

@@ -21,8 +21,8 @@ pub(crate) fn run(
             return Ok((rule.next, Some(rule)));
         }
         choice.default.map(|next| (next, None)).ok_or_else(|| {
-            Failure::new(
-                "States.NoChoiceMatched",
+            // The language calls it `States.NoChoiceMatched`; AWS does not (measured: floci-io/floci#3167).
+            Failure::runtime(
                 "Failed to transition out of the state. The state does not point to a next state.",
             )
         })

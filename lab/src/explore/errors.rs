@@ -175,7 +175,12 @@ mod tests {
     use super::*;
 
     fn raised(resource: &str) -> String {
-        let task = serde_json::json!({ "StartAt": "T", "States": { "T": { "Type": "Task", "Resource": resource, "End": true } } });
+        let parameters = serde_json::json!({
+            "Entries": [], "FunctionName": "f", "TableName": "t", "Item": {}, "StateMachineArn": "m", "Token.$": "$$.Task.Token",
+        });
+        let task = serde_json::json!({ "StartAt": "T", "States": { "T": {
+            "Type": "Task", "Resource": resource, "Parameters": parameters, "End": true,
+        } } });
         let parsed = asl::parse(&task.to_string()).machine.expect("it is right");
         match &parsed.states[0].kind {
             asl::StateKind::Task(task) => raised_by(&task.resource).join(" "),

@@ -1,6 +1,6 @@
 //! `DescribeExecution`.
 
-use engine::{ExecutionKey, NotRedrivable};
+use engine::{ExecutionKey, NotRedrivable, Status};
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
@@ -84,7 +84,10 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     let status = execution.status();
     let closing = execution.closing();
     let output = closing.and_then(|closing| closing.output.as_ref());
-    let failure = closing.and_then(|closing| closing.failure.as_ref());
+    // That it is `States.Timeout` the history says alone (measured on AWS: floci-io/floci#2733).
+    let failure = closing
+        .filter(|_| status != Status::TimedOut)
+        .and_then(|closing| closing.failure.as_ref());
     let (redrive_count, redriven_at) = execution.redrives();
     let redrivable = execution.redrivable(app.clock.now());
     write(&Response {

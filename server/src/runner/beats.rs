@@ -79,9 +79,13 @@ impl Runner {
                 .await;
             match committed {
                 Ok(()) => {
-                    answer_all(batch, std::mem::take(&mut decided.verdicts), None);
+                    // First told, then answered: whoever has an answer, and stops the server or asks for what is told,
+                    // misses nothing of what it is the answer to.
                     if let Some(resident) = resident {
                         self.tell(key, resident, &waits, &decided);
+                    }
+                    answer_all(batch, std::mem::take(&mut decided.verdicts), None);
+                    if let Some(resident) = resident {
                         self.act(key, &resident.execution, &decided);
                         if let Keeping::Volatile(volatile) = &mut resident.keeping {
                             volatile.arm(self, key, &resident.execution);

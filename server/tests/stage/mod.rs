@@ -27,7 +27,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use asl::{Data, Failure, Timestamp};
-use engine::{CommandKind, ExecutionKey, HistoryEvent, Outcome, Token, WaitId};
+use engine::{CommandKind, ExecutionKey, HistoryEvent, Outcome, Status, Token, WaitId};
 use hyper::{HeaderMap, Method};
 use serde_json::{Value, json};
 use server::alerts::AlertsConfig;
@@ -381,7 +381,10 @@ impl Stage {
 
         let described = self.describe()?;
         let closing = execution.closing();
-        let failure = closing.and_then(|closing| closing.failure.as_ref());
+        // Of one that timed out, the history alone says why.
+        let failure = closing
+            .filter(|_| execution.status() != Status::TimedOut)
+            .and_then(|closing| closing.failure.as_ref());
         let stored = json!({
             "status": execution.status().name(),
             "output": closing.and_then(|closing| closing.output.as_ref()).map(|output| output.text()),

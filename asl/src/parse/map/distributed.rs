@@ -88,9 +88,10 @@ fn writer(reader: &mut Reader, fields: &Fields<'_>) -> Option<ResultWriter> {
         if let Some(resource) = fields.string(reader, "Resource")
             && !is_s3(resource, "putObject")
         {
-            reader.schema(
+            reader.schema_hint(
                 &fields.at("Resource"),
-                format!("The resource provided {resource} is not recognized. The value is not a valid resource ARN, or the resource is not available in this region."),
+                item_reader::NO_SUCH_RESOURCE,
+                "It is arn:aws:states:::s3:putObject.",
             );
         }
         destination = state::arguments(reader, &fields);

@@ -22,6 +22,9 @@ const CONFIG: &[&str] = &[
     "ItemsPointer",
     "Transformation",
 ];
+/// AWS's words for a resource that a reader or a writer can't have.
+pub(super) const NO_SUCH_RESOURCE: &str =
+    "The field 'Resource' does not match any of the allowed values";
 /// The most items that a Map takes from its source (AWS).
 pub(super) const ITEMS_MAX: u64 = 100_000_000;
 
@@ -41,12 +44,10 @@ pub(super) fn read(reader: &mut Reader, fields: &Fields<'_>) -> Option<ItemReade
         ];
         let found = known.iter().find(|(action, _)| is_s3(resource, action));
         if found.is_none() {
-            reader.schema(
+            reader.schema_hint(
                 &fields.at("Resource"),
-                format!(
-                    "The resource provided {resource} is not recognized. The value is not a valid \
-                     resource ARN, or the resource is not available in this region."
-                ),
+                NO_SUCH_RESOURCE,
+                "It is arn:aws:states:::s3:getObject or arn:aws:states:::s3:listObjectsV2.",
             );
         }
         found.map(|(_, source)| *source)
@@ -129,8 +130,14 @@ fn items_pointer(reader: &mut Reader, config: &Fields<'_>) -> Option<std::sync::
 }
 
 fn headers(reader: &mut Reader, config: &Fields<'_>, input: Option<InputType>) -> CsvHeaders {
-    if input == Some(InputType::Csv) {
-        config.require(reader, &["CSVHeaderLocation"]);
+    if input == Some(InputType::Csv) && !config.has("CSVHeaderLocation") {
+        reader.schema(&config.pointer, "The field 'CSVHeaderLocation' is required");
+    }
+    if input == Some(InputType::Json) && config.has("CSVHeaderLocation") {
+        reader.schema(
+            &config.pointer,
+            "Field 'CSVHeaderLocation' is not supported",
+        );
     }
     let location = config.one_of(reader, "CSVHeaderLocation", &["FIRST_ROW", "GIVEN"]);
     let given = config.array(reader, "CSVHeaders");

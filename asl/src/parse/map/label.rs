@@ -67,10 +67,13 @@ pub(super) fn read(reader: &mut Reader, fields: &Fields<'_>) -> Option<Arc<str>>
     if let Some(fault) = fault(label) {
         reader.schema(&pointer, fault.to_string());
     } else if let Some(first) = reader.label(label, &pointer) {
-        reader.schema_hint(
+        reader.error(
+            "DUPLICATE_LABEL_NAME",
             &pointer,
-            format!("Duplicate Label: {label}"),
-            format!("It stands at {first} too. Labels are unique in the whole definition."),
+            format!("Duplicate Label name: {label}"),
+            Some(format!(
+                "It stands at {first} too. Labels are unique in the whole definition."
+            )),
         );
     }
     Some(shared(label))

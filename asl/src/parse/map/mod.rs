@@ -9,7 +9,7 @@ pub(super) mod label;
 #[cfg(test)]
 mod tests;
 
-use super::fields::Fields;
+use super::fields::{Fields, none_of};
 use super::reader::Reader;
 use super::scope::{self, Scope};
 use super::{recovery, task};
@@ -47,8 +47,8 @@ const FIELDS: &[&str] = &[
 ];
 const PROCESSOR: &[&str] = &["Comment", "StartAt", "States", "ProcessorConfig"];
 /// `MaxConcurrency` has no limit of its own; a Map has one that it stays below in silence.
-const CONCURRENCY_MAX: u64 = u32::MAX as u64;
-const TOLERATED_COUNT_MAX: u64 = u32::MAX as u64;
+const CONCURRENCY_MAX: u64 = i64::MAX as u64;
+const TOLERATED_COUNT_MAX: u64 = i64::MAX as u64;
 
 pub(super) fn read(
     reader: &mut Reader,
@@ -153,8 +153,15 @@ fn amount<T>(
     let path = format!("{name}Path");
     fields.exclusive(reader, &[name, &path]);
     if fields.has(&path) {
-        let path = fields.reference(reader, &path);
-        return path.map(|path| Amount::path(name, path));
+        let found = fields.reference(reader, &path)?;
+        // Of a Map's paths `ItemsPath` alone may lead into the context object (measured: floci-io/floci#3733).
+        if found.is_context() {
+            reader.schema(
+                &fields.at(&path),
+                "Value is not a Reference Path: it leads into the context object",
+            );
+        }
+        return Some(Amount::path(name, found));
     }
     if fields.is_jsonata(reader, name) {
         let expression = fields.jsonata(reader, name);
@@ -172,15 +179,13 @@ struct Processor<'v> {
 
 impl<'v> Processor<'v> {
     fn of(reader: &mut Reader, fields: &Fields<'v>) -> Option<Processor<'v>> {
-        fields.exclusive(reader, &["ItemProcessor", "Iterator"]);
-        let name = if fields.has("Iterator") && !fields.has("ItemProcessor") {
-            "Iterator"
-        } else {
-            "ItemProcessor"
-        };
-        if !fields.require(reader, &[name]) {
+        if !fields.one_field(reader, &["ItemProcessor", "Iterator"]) {
             return None;
         }
+        let name = match fields.has("ItemProcessor") {
+            true => "ItemProcessor",
+            false => "Iterator",
+        };
         let inner = Fields::of(reader, fields.get(name)?, &fields.at(name))?;
         inner.only(reader, PROCESSOR);
         let config = inner.get("ProcessorConfig");
@@ -210,10 +215,9 @@ fn mode(reader: &mut Reader, config: &Fields<'_>) -> Option<bool> {
         mode => {
             match mode {
                 None | Some("INLINE") => {}
-                Some(_) => reader.schema(
-                    &config.at("Mode"),
-                    "Value is not one of: [INLINE, DISTRIBUTED]",
-                ),
+                Some(_) => {
+                    reader.schema(&config.at("Mode"), none_of(&["INLINE", "DISTRIBUTED"]));
+                }
             }
             if config.has("ExecutionType") {
                 reader.schema_hint(
@@ -228,20 +232,11 @@ fn mode(reader: &mut Reader, config: &Fields<'_>) -> Option<bool> {
     if reader.express {
         reader.schema_hint(
             &config.at("Mode"),
-            "Express state machine does not support 'DISTRIBUTED' mode",
+            "The field 'Mode' with value 'DISTRIBUTED' is not supported inside 'EXPRESS' state machines",
             "Make it a STANDARD state machine, or the Map an inline one.",
         );
     }
     config.require(reader, &["ExecutionType"]);
-    match config.string(reader, "ExecutionType") {
-        None | Some("STANDARD") => Some(false),
-        Some("EXPRESS") => Some(true),
-        Some(_) => {
-            reader.schema(
-                &config.at("ExecutionType"),
-                "Value is not one of: [STANDARD, EXPRESS]",
-            );
-            Some(false)
-        }
-    }
+    let kind = config.one_of(reader, "ExecutionType", &["STANDARD", "EXPRESS"]);
+    Some(kind == Some("EXPRESS"))
 }

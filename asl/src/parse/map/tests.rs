@@ -227,7 +227,7 @@ fn labels_are_unique_and_their_faults_have_a_name() {
     ]}}});
     assert_eq!(
         definition_message(&parse(&twice.to_string()).diagnostics),
-        "SCHEMA_VALIDATION_FAILED: Duplicate Label: same at /States/P/Branches[1]/States/N/Label"
+        "DUPLICATE_LABEL_NAME: Duplicate Label name: same at /States/P/Branches[1]/States/N/Label"
     );
     let bad = distributed(json!({"Label": "label_\u{2}"}));
     assert_eq!(
@@ -239,7 +239,8 @@ fn labels_are_unique_and_their_faults_have_a_name() {
 #[test]
 fn express_children_wait_for_nobody_and_express_machines_have_none() {
     let waits = json!({"A": {"Type": "Task", "End": true,
-        "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken", "Parameters": {}}});
+        "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+        "Parameters": {"QueueUrl": "q", "MessageBody": "b"}}});
     let mut state = distributed(json!({}));
     state["ItemProcessor"]["States"] = waits;
     assert!(parse(&definition(&state)).machine.is_some());
