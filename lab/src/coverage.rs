@@ -75,8 +75,9 @@ impl Coverage {
     fn follow(&mut self, events: &[Event]) {
         let mut frames: HashMap<FrameId, Frame> = HashMap::new();
         let mut again = self.again(events);
-        for event in events {
-            if let Some(execution) = &mut again {
+        for (index, event) in events.iter().enumerate() {
+            // It is made of the first.
+            if let Some(execution) = again.as_mut().filter(|_| index > 0) {
                 execution.apply(event);
             }
             let frame = frames.entry(event.frame).or_default();
@@ -147,12 +148,8 @@ impl Coverage {
             .points
             .iter()
             .any(|point| matches!(point, Point::Rule(..)));
-        let EventKind::ExecutionStarted { identity } = &events.first()?.kind else {
-            return None;
-        };
-        // A child of a Map Run is of its state's processor, in which no state stands where it does in the machine.
-        let whole = ambiguous && identity.map_run.is_none();
-        whole.then(|| Execution::replay(self.machine.clone(), &events[..1]))
+        (ambiguous && !events.is_empty())
+            .then(|| Execution::replay(self.machine.clone(), &events[..1]))
     }
 
     fn chooses(&self, state: &str) -> bool {

@@ -23,15 +23,15 @@ pub(super) fn run(cases: &[Arc<Case>], as_json: bool) -> Result<ExitCode, String
         let breakages: Value = all.iter().map(described).collect();
         let document =
             json!({ "noticed": all.len() - unseen, "unseen": unseen, "breakages": breakages });
-        say(&format!("{document:#}\n"));
+        say(&format!("{document:#}\n"))?;
     } else {
         let mut machine = "";
         for one in &all {
             if one.machine != machine {
                 machine = &one.machine;
-                say(&format!("{}\n", paint(BOLD, machine)));
+                say(&format!("{}\n", paint(BOLD, machine)))?;
             }
-            say(&shown(one));
+            say(&shown(one))?;
         }
         let ways = if all.len() == 1 { "way" } else { "ways" };
         let said = match unseen {
@@ -50,7 +50,7 @@ pub(super) fn run(cases: &[Arc<Case>], as_json: bool) -> Result<ExitCode, String
         say(&format!(
             "\n{said}, in {:.2} s\n",
             begun.elapsed().as_secs_f64()
-        ));
+        ))?;
     }
     Ok(match unseen {
         0 => ExitCode::SUCCESS,
