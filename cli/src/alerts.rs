@@ -26,7 +26,7 @@ pub struct Alerts {
     /// About this route
     #[arg(long)]
     route: Option<String>,
-    /// That happened last at this time or later, RFC 3339
+    /// That happened last since then: 2026-01-31T12:00:00Z, or 90s, 15m, 2h, 3d, 1w ago
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
     #[command(flatten)]
@@ -53,7 +53,7 @@ impl Alerts {
             ],
             member: "alerts",
             identity: &|alert| format!("{}/{}", cell(&alert["alertId"]), cell(&alert["count"])),
-            heads: &["AGE", "SEVERITY", "TIMES", "ABOUT", "WHAT", "ALERT"],
+            heads: &["age", "severity", "times", "about", "what", "alert"],
             row: &row,
             none: "There are no such alerts.",
         })

@@ -24,6 +24,8 @@ use serde_json::Value;
 use server::client::{Answer, Client, address};
 use tokio::runtime::{Builder, Runtime};
 
+use crate::screen;
+
 /// Where `rejoin serve` listens if it is not told otherwise.
 const URL_DEFAULT: &str = "http://127.0.0.1:8083";
 
@@ -254,12 +256,12 @@ pub fn age_of(then: &Value, now: Timestamp) -> String {
     }
 }
 
-/// A value as a cell of a table: text without quotes, `-` for what is not there.
+/// A value as a cell of a table: text without quotes and without what commands a terminal, `-` for what is not there.
 pub fn cell(value: &Value) -> String {
     match value {
         Value::Null => "-".into(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
+        Value::String(text) => screen::plain(text),
+        other => screen::plain_json(&other.to_string()),
     }
 }
 
@@ -275,9 +277,14 @@ pub fn print(text: &str) {
     }
 }
 
+/// Prints an item as JSON, on a line of its own.
+pub fn print_line(value: &Value) {
+    print(&screen::plain_json(&format!("{value}\n")));
+}
+
 /// Prints an answer as JSON for people to read.
 pub fn print_json(value: &Value) {
-    print(&format!("{value:#}\n"));
+    print(&screen::plain_json(&format!("{value:#}\n")));
 }
 
 #[cfg(test)]
@@ -359,7 +366,8 @@ mod tests {
     fn a_list_is_read_in_pages_up_to_what_is_known() {
         let page = r#"{"things": [{"id": 3}, {"id": 2}], "next": "2"}"#;
         let last = r#"{"things": [{"id": 1}]}"#;
-        let answers = Box::leak(Box::new([HEALTH, (200, page), (200, last), (200, page)]));
+        let pages = [HEALTH, (200, page), (200, last), (200, page), (200, page)];
+        let answers = Box::leak(Box::new(pages));
         let (server, asked) = answering(answers);
         let list = list::List {
             path: "/rejoin/things",
@@ -370,12 +378,13 @@ mod tests {
             row: &|thing, _| vec![cell(&thing["id"])],
             none: "nothing",
         };
-        assert_eq!(
-            list.items(&server, 5, &|_| false).map(|items| items.len()),
-            Ok(3)
-        );
+        let count = |(items, more): (Vec<Value>, bool)| (items.len(), more);
+        let all = list.items(&server, 5, &|_| false);
+        assert_eq!(all.map(count), Ok((3, false)));
         let until_two = list.items(&server, 5, &|thing| thing["id"] == 2);
-        assert_eq!(until_two.map(|items| items.len()), Ok(2));
+        assert_eq!(until_two.map(count), Ok((2, false)));
+        let two = list.items(&server, 2, &|_| false);
+        assert_eq!(two.map(count), Ok((2, true)), "and there may be more");
         let asked = asked.join().expect("all was asked");
         assert_eq!(
             asked[2],

@@ -31,8 +31,8 @@ impl Engines {
                 tells.map(|member| engine[member].to_string()).join(" ")
             },
             heads: &[
-                "ENGINE", "ENDPOINT", "BREAKER", "WAITING", "LANES", "OLDEST", "ANSWERED", "FAILED",
-                "WHAT WAS WRONG",
+                "engine", "endpoint", "breaker", "waiting", "lanes", "oldest", "answered", "failed",
+                "what was wrong",
             ],
             row: &row,
             none: "There are no engines elsewhere: callbacks go to the one in this server. [engines.NAME] of the configuration names one.",

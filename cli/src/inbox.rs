@@ -10,11 +10,13 @@ use hyper::Method;
 use serde_json::{Map, Value};
 
 use crate::ask::list::{List, Listing};
-use crate::ask::{At, Server, age_of, cell, escaped, print};
+use crate::ask::{At, Server, age_of, cell, escaped, print, print_line};
 use crate::colour::{DIM, GREEN, RED, YELLOW, paint};
+use crate::screen::plain_lines;
 use crate::table::Table;
 
 const EXAMPLES: &str = "\
+Examples:
   rejoin inbox --attention                         what did not go well, and nobody has seen to
   rejoin inbox --reference VAL-2041                what came for it
   rejoin inbox --execution ARN --json              for a script
@@ -270,7 +272,7 @@ impl Show {
     fn run(&self) -> Result<ExitCode, String> {
         let one = self.at.server()?.get(&path(&self.id, ""), &[])?;
         if self.json {
-            print(&format!("{one}\n"));
+            print_line(&one);
             return Ok(ExitCode::SUCCESS);
         }
         let text = in_full(&one);
@@ -362,7 +364,7 @@ fn in_full(one: &Value) -> String {
     };
     line("body", size);
     let body = one["body"].as_str().or(one["bodyBase64"].as_str());
-    text.push_str(&format!("\n{}\n", body.unwrap_or_default()));
+    text.push_str(&format!("\n{}\n", plain_lines(body.unwrap_or_default())));
     text
 }
 
@@ -402,7 +404,7 @@ impl Replay {
                 let (became, because, well) = outcome(&one["result"]);
                 all_well &= well;
                 match self.json {
-                    true => print(&format!("{one}\n")),
+                    true => print_line(one),
                     false => print(&table.next(vec![
                         cell(&one["receivedAt"]),
                         coloured(&one["disposition"]),
@@ -543,7 +545,7 @@ fn key() -> String {
 /// Shows what came of one.
 fn told(said: &Value, as_json: bool) -> ExitCode {
     if as_json {
-        print(&format!("{said}\n"));
+        print_line(said);
     } else {
         for warning in said["warnings"].as_array().into_iter().flatten() {
             print(&format!("{} {}\n", paint(YELLOW, "mind:"), cell(warning)));

@@ -41,6 +41,7 @@ mod inbox;
 mod mock;
 mod mocks;
 mod run;
+mod screen;
 mod serve;
 mod table;
 mod test;

@@ -7,7 +7,7 @@ use asl::Timestamp;
 use serde_json::Value;
 
 use crate::ask::list::{List, Listing};
-use crate::ask::{age_of, cell, escaped, print};
+use crate::ask::{age_of, cell, escaped, print, print_line};
 use crate::colour::{DIM, GREEN, RED, YELLOW, paint};
 use crate::table::Table;
 
@@ -16,6 +16,12 @@ use crate::table::Table;
 pub struct Topics {
     /// The messages of this topic, with who has taken them
     name: Option<String>,
+    /// Only subscribers that fail; of a topic, only messages that somebody has not taken
+    #[arg(long)]
+    failing: bool,
+    /// Of a topic: only since then: 2026-01-31T12:00:00Z, or 90s, 15m, 2h, 3d, 1w ago
+    #[arg(long, value_name = "TIME", requires = "name")]
+    since: Option<String>,
     #[command(flatten)]
     listing: Listing,
 }
@@ -31,7 +37,10 @@ impl Topics {
         };
         self.listing.show(&List {
             path: &format!("/rejoin/topics/{}/messages", escaped(name)),
-            query: &[],
+            query: &[
+                ("undelivered", self.failing.then_some("true")),
+                ("since", self.since.as_deref()),
+            ],
             member: "messages",
             identity: &|message| {
                 let deliveries = message["deliveries"].as_array();
@@ -39,9 +48,12 @@ impl Topics {
                 let states: Vec<String> = states.collect();
                 format!("{}/{}", cell(&message["message_id"]), states.join(","))
             },
-            heads: &["AGE", "SUBJECT", "TAKEN BY", "MESSAGE"],
+            heads: &["age", "subject", "taken by", "message"],
             row: &row,
-            none: "Nothing was published to it.",
+            none: match self.failing || self.since.is_some() {
+                true => "Nothing of that kind was published to it.",
+                false => "Nothing was published to it.",
+            },
         })
     }
 
@@ -51,9 +63,16 @@ impl Topics {
         }
         let server = self.listing.server()?;
         let answer = server.get("/rejoin/topics", &[])?;
-        let topics = answer["topics"].as_array().cloned().unwrap_or_default();
+        let mut topics = answer["topics"].as_array().cloned().unwrap_or_default();
+        if self.failing {
+            topics.retain_mut(fails);
+        }
         if self.listing.is_json() {
-            topics.iter().for_each(|topic| print(&format!("{topic}\n")));
+            topics.iter().for_each(print_line);
+            return Ok(ExitCode::SUCCESS);
+        }
+        if topics.is_empty() && self.failing {
+            print("No subscriber fails.\n");
             return Ok(ExitCode::SUCCESS);
         }
         if topics.is_empty() {
@@ -62,14 +81,14 @@ impl Topics {
         }
         let now = server.now()?;
         let heads = [
-            "TOPIC",
-            "SUBSCRIBER",
-            "STATUS",
-            "TAKEN",
-            "PENDING",
-            "GIVEN UP",
-            "LAST",
-            "WHAT IS WRONG",
+            "topic",
+            "subscriber",
+            "status",
+            "taken",
+            "pending",
+            "given up",
+            "last",
+            "what is wrong",
         ];
         let mut table = Table::new(&heads);
         for topic in &topics {
@@ -94,6 +113,15 @@ impl Topics {
         print(&table.to_string());
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Whether a topic has subscribers that fail; it keeps no others.
+fn fails(topic: &mut Value) -> bool {
+    let Some(states) = topic["states"].as_array_mut() else {
+        return false;
+    };
+    states.retain(|state| state["status"] == "failing");
+    !states.is_empty()
 }
 
 fn status(state: &Value) -> String {

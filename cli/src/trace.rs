@@ -11,11 +11,15 @@ use std::time::Duration;
 use asl::Timestamp;
 use serde_json::Value;
 
-use crate::ask::{At, Server, age, escaped, print, print_json};
+use crate::ask::{At, Server, age, escaped, print, print_json, print_line};
 use crate::colour::{BLUE, BOLD, DIM, GREEN, Paint, RED, YELLOW, paint};
+use crate::screen;
 
 /// How wide a line is if nothing says how wide the screen is.
 const WIDTH: usize = 120;
+
+/// What a line needs for its columns to stand.
+const WIDTH_MIN: usize = 60;
 
 /// How many things are told; with the five answers and the blank lines that is a screen of 24 lines.
 const TOLD_MAX: usize = 13;
@@ -77,10 +81,10 @@ impl Trace {
     }
 
     fn sheet(&self) -> Sheet {
-        let columns = std::env::var("COLUMNS").ok();
-        let columns = columns.and_then(|text| text.parse().ok());
         Sheet {
-            width: columns.filter(|width| *width >= 60).unwrap_or(WIDTH),
+            width: screen::width()
+                .filter(|width| *width >= WIDTH_MIN)
+                .unwrap_or(WIDTH),
             told_max: if self.all { usize::MAX } else { TOLD_MAX },
             paint,
         }
@@ -91,6 +95,7 @@ impl Trace {
         let sheet = self.sheet();
         let mut seen = HashSet::new();
         let mut answers = String::new();
+        let mut away = false;
         if !self.json {
             print(&sheet.head(&story));
         }
@@ -99,7 +104,7 @@ impl Trace {
             for entry in entries(&story) {
                 if seen.insert(entry.to_string()) {
                     match self.json {
-                        true => print(&format!("{entry}\n")),
+                        true => print_line(entry),
                         false => print(&sheet.line(entry, start)),
                     }
                 }
@@ -111,8 +116,19 @@ impl Trace {
                 print(&format!("\n{}\n", sheet.answers(&story)));
                 answers = key;
             }
-            std::thread::sleep(FOLLOW_EVERY);
-            story = self.story(server)?;
+            // A server that is started anew is waited for: it is the following that would be lost.
+            story = loop {
+                std::thread::sleep(FOLLOW_EVERY);
+                match self.story(server) {
+                    Ok(story) => break story,
+                    Err(why) if !away => {
+                        away = true;
+                        eprintln!("rejoin: {why}\nrejoin: asking again until it answers");
+                    }
+                    Err(_) => {}
+                }
+            };
+            away = false;
         }
     }
 }
@@ -277,7 +293,7 @@ impl Sheet {
 
 /// As much of a text as there is room for, on one line.
 fn cut(text: &str, room: usize) -> String {
-    let text = text.replace(['\n', '\r', '\t'], " ");
+    let text = screen::plain(&text.replace(['\n', '\r', '\t'], " "));
     match text.chars().count() > room {
         true => text
             .chars()

@@ -59,7 +59,7 @@ fn alerts_and_topics_are_shown_to_people_and_to_programs() {
     has(
         &shown(&server, &["alerts"]),
         &[
-            "SEVERITY",
+            "severity",
             "warning",
             "3",
             "valuation",
@@ -82,7 +82,7 @@ fn alerts_and_topics_are_shown_to_people_and_to_programs() {
     has(
         &shown(&server, &["topics"]),
         &[
-            "TOPIC",
+            "topic",
             "errors",
             "log:warn",
             "ok",
@@ -94,12 +94,61 @@ fn alerts_and_topics_are_shown_to_people_and_to_programs() {
         &shown(&server, &["topics", "errors"]),
         &["Unverified callback on route valuation", "1 of 2"],
     );
-    let refused = Command::new(env!("CARGO_BIN_EXE_rejoin"))
-        .args(["alerts", "--kind", "sabotage", "--url"])
-        .arg(format!("http://{}", server.address))
-        .output()
-        .expect("the program runs");
-    let message = String::from_utf8_lossy(&refused.stderr);
-    assert!(!refused.status.success());
-    has(&message, &["sabotage", "stuck-wait"]);
+    has(
+        &shown(&server, &["alerts", "--since", "1h"]),
+        &["valuation"],
+    );
+    let failing = shown(&server, &["topics", "--failing"]);
+    has(&failing, &["http:http://127.0.0.1:1/nobody"]);
+    assert!(!failing.contains("log:warn"), "{failing}");
+    has(
+        &shown(&server, &["topics", "errors", "--failing", "--since", "2h"]),
+        &["Unverified callback", "1 of 2"],
+    );
+
+    // What anybody may send is shown, and commands no terminal.
+    let body = "{\"ref\": \"\\u001b]0;mine\\u0007\\u009b2J\"}";
+    let headers = "Authorization: Bearer secret\r\n";
+    let answer = client.send("POST", "/callbacks/valuation", headers, body);
+    assert_eq!(answer.expect("an answer").0, 202);
+    let answer = client.send("POST", "/callbacks/valuation", headers, "\u{1b}[2J\u{9b}2J");
+    assert_eq!(answer.expect("an answer").0, 400);
+    let delivery = shown(&server, &["inbox", "--disposition", "malformed", "--json"]);
+    let delivery: Value = serde_json::from_str(&delivery).expect("one line of JSON");
+    let delivery = delivery["id"].as_str().expect("an id");
+    let early = shown(&server, &["inbox", "--disposition", "early", "--json"]);
+    let early: Value = serde_json::from_str(&early).expect("one line of JSON");
+    assert_eq!(early["reference"], "\u{1b}]0;mine\u{7}\u{9b}2J");
+    for arguments in [
+        &["inbox"][..],
+        &["inbox", "--json"],
+        &["inbox", "show", delivery],
+        &["inbox", "show", delivery, "--json"],
+        &["trace", delivery],
+        &["trace", early["id"].as_str().expect("an id")],
+        &["alerts"],
+        &["topics", "errors"],
+    ] {
+        let text = shown(&server, arguments);
+        let command = text.chars().find(|c| c.is_control() && *c != '\n');
+        assert_eq!(command, None, "{arguments:?}: {text:?}");
+    }
+    for (arguments, said) in [
+        (
+            ["alerts", "--kind", "sabotage"],
+            &["sabotage", "stuck-wait"][..],
+        ),
+        (["alerts", "--since", "yesterday"], &["yesterday", "2h"]),
+        (["inbox", "--limit", "0"], &["--limit"]),
+    ] {
+        let refused = Command::new(env!("CARGO_BIN_EXE_rejoin"))
+            .args(arguments)
+            .arg("--url")
+            .arg(format!("http://{}", server.address))
+            .output()
+            .expect("the program runs");
+        let message = String::from_utf8_lossy(&refused.stderr);
+        assert!(!refused.status.success());
+        has(&message, said);
+    }
 }

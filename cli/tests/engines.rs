@@ -44,7 +44,7 @@ fn engines_are_shown_with_what_waits_for_them_and_what_was_wrong() {
     let more = ["--clock", "virtual", "--config", configuration];
     let server = Server::start(&folder.0.join("data"), &more);
     let before = shown(&server, &["engines"]);
-    for part in ["ENGINE", "aws", "http://127.0.0.1:1", "closed"] {
+    for part in ["engine", "aws", "http://127.0.0.1:1", "closed"] {
         assert!(before.contains(part), "{part:?} is not in:\n{before}");
     }
     let mut client = server.client();

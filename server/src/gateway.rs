@@ -120,6 +120,7 @@ use self::expected::Expected;
 use self::flights::Flights;
 use self::found::Found;
 use self::rate::Floods;
+use self::receive::Wrong;
 use self::record::{Delivery, Reference, Step, reference_key};
 use self::remote::Engines;
 use self::route::Route;
@@ -306,13 +307,19 @@ impl Gateway {
             FoundRoute::Route(route, entrance, parameters) => {
                 return Some(self.receive(route, entrance, &parameters, call, None).await);
             }
-            FoundRoute::OtherMethod(methods) => {
+            FoundRoute::OtherMethod(place, parameters, methods) if is_sent(&call.method) => {
+                let (route, entrance) = place;
+                let wrong = Wrong::Method(methods);
+                let received = self.receive(route, entrance, &parameters, call, Some(wrong));
+                return Some(received.await);
+            }
+            FoundRoute::OtherMethod(.., methods) => {
                 return Some(match self.routes().at(&call.path, &Method::POST) {
                     FoundRoute::Route(route, entrance, parameters)
                         if urls::is_visit(call)
                             && matches!(route.verification, Verification::SignedUrl) =>
                     {
-                        self.confirm(&route, entrance, &parameters)
+                        self.confirm(&route, entrance, &parameters).await
                     }
                     _ => not_allowed(&methods),
                 });
@@ -354,7 +361,7 @@ impl Gateway {
             return None;
         };
         Some(
-            self.receive(route, entrance, &parameters, call, Some(why))
+            self.receive(route, entrance, &parameters, call, Some(why.into()))
                 .await,
         )
     }
@@ -482,6 +489,12 @@ impl From<String> for NotStored {
 fn read<T: serde::de::DeserializeOwned>(document: &Document) -> Result<T, String> {
     serde_json::from_slice(&document.content)
         .map_err(|why| format!("a stored document of the gateway can't be read: {why}"))
+}
+
+/// Whether a request of this method brings something. One of another that comes to a route is somebody who looks, and no
+/// callback.
+fn is_sent(method: &Method) -> bool {
+    [Method::POST, Method::PUT, Method::PATCH, Method::DELETE].contains(method)
 }
 
 fn not_allowed(allow: &str) -> Reply {

@@ -203,6 +203,18 @@ const STATES_OF: usize = 1000;
 const READ_BATCH: usize = 50;
 const PAGE_BYTES: usize = 8 << 20;
 
+/// How many messages one call looks at.
+const LOOKED_AT_MAX: usize = 20_000;
+
+/// Which messages are wanted.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Wanted {
+    /// Published at this moment or later.
+    pub since: Option<Timestamp>,
+    /// Those that a subscriber has not taken.
+    pub undelivered: bool,
+}
+
 /// A message to be published.
 #[derive(Debug, Clone)]
 pub struct Publish {
@@ -346,28 +358,54 @@ impl Topics {
         limit: usize,
         after: Option<&str>,
     ) -> Result<Option<MessagePage>, String> {
+        self.messages_that(topic, Wanted::default(), limit, after)
+            .await
+    }
+
+    /// The same, of some messages; of a call that finds few among many the page may be short, and have a `next`.
+    ///
+    /// # Errors
+    /// The store's, as text for the log.
+    pub(crate) async fn messages_that(
+        &self,
+        topic: &str,
+        wanted: Wanted,
+        limit: usize,
+        after: Option<&str>,
+    ) -> Result<Option<MessagePage>, String> {
         let Some(topic) = self.find(topic) else {
             return Ok(None);
         };
         let mut after = after.map(|id| message::key(&topic.name, id));
-        let (mut messages, mut bytes) = (Vec::new(), 0);
-        let more = loop {
-            let wanted = READ_BATCH.min(limit - messages.len());
-            let found = self.newest(&topic, after.take(), wanted).await?;
-            let full = found.len() == wanted;
+        let (mut messages, mut bytes, mut looked_at) = (Vec::new(), 0, 0);
+        let more = 'pages: loop {
+            let batch = READ_BATCH.min(limit - messages.len());
+            let found = self.newest(&topic, after.take(), batch).await?;
+            let full = found.len() == batch;
             for (key, document) in found {
-                bytes += document.content.len();
-                messages.push(Message::read(&key, &document.content)?.view(&topic.arn));
+                let message = Message::read(&key, &document.content)?;
+                if wanted
+                    .since
+                    .is_some_and(|since| message.published_at < since)
+                {
+                    break 'pages false;
+                }
+                looked_at += 1;
+                if !wanted.undelivered || !message.is_delivered() {
+                    bytes += document.content.len();
+                    messages.push(message.view(&topic.arn));
+                }
                 after = Some(key);
             }
-            if !full || messages.len() == limit || bytes >= PAGE_BYTES {
+            if !full || messages.len() == limit || bytes >= PAGE_BYTES || looked_at >= LOOKED_AT_MAX
+            {
                 break full;
             }
         };
-        let next = messages
-            .last()
+        let prefix = message::key(&topic.name, "");
+        let next = after
             .filter(|_| more)
-            .map(|m: &MessageView| m.message_id.clone());
+            .and_then(|key| Some(key.strip_prefix(&prefix)?.to_owned()));
         Ok(Some(MessagePage { messages, next }))
     }
 
@@ -445,6 +483,10 @@ impl Topics {
     pub(crate) fn has(&self, topic_arn: &str, such: impl Fn(&Subscriber) -> bool) -> bool {
         let topic = self.find(topic_arn);
         topic.is_some_and(|topic| topic.subscribers.iter().any(such))
+    }
+
+    fn now(&self) -> Timestamp {
+        self.0.clock.now()
     }
 
     /// The scheduler hands over a message whose next delivery is due. Returns at once: the attempts are

@@ -4,13 +4,14 @@
 //! comes is added below. As JSON they are one item a line, so that they can be filtered while they come.
 
 use std::collections::{HashSet, VecDeque};
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use asl::Timestamp;
 use serde_json::Value;
 
-use super::{At, Server, print};
+use super::{At, Server, print, print_line};
 use crate::table::Table;
 
 /// How many items are shown if nothing is said.
@@ -33,9 +34,9 @@ const FOLLOW_EVERY: Duration = Duration::from_secs(1);
 pub struct Listing {
     #[command(flatten)]
     at: At,
-    /// How many are shown, newest first [default: 50]
+    /// How many are shown [default: 50]
     #[arg(long, value_name = "N")]
-    limit: Option<usize>,
+    limit: Option<NonZeroUsize>,
     /// Show them as the server gives them: JSON, one a line
     #[arg(long)]
     json: bool,
@@ -88,7 +89,8 @@ impl Listing {
     /// A sentence, as [`Server::get`].
     pub fn show(&self, list: &List<'_>) -> Result<ExitCode, String> {
         let server = self.server()?;
-        let items = list.items(&server, self.limit.unwrap_or(LIMIT_DEFAULT), &|_| false)?;
+        let limit = self.limit.map_or(LIMIT_DEFAULT, NonZeroUsize::get);
+        let (items, more) = list.items(&server, limit, &|_| false)?;
         if self.follow {
             return self.follow(&server, list, items);
         }
@@ -103,6 +105,13 @@ impl Listing {
                 table.row(&(list.row)(item, now));
             }
             print(&table.to_string());
+            // Who reads the table itself does not have to tell this line from it.
+            if more {
+                eprintln!(
+                    "rejoin: there may be more; --limit {} shows more",
+                    limit * 10
+                );
+            }
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -116,9 +125,9 @@ impl Listing {
     ) -> Result<ExitCode, String> {
         let mut table = Table::new(list.heads);
         let mut seen = Seen::default();
-        let mut away = false;
+        let (mut away, mut now) = (false, server.now()?);
         // What is older than the first items is no news.
-        let older = list.items(server, items.len() + PAGE, &|_| false)?;
+        let (older, _) = list.items(server, items.len() + PAGE, &|_| false)?;
         older.iter().skip(items.len()).for_each(|item| {
             seen.add((list.identity)(item));
         });
@@ -126,8 +135,7 @@ impl Listing {
             items.retain(|item| seen.add((list.identity)(item)));
             if self.json {
                 items.iter().rev().for_each(print_line);
-            } else if !items.is_empty() {
-                let now = server.now()?;
+            } else {
                 for item in items.iter().rev() {
                     print(&table.next((list.row)(item, now)));
                 }
@@ -135,9 +143,10 @@ impl Listing {
             std::thread::sleep(FOLLOW_EVERY);
             let known = |item: &Value| seen.has(&(list.identity)(item));
             // A server that is started anew is waited for: it is the following that would be lost.
-            items = match list.items(server, FOLLOWED_MAX, &known) {
-                Ok(items) => {
-                    away = false;
+            let found = list.items(server, FOLLOWED_MAX, &known);
+            items = match found.and_then(|(items, _)| Ok((items, server.now()?))) {
+                Ok((items, at)) => {
+                    (away, now) = (false, at);
                     items
                 }
                 Err(why) => {
@@ -149,10 +158,6 @@ impl Listing {
             };
         }
     }
-}
-
-fn print_line(item: &Value) {
-    print(&format!("{item}\n"));
 }
 
 /// What has been shown, of the last [`SEEN_MAX`].
@@ -184,7 +189,7 @@ impl Seen {
 
 impl List<'_> {
     /// The first so many items, over as many pages as that takes, but no page after one that has something
-    /// `known`.
+    /// `known`; and whether there may be more.
     ///
     /// # Errors
     /// A sentence, as [`Server::get`].
@@ -193,7 +198,7 @@ impl List<'_> {
         server: &Server,
         limit: usize,
         known: &dyn Fn(&Value) -> bool,
-    ) -> Result<Vec<Value>, String> {
+    ) -> Result<(Vec<Value>, bool), String> {
         let mut items = Vec::new();
         let mut after: Option<String> = None;
         while items.len() < limit {
@@ -209,9 +214,13 @@ impl List<'_> {
             items.extend(found);
             match answer["next"].as_str() {
                 Some(next) if !enough => after = Some(next.to_owned()),
-                _ => break,
+                _ => {
+                    after = None;
+                    break;
+                }
             }
         }
-        Ok(items)
+        let more = after.is_some();
+        Ok((items, more))
     }
 }

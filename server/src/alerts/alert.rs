@@ -247,7 +247,7 @@ impl Alert {
         self
     }
 
-    /// A headline of at most 100 characters, which is how long SNS lets a subject be.
+    /// A headline of less than 100 characters, which is how long SNS lets a subject be.
     pub fn subject(&self) -> String {
         let about = match (&self.route, &self.state_name, &self.subscriber) {
             (Some(route), _, _) => format!(" on route {route}"),
@@ -321,8 +321,8 @@ fn hash(parts: &[&str]) -> String {
     URL_SAFE_NO_PAD.encode(&hash.finalize()[..16])
 }
 
-/// How long SNS lets a subject be.
-const SUBJECT_BYTES_MAX: usize = 100;
+/// SNS wants subjects of less than 100 characters.
+const SUBJECT_BYTES_MAX: usize = 99;
 
 /// The first characters of `text` that fit into `bytes_max`.
 pub(super) fn head(text: &str, bytes_max: usize) -> &str {

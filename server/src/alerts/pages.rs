@@ -15,6 +15,7 @@ use super::record::{Record, group_key, read};
 use super::windows::Group;
 use super::{Alerts, Kind, SCHEMA, Severity};
 use crate::http::{Call, Reply};
+use crate::moment;
 
 /// How many alerts a page has if nothing is said, and at most.
 const LIMIT_DEFAULT: usize = 50;
@@ -39,7 +40,7 @@ struct Filter {
 }
 
 impl Filter {
-    fn of(call: &Call) -> Result<Filter, Reply> {
+    fn of(call: &Call, now: Timestamp) -> Result<Filter, Reply> {
         let refuse = |parameter: &str, given: &str, hint: &str| {
             Reply::refusal(
                 StatusCode::BAD_REQUEST,
@@ -64,10 +65,9 @@ impl Filter {
         };
         let since = match call.parameter("since") {
             None => None,
-            Some(text) => Some(text.parse().map_err(|_| {
-                let hint = "write a time in RFC 3339, for example 2026-01-02T03:04:05Z";
-                refuse("since", &text, hint)
-            })?),
+            Some(text) => {
+                Some(moment::read(&text, now).ok_or_else(|| refuse("since", &text, moment::HINT))?)
+            }
         };
         Ok(Filter {
             kind,
@@ -146,7 +146,7 @@ impl Alerts {
                 ));
             }
         };
-        let filter = match Filter::of(call) {
+        let filter = match Filter::of(call, self.0.clock.now()) {
             Ok(filter) => filter,
             Err(refusal) => return Ok(refusal),
         };

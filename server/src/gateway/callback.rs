@@ -38,7 +38,7 @@ impl BodyFormat {
     pub(super) fn read(self, call: &Call) -> Result<Value, String> {
         match self {
             BodyFormat::Json if call.body.is_empty() => Ok(Value::Null),
-            BodyFormat::Json => serde_json::from_slice(&call.body).map_err(|why| {
+            BodyFormat::Json => serde_json::from_slice(json(&call.body)).map_err(|why| {
                 // Where somebody sends something else altogether, that is what is wrong.
                 let said = match call.header("content-type") {
                     Some(kind) if !kind.contains("json") => {
@@ -52,6 +52,19 @@ impl BodyFormat {
             BodyFormat::Text => Ok(text(call)?.into()),
         }
     }
+}
+
+/// What some programs write before text in UTF-8. JSON has no place for it, and whoever reads JSON may pass over it, says
+/// RFC 8259.
+const MARK: &str = "\u{feff}";
+
+/// Text without the mark before it.
+pub(super) fn without_mark(text: &str) -> &str {
+    text.strip_prefix(MARK).unwrap_or(text)
+}
+
+fn json(body: &[u8]) -> &[u8] {
+    body.strip_prefix(MARK.as_bytes()).unwrap_or(body)
 }
 
 fn text(call: &Call) -> Result<&str, String> {

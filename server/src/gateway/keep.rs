@@ -18,6 +18,20 @@ pub(super) const UNVERIFIED_BYTES_MAX: usize = 8 * 1024;
 /// Stands in the place of a header that is a secret.
 pub(super) const NOT_KEPT: &str = "(not kept)";
 
+/// Headers in which credentials are sent, beside those that HTTP has for them, whatever the route's scheme is.
+const SECRETS: [&str; 10] = [
+    "api-key",
+    "apikey",
+    "x-access-token",
+    "x-amz-security-token",
+    "x-api-key",
+    "x-api-token",
+    "x-auth-token",
+    "x-functions-key",
+    "x-gitlab-token",
+    "x-vault-token",
+];
+
 /// As much of a callback as is kept.
 pub(super) struct Kept {
     pub sent_to: SentTo,
@@ -97,6 +111,6 @@ fn headers(
 /// its own callback alone, and tells an operator why that was not believed.
 fn is_secret(name: &HeaderName, route: &Route) -> bool {
     [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE].contains(name)
-        || name == "x-api-key"
+        || SECRETS.contains(&name.as_str())
         || route.verification.secret_header() == Some(name)
 }

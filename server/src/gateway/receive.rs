@@ -24,6 +24,20 @@ use super::{Gateway, NotStored};
 use crate::http::{Call, Reply, Unreadable};
 use crate::runner::TokenError;
 
+/// What is wrong with a callback before it is looked at.
+pub(super) enum Wrong {
+    /// It is not to be had whole.
+    Unreadable(Unreadable),
+    /// It came by another method than these, which only those hear of who can prove who they are.
+    Method(String),
+}
+
+impl From<Unreadable> for Wrong {
+    fn from(why: Unreadable) -> Wrong {
+        Wrong::Unreadable(why)
+    }
+}
+
 /// When a third party should try again after a 503.
 const RETRY_AFTER_SECONDS: u32 = 5;
 
@@ -36,7 +50,7 @@ impl Gateway {
         entrance: usize,
         parameters: &[(String, String)],
         call: &Call,
-        unreadable: Option<Unreadable>,
+        wrong: Option<Wrong>,
     ) -> Reply {
         self.sweep_sometimes(call.body.len(), at.config.inbox_bytes_max);
         let received_at = self.0.clock.now();
@@ -45,7 +59,8 @@ impl Gateway {
             ..Manner::default()
         };
         let admitted = at.rate.as_ref().map(|rate| rate.admit(call, received_at));
-        let verified = match (admitted, unreadable) {
+        let cut = matches!(wrong, Some(Wrong::Unreadable(_)));
+        let verified = match (admitted, wrong) {
             (Some(Err(too_many)), _) => {
                 manner.retry_after_seconds = Some(too_many.retry_after_seconds);
                 let fault = Fault {
@@ -61,14 +76,26 @@ impl Gateway {
                 }
                 Err(fault)
             }
-            (_, Some(why)) => {
+            (_, Some(Wrong::Unreadable(why))) => {
                 manner.status = Some(why.status());
                 Err(broken(call, why))
             }
-            _ => self.verify(&at, parameters, call, received_at),
+            (_, wrong) => self
+                .verify(&at, parameters, call, received_at)
+                .map(|verified| (verified, wrong)),
         };
         let (verified, read) = match verified {
-            Ok(verified) => {
+            Ok((verified, Some(Wrong::Method(methods)))) => {
+                manner.status = Some(StatusCode::METHOD_NOT_ALLOWED);
+                let reason = format!("It came by {}, and this path takes {methods}.", call.method);
+                manner.allow = Some(methods);
+                let fault = Fault {
+                    disposition: Disposition::Malformed,
+                    reason,
+                };
+                (Some(verified), Err(fault))
+            }
+            Ok((verified, _)) => {
                 let read = at.read(entrance, call, parameters, received_at);
                 (Some(verified), read)
             }
@@ -87,7 +114,7 @@ impl Gateway {
             body_bytes: call.body.len(),
             verified_by: by.map(|by| by.to_string()),
             sent_to: Some(kept.sent_to),
-            body_cut: kept.body_cut || unreadable.is_some(),
+            body_cut: kept.body_cut || cut,
             redacted: kept.redacted,
             ..Delivery::new(self.delivery_id(), at.name.clone(), received_at)
         };
@@ -654,6 +681,8 @@ struct Manner {
     status: Option<StatusCode>,
     /// When to come again.
     retry_after_seconds: Option<u32>,
+    /// By which methods.
+    allow: Option<String>,
 }
 
 /// What the third party hears. It is a stranger: nothing of the execution is told.
@@ -689,6 +718,9 @@ fn reply(route: &Route, id: &str, met: Result<Step, String>, manner: Manner) -> 
     if let Some(seconds) = retry_after {
         reply.headers.push(("Retry-After", seconds.to_string()));
     }
+    reply
+        .headers
+        .extend(manner.allow.map(|methods| ("Allow", methods)));
     if disposition == Disposition::Unverified
         && let Some(challenge) = route.verification.challenge()
     {

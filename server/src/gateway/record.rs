@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use store::{DocumentChange, Expect, Table};
 
+use super::callback::without_mark;
 use super::disposition::Disposition;
 use super::found::Found;
 use super::marks::{Mark, Try};
@@ -251,7 +252,7 @@ impl Delivery {
                 let output = match output {
                     Some(output) => output.clone(),
                     // The body was JSON when it came in, and it is stored with a checksum.
-                    None => Data::parse(self.body.text.as_deref()?).ok()?,
+                    None => Data::parse(without_mark(self.body.text.as_deref()?)).ok()?,
                 };
                 Some(Outcome::Success(output))
             }

@@ -20,7 +20,7 @@ use std::ops::Range;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::callback::BodyFormat;
+use super::callback::{BodyFormat, without_mark};
 use crate::http::percent_decode;
 
 /// Stands where something was taken out.
@@ -275,7 +275,8 @@ fn in_form(text: &str, rules: &[(&Rule, &[Step])]) -> Redacted<String> {
 }
 
 fn in_json(text: &str, rules: &[(&Rule, &[Step])]) -> Option<Redacted<String>> {
-    let root: &RawValue = serde_json::from_str(text).ok()?;
+    // Where a value stands is counted in the text as it came, mark and all.
+    let root: &RawValue = serde_json::from_str(without_mark(text)).ok()?;
     let mut hits = Vec::new();
     let active = rules
         .iter()
@@ -444,6 +445,7 @@ mod tests {
                 r#"{"a":"(redacted)","a":"(redacted)"}"#,
             ),
             ("$.a", r#"{"\u0061":1}"#, r#"{"\u0061":"(redacted)"}"#),
+            ("$.a", "\u{feff}{\"a\":1}", "\u{feff}{\"a\":\"(redacted)\"}"),
             ("$", "anything", "(redacted)"),
         ] {
             assert_eq!(

@@ -13,7 +13,7 @@ use self::config::{
     USED_KEEP_SECONDS,
 };
 use super::address::Address;
-use super::callback::{BodyFormat, Callback};
+use super::callback::{BodyFormat, Callback, without_mark};
 use super::chosen::Phase;
 use super::disposition::Disposition;
 use super::expression::{Condition, Query, Text};
@@ -120,7 +120,7 @@ impl Reading {
             && output.is_none()
         {
             let text = std::str::from_utf8(body).ok();
-            *output = text.and_then(|text| Data::parse(text).ok());
+            *output = text.and_then(|text| Data::parse(without_mark(text)).ok());
         }
         self
     }

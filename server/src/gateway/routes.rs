@@ -26,7 +26,7 @@ pub(super) enum Found {
     /// This route, at this entrance, with the parameters of its path.
     Route(Arc<Route>, usize, Vec<(String, String)>),
     /// Somebody, with one of these methods.
-    OtherMethod(String),
+    OtherMethod(Place, Vec<(String, String)>, String),
 }
 
 impl Routes {
@@ -113,6 +113,7 @@ impl Routes {
             let parameters = place.0.entrances[place.1].address.fits(path)?;
             Some((place, parameters))
         });
+        let mut first = None;
         let mut others = Vec::new();
         for ((route, index), parameters) in fixed.chain(patterns) {
             let takes = &route.entrances[*index].method;
@@ -120,10 +121,11 @@ impl Routes {
                 return Found::Route(route.clone(), *index, parameters);
             }
             others.push(takes.as_str());
+            first.get_or_insert(((route.clone(), *index), parameters));
         }
-        match others.is_empty() {
-            true => Found::Nobody,
-            false => Found::OtherMethod(others.join(", ")),
+        match first {
+            None => Found::Nobody,
+            Some((place, parameters)) => Found::OtherMethod(place, parameters, others.join(", ")),
         }
     }
 }

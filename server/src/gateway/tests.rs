@@ -1231,6 +1231,41 @@ async fn only_post_calls_back() {
     let reply = world.send(Method::GET, "/callbacks/valuation", "").await;
     assert_eq!(reply.status, 405);
     assert_eq!(reply.headers, [("Allow", "POST".to_owned())]);
+    assert_eq!(world.dispositions().await.len(), 0, "somebody looks");
+    // What brings something is a callback that went wrong, and is kept and told.
+    let body = json!({"ref": "r1", "value": 1}).to_string();
+    let reply = world
+        .send(Method::PUT, "/callbacks/valuation", body.clone())
+        .await;
+    assert_eq!(reply.status, 405);
+    assert_eq!(reply.headers, [("Allow", "POST".to_owned())]);
+    assert_eq!(world.dispositions().await, ["malformed"]);
+    let alerts = world.alerts().await;
+    assert_eq!(
+        alerts[0]["description"],
+        "Malformed callback: It came by PUT, and this path takes POST."
+    );
+    assert_eq!(alerts[0]["eventBody"], body);
+}
+
+#[tokio::test]
+async fn json_with_a_byte_order_mark_is_json() {
+    let mut route = route();
+    route["redact"] = json!(["$.card"]);
+    for route in [super::tests::route(), route] {
+        let world = World::with(vec![route]).expect("a route");
+        let token = world.engine.open(1, 1);
+        world.register("r1", &token).await;
+        let body = "\u{feff}{\"ref\": \"r1\", \"card\": 4242}";
+        assert_eq!(world.call_back_raw(body).await, took(200, "delivered"));
+        let ended = world.engine.0.lock().waits[&(1, 1)].1.clone();
+        assert_eq!(
+            ended.expect("it ended").end,
+            WaitEnd::Succeeded {
+                output: json!({"ref": "r1", "card": 4242}).into()
+            }
+        );
+    }
 }
 
 #[tokio::test]

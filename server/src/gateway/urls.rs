@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::disposition::Disposition;
+use super::record::Standing;
 use super::register::invalid_body;
 use super::remote::{Told, trace_told};
 use super::route::Route;
@@ -108,11 +109,16 @@ impl Gateway {
         parameters: &[(String, String)],
         now: Timestamp,
     ) -> Result<super::verify::Verified, String> {
+        let code = self.code(route, parameters);
+        self.url_key()?.check(&route.name, code, now)
+    }
+
+    /// The code in a call's path.
+    fn code<'a>(&self, route: &Route, parameters: &'a [(String, String)]) -> &'a str {
         let code = parameters
             .iter()
             .find(|(name, _)| Some(name.as_str()) == route.code_parameter());
-        let code = code.map_or("", |(_, code)| code);
-        self.url_key()?.check(&route.name, code, now)
+        code.map_or("", |(_, code)| code)
     }
 
     fn url_key(&self) -> Result<&UrlKey, &'static str> {
@@ -122,18 +128,32 @@ impl Gateway {
             .ok_or("the key of callback URLs was not read; that is done when the server starts")
     }
 
-    /// What a person sees who follows a link: what it is, and a button.
-    pub(super) fn confirm(
+    /// What a person sees who follows a link: what it is, and a button; or that it is of no use any more. Nothing comes
+    /// of looking: programs follow links, too.
+    pub(super) async fn confirm(
         &self,
         route: &Route,
         entrance: usize,
         parameters: &[(String, String)],
     ) -> Reply {
-        if self
-            .check_url(route, parameters, self.0.clock.now())
-            .is_err()
-        {
-            return page(StatusCode::UNAUTHORIZED, NOT_GOOD, "");
+        let code = match self.check_url(route, parameters, self.0.clock.now()) {
+            Ok(_) => self.code(route, parameters),
+            Err(_) => return page(StatusCode::UNAUTHORIZED, NOT_GOOD, ""),
+        };
+        let standing = match self.reference(&route.name, code).await {
+            Ok(found) => found.map(|(_, reference)| reference.standing),
+            Err(what) => return server_error(&what),
+        };
+        let open = match &standing {
+            Some(Standing::Answered { .. }) => return page(StatusCode::GONE, ANSWERED, ""),
+            Some(Standing::Waiting { holder }) => self.is_open(holder).await,
+            Some(_) => Ok(true),
+            None => Ok(false),
+        };
+        match open {
+            Ok(true) => {}
+            Ok(false) => return page(StatusCode::GONE, NOBODY_WAITS, ""),
+            Err(what) => return server_error(&what),
         }
         let what = escaped(&route.entrances[entrance].address.last_name());
         let button = format!("<form method=\"post\"><button>{what}</button></form>");
@@ -161,6 +181,8 @@ fn urls(route: &Route, code: &str, base: &str) -> Vec<Value> {
     .collect()
 }
 
+const ANSWERED: &str = "An answer was taken before";
+const NOBODY_WAITS: &str = "Nobody waits for this answer any longer";
 const NOT_GOOD: &str = "This link is not valid, or is no longer";
 
 /// What a person hears instead of JSON, who pressed the button.
@@ -174,7 +196,7 @@ pub(super) fn told_to_a_person(status: StatusCode, disposition: Disposition) -> 
         Disposition::DuplicateIdentical => "Your answer was taken before",
         Disposition::DuplicateContradicting => "Another answer was taken before, and counts",
         Disposition::LateTimedOut | Disposition::LateEnded | Disposition::LateSuperseded => {
-            "Nobody waits for this answer any longer"
+            NOBODY_WAITS
         }
         Disposition::Unverified | Disposition::UnknownReference => NOT_GOOD,
         Disposition::Malformed | Disposition::TooLarge => "This answer could not be read",

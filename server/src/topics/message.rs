@@ -105,6 +105,11 @@ impl Message {
         serde_json::to_vec(self).expect("a message can always be written as JSON")
     }
 
+    /// Whether all have taken it who were to.
+    pub fn is_delivered(&self) -> bool {
+        self.deliveries.iter().all(|d| d.delivered_at.is_some())
+    }
+
     /// When the next attempt is due; none if all is done.
     pub fn next_attempt(&self) -> Option<Timestamp> {
         self.deliveries

@@ -3,13 +3,14 @@
 //! | request | answer |
 //! | --- | --- |
 //! | `GET /rejoin/topics` | all topics, with their subscribers and how they are doing |
-//! | `GET /rejoin/topics/NAME/messages?limit=N&after=ID` | what was published, newest first |
+//! | `GET /rejoin/topics/NAME/messages?since=&undelivered=&limit=N&after=ID` | what was published, newest first |
 
 use hyper::{Method, StatusCode};
 use serde_json::json;
 
-use super::Topics;
+use super::{Topics, Wanted};
 use crate::http::{Call, Reply};
+use crate::moment;
 
 const MESSAGES: usize = 100;
 const MESSAGES_MAX: usize = 1000;
@@ -30,7 +31,7 @@ impl Topics {
         }
         match name {
             None => Some(self.overview().await),
-            Some(name) => Some(self.page(name, &call.query).await),
+            Some(name) => Some(self.page(name, call).await),
         }
     }
 
@@ -48,21 +49,38 @@ impl Topics {
         Reply::json(StatusCode::OK, &json!({ "topics": topics }))
     }
 
-    async fn page(&self, name: &str, query: &str) -> Reply {
-        let parameter = |name: &str| {
-            query
-                .split('&')
-                .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+    async fn page(&self, name: &str, call: &Call) -> Reply {
+        let refused =
+            |what: String| Reply::json(StatusCode::BAD_REQUEST, &json!({ "message": what }));
+        let undelivered = match call.parameter("undelivered").as_deref() {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(other) => {
+                return refused(format!(
+                    "`undelivered` is {other:?}; write true, for messages that somebody has not taken"
+                ));
+            }
         };
-        let limit = match parameter("limit").map(str::parse::<usize>) {
+        let since = match call.parameter("since") {
+            None => None,
+            Some(text) => match moment::read(&text, self.now()) {
+                None => return refused(format!("`since` is {text:?}; {}", moment::HINT)),
+                since => since,
+            },
+        };
+        let limit = match call.parameter("limit").map(|limit| limit.parse::<usize>()) {
             None => MESSAGES,
             Some(Ok(limit)) if (1..=MESSAGES_MAX).contains(&limit) => limit,
             Some(_) => {
-                let what = json!({ "message": format!("limit has to be a number from 1 to {MESSAGES_MAX}") });
-                return Reply::json(StatusCode::BAD_REQUEST, &what);
+                return refused(format!("limit has to be a number from 1 to {MESSAGES_MAX}"));
             }
         };
-        match self.messages(name, limit, parameter("after")).await {
+        let wanted = Wanted { since, undelivered };
+        let after = call.parameter("after");
+        match self
+            .messages_that(name, wanted, limit, after.as_deref())
+            .await
+        {
             Ok(Some(page)) => Reply::json(StatusCode::OK, &page),
             Ok(None) => {
                 let what = json!({

@@ -22,6 +22,7 @@ use super::super::words::did_you_mean;
 use super::Gateway;
 use super::show::in_brief;
 use crate::http::{Call, Reply, percent_decode};
+use crate::moment;
 
 /// How many deliveries a page has if nothing is said, and at most.
 const LIMIT_DEFAULT: usize = 50;
@@ -127,11 +128,11 @@ impl Wanted {
         };
         let time = |name: &str, text: &Option<String>| match text {
             None => Ok(None),
-            Some(text) => moment(text, now).map(Some).ok_or_else(|| {
+            Some(text) => moment::read(text, now).map(Some).ok_or_else(|| {
                 invalid(
                     name,
                     &format!("{text:?} is no time and no age"),
-                    "write a time, 2026-01-31T12:00:00Z, or how long ago, 90s, 15m, 2h, 3d or 1w",
+                    moment::HINT,
                 )
             }),
         };
@@ -423,24 +424,6 @@ fn name_of(execution: &str) -> &str {
         true => execution.split(':').nth(7).unwrap_or(execution),
         false => execution,
     }
-}
-
-/// A time as it is written, or so long before `now`.
-fn moment(text: &str, now: Timestamp) -> Option<Timestamp> {
-    if let Ok(at) = text.parse() {
-        return Some(at);
-    }
-    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    let seconds: i64 = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        "d" => 86_400,
-        "w" => 604_800,
-        _ => return None,
-    };
-    let number: u32 = number.parse().ok()?;
-    Some(now.plus_seconds(-i64::from(number) * seconds))
 }
 
 fn disposition(name: &str) -> Result<Option<Disposition>, Reply> {

@@ -176,14 +176,24 @@ fn how(kind: &str, event: &Value) -> Option<How> {
             let output = text(details, "output");
             How::Succeeded(output.and_then(|output| serde_json::from_str(&output).ok()))
         }
-        "TaskFailed" => How::Failed {
-            error: text("taskFailedEventDetails", "error"),
-            cause: text("taskFailedEventDetails", "cause"),
-        },
-        "ActivityFailed" => How::Failed {
-            error: text("activityFailedEventDetails", "error"),
-            cause: text("activityFailedEventDetails", "cause"),
-        },
+        // What was never asked (no permission, no such queue) waits for nobody either.
+        "TaskFailed"
+        | "TaskSubmitFailed"
+        | "TaskStartFailed"
+        | "ActivityFailed"
+        | "ActivityScheduleFailed" => {
+            let details = match kind {
+                "TaskFailed" => "taskFailedEventDetails",
+                "TaskSubmitFailed" => "taskSubmitFailedEventDetails",
+                "TaskStartFailed" => "taskStartFailedEventDetails",
+                "ActivityFailed" => "activityFailedEventDetails",
+                _ => "activityScheduleFailedEventDetails",
+            };
+            How::Failed {
+                error: text(details, "error"),
+                cause: text(details, "cause"),
+            }
+        }
         "TaskTimedOut" | "ActivityTimedOut" => {
             let details = match kind {
                 "TaskTimedOut" => "taskTimedOutEventDetails",
@@ -233,6 +243,7 @@ mod tests {
                 "taskScheduledEventDetails": { "parameters": text },
                 "stateEnteredEventDetails": { "name": text },
                 "taskTimedOutEventDetails": { "error": text },
+                "taskSubmitFailedEventDetails": { "error": text },
             }));
         }
         search.found()
@@ -242,7 +253,7 @@ mod tests {
     fn a_wait_has_the_end_of_its_own_task_or_of_its_execution() {
         type Row<'a> = (&'a str, &'a [&'a str], Option<(How, i64)>);
         let stopped = |seconds: i64| (How::Stopped, seconds);
-        let rows: [Row<'_>; 8] = [
+        let rows: [Row<'_>; 9] = [
             ("", &["ExecutionStarted", "TaskScheduled the-token"], None),
             (
                 "",
@@ -262,6 +273,21 @@ mod tests {
                 "",
                 &["TaskScheduled the-token", "ExecutionAborted"],
                 Some(stopped(2)),
+            ),
+            (
+                "",
+                &[
+                    "TaskScheduled the-token",
+                    "TaskSubmitFailed SQS.Denied",
+                    "ExecutionFailed",
+                ],
+                Some((
+                    How::Failed {
+                        error: Some("SQS.Denied".to_owned()),
+                        cause: None,
+                    },
+                    2,
+                )),
             ),
             // The first of two ends: what comes after a redrive has nothing to do with it.
             (

@@ -214,7 +214,7 @@ async fn the_same_body_at_another_path_is_another_outcome() {
             "delivered",
             "duplicate-identical",
             "duplicate-contradicting",
-            "MethodNotAllowed"
+            "malformed"
         ]
     );
 }

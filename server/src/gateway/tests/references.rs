@@ -97,9 +97,24 @@ async fn a_url_answers_its_wait_once() {
         "{page}"
     );
     assert_eq!(world.engine.0.lock().completions, 1);
+    // Who follows the link then is not asked again.
+    let (status, page) = world.follow(Method::GET, &urls[2]).await;
+    assert!(
+        status == 410 && page.contains("An answer was taken before") && !page.contains("<form"),
+        "{page}"
+    );
     // A program hears JSON.
     let reply = world.send(Method::POST, &urls[1], "").await;
     assert_eq!(reply.content_type, "application/json");
+
+    let token = world.engine.open(2, 1);
+    let urls = world.urls(&token, Value::Null).await;
+    world.engine.end(2, 1, WaitEnd::Aborted, false);
+    let (status, page) = world.follow(Method::GET, &urls[1]).await;
+    assert!(
+        status == 410 && page.contains("Nobody waits for this answer"),
+        "{page}"
+    );
 }
 
 #[tokio::test]

@@ -429,3 +429,23 @@ async fn who_may_come_with_a_password_hears_how() {
         assert!(!full.to_string().contains("t0ke"), "{full}");
     }
 }
+
+#[tokio::test]
+async fn only_who_is_verified_hears_that_the_method_is_wrong() {
+    let world = World::verifying();
+    let token = world.engine.open(1, 1);
+    world.register("r1", &token).await;
+    let put = async |secret| {
+        let headers = signed("m1", world.clock.now(), ANSWER, secret);
+        let reply = world
+            .send_with(Method::PUT, "/callbacks/valuation", &headers, ANSWER)
+            .await;
+        (reply.status.as_u16(), reply.headers)
+    };
+    assert_eq!(put(b"another secret").await, (401, Vec::new()));
+    let allow = vec![("Allow", "POST".to_owned())];
+    assert_eq!(put(SECRET).await, (405, allow));
+    assert_eq!(world.dispositions().await, ["unverified", "malformed"]);
+    // Nothing came of it, so the very message is not a repeat when it comes as it should.
+    assert_eq!(world.signed("m1", ANSWER).await, took(200, "delivered"));
+}

@@ -75,6 +75,7 @@ async fn headers_are_kept_with_all_their_values_and_without_secrets() {
         ("x-hop", "two".to_owned()),
         ("cookie", "session=1".to_owned()),
         ("x-api-key", "k".to_owned()),
+        ("x-gitlab-token", "t".to_owned()),
     ];
     world
         .send_with(Method::POST, "/callbacks/valuation?a=1", &headers, "{}")
@@ -89,6 +90,7 @@ async fn headers_are_kept_with_all_their_values_and_without_secrets() {
             ["x-hop", "two"],
             ["cookie", "(not kept)"],
             ["x-api-key", "(not kept)"],
+            ["x-gitlab-token", "(not kept)"],
         ])
     );
     assert_eq!(
