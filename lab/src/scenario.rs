@@ -109,6 +109,18 @@ pub struct Case {
     expect: Expect,
 }
 
+impl Case {
+    /// The execution's input.
+    pub fn input(&self) -> &Value {
+        &self.input
+    }
+
+    /// How the server is configured.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+}
+
 impl std::fmt::Debug for Case {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}: {}", self.file, self.name)
