@@ -33,6 +33,7 @@ pub mod expect;
 mod given;
 pub mod pattern;
 pub mod play;
+mod real;
 mod served;
 mod services;
 mod tasks;
@@ -113,6 +114,18 @@ pub struct Case {
     /// How long it may take in real time.
     pub patience: Duration,
     expect: Expect,
+}
+
+impl Case {
+    /// The execution's input.
+    pub fn input(&self) -> &Value {
+        &self.input
+    }
+
+    /// How the server is configured.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
 }
 
 impl std::fmt::Debug for Case {

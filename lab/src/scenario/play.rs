@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use asl::{Failure, Resource};
+use asl::Failure;
 use mock::Played;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -12,6 +12,7 @@ use server::clock::Clock;
 use super::Case;
 use super::came;
 use super::pattern::Mismatch;
+use super::real::answered;
 use super::tasks::Answer;
 use super::template::Surroundings;
 use crate::invariant;
@@ -205,7 +206,7 @@ impl Stage {
         let full = format!("{}.{}", task.machine, task.state);
         let mock = tasks.get(&full).or_else(|| tasks.get(&task.state));
         let Some(answer) = mock.and_then(|mock| mock.attempt(attempt)) else {
-            return self.configured(task).map(|()| Part::real());
+            return answered(&self.case.settings, task, false).map(|()| Part::real());
         };
         let place = self.place.get().expect("the world is open");
         let now = place.clock.now();
@@ -231,53 +232,9 @@ impl Stage {
             return asks.part(answer, services, surroundings).map_err(of);
         }
         if let Answer::Real = answer.reply {
-            self.configured(task)?;
+            answered(&self.case.settings, task, true)?;
         }
         answer.part(surroundings).map_err(of)
-    }
-
-    /// Whether somebody is there to answer a task that the file does not answer.
-    fn configured(&self, task: &Asked) -> Result<(), String> {
-        let settings = &self.case.settings;
-        let (what, there) = match &task.resource {
-            Resource::Function { arn } => {
-                let name = function(arn);
-                let there = settings.functions.contains_key(name);
-                (format!("the function {name}"), there)
-            }
-            Resource::Service { service, .. } if &**service == "lambda" => {
-                let name = task.parameters.value()["FunctionName"].as_str();
-                let name = function(name.unwrap_or_default());
-                let there = settings.functions.contains_key(name);
-                (format!("the function {name}"), there)
-            }
-            Resource::Service { service, .. } if &**service == "sns" => {
-                let parameters = task.parameters.value();
-                let topic = parameters.get("TopicArn").or(parameters.get("TargetArn"));
-                let topic = topic.and_then(Value::as_str).unwrap_or_default();
-                let topic = topic.rsplit(':').next().unwrap_or_default();
-                let there = settings.topics.contains_key(topic);
-                (format!("the topic {topic}"), there)
-            }
-            _ => return Ok(()),
-        };
-        let elsewhere = settings.environment.is_somewhere();
-        match there || elsewhere {
-            true => Ok(()),
-            false => Err(format!(
-                "{} asks {what}, and nothing answers: say under `tasks` what does, or configure it (`config`)",
-                task.state
-            )),
-        }
-    }
-}
-
-/// The name of a function, of its ARN or of its name and version.
-fn function(arn: &str) -> &str {
-    let mut parts = arn.split(':');
-    match parts.by_ref().any(|part| part == "function") {
-        true => parts.next().unwrap_or(arn),
-        false => arn.split(':').next().unwrap_or(arn),
     }
 }
 
