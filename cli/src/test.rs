@@ -4,9 +4,11 @@
 //! files that cases name, the threads, and where results go.
 //!
 //! - [`run`]: all cases on all processors.
+//! - [`broken`]: whether they notice that a state machine was broken.
 //! - [`covered`]: what of each state machine they reached.
 //! - [`watch`]: again, when a file changes.
 
+mod broken;
 mod covered;
 pub mod run;
 mod watch;
@@ -36,6 +38,7 @@ Examples:
   rejoin test tests/*.test.yaml --filter callback --verbose
   rejoin test tests/*.test.md --junit results.xml --coverage
   rejoin test loan-processor.test.yaml --watch
+  rejoin test loan-processor.test.yaml --break     would anybody notice if a timeout or a Catch were gone?
 
 A file names a definition, what the outside does, and what must come of it; README.md has one, and
 examples/loan-processor/loan-processor.test.yaml everything that can go wrong with a callback.
@@ -75,6 +78,10 @@ pub struct Test {
     /// How long a case may take in real time, in seconds
     #[arg(long, value_name = "SECONDS", value_parser = patience, default_value = "30")]
     timeout: Duration,
+    /// Take away, one by one, what the definitions have for failures (timeouts, heartbeats, Retry, Catch, notifications), and
+    /// show which case notices, and whether rejoin explore does
+    #[arg(long = "break", conflicts_with_all = ["list", "verbose", "junit", "coverage", "coverage_svg"])]
+    breaks: bool,
     /// Run again whenever one of the files changes
     #[arg(long, conflicts_with_all = ["list", "json"])]
     watch: bool,
@@ -138,6 +145,9 @@ impl Test {
                 self.listed(&cases)?;
             }
             return Ok(status(unusable, 0));
+        }
+        if self.breaks && !unusable {
+            return broken::run(&cases, self.json);
         }
         let mut shown = Shown::default();
         let mut told = Ok(());

@@ -317,3 +317,44 @@ fn a_change_of_any_file_runs_the_cases_again() {
     child.kill().expect("the program can be killed");
     child.wait().expect("the program's end can be seen");
 }
+
+/// With nothing to break, with a case that fails already, and with a case that notices nothing.
+#[test]
+fn a_definition_is_broken_and_who_notices_is_said() {
+    let folder = folder("break");
+    let (status, _, stderr) = test(&folder, &["good.yaml", "--break"]);
+    assert_eq!(status, 2, "{stderr}");
+    assert!(stderr.contains("there is nothing to break"), "{stderr}");
+    let (status, _, stderr) = test(&folder, &["bad.yaml", "--break"]);
+    assert_eq!(status, 2, "{stderr}");
+    assert!(stderr.contains("fail with nothing broken"), "{stderr}");
+
+    let retries = DEFINITION.replace(
+        r#""Next": "Done""#,
+        r#""TimeoutSeconds": 9, "Retry": [{"ErrorEquals": ["Busy"]}], "Next": "Done""#,
+    );
+    std::fs::write(folder.0.join("ask.asl.json"), retries).expect("the file can be written");
+    let file = "\
+definition: ask.asl.json
+cases:
+  - name: busy at first
+    tasks: {Ask: [{throws: Busy}, {returns: {StatusCode: 200}}]}
+";
+    std::fs::write(folder.0.join("busy.yaml"), file).expect("the file can be written");
+    let (status, stdout, stderr) = test(&folder, &["busy.yaml", "--break"]);
+    assert_eq!(status, 1, "{stdout}{stderr}");
+    for said in [
+        "✓ Ask: no Retry of Busy\n    test     busy at first: status: expected SUCCEEDED, got FAILED",
+        "✗ Ask: no TimeoutSeconds\n    test     no case notices\n    explore  ",
+        "1 of 2 ways to break it are noticed by no case",
+    ] {
+        assert!(stdout.contains(said), "{said}: {stdout}");
+    }
+    let (status, stdout, _) = test(&folder, &["busy.yaml", "--break", "--json"]);
+    assert_eq!(status, 1);
+    let document: Value = serde_json::from_str(&stdout).expect("it is JSON");
+    assert_eq!(document["noticed"], 1, "{document:#}");
+    assert_eq!(document["unseen"], 1, "{document:#}");
+    assert_eq!(document["breakages"][0]["what"], "Ask: no TimeoutSeconds");
+    assert_eq!(document["breakages"][1]["case"], "busy at first");
+}

@@ -7,6 +7,10 @@
 //! | an entry of `Catch` or `Retry` | a failure that is not handled |
 //! | a state that tells somebody (`sns:publish`, `sqs:sendMessage`, `events:putEvents`) | a failure that nobody hears of |
 //! | a field of its message | a message that does not say enough |
+//!
+//! [`noticed`] says who does.
+
+pub mod noticed;
 
 use serde_json::{Map, Value};
 

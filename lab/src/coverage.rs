@@ -1,13 +1,14 @@
 //! What of a state machine a run of cases reached: states, the ways between them, catchers and retriers.
 //!
-//! It is read off the events of executions. Two rules of a Choice that lead to the same state are one way; of two
-//! catchers of a state that lead to the same state, the first that names the error was taken.
+//! It is read off the events of executions. Of two catchers of a state that lead to the same state, the first that names
+//! the error was taken. Which of several rules that lead to the same state it was no event says: it is found by looking
+//! again at the state's input.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use asl::{Next, Recovery, State, StateKind, StateMachine};
-use engine::{Event, EventKind, FrameId};
+use engine::{Event, EventKind, Execution, FrameId};
 use graph::{Mark, Overlay, Status, Step};
 use serde_json::{Value, json};
 
@@ -20,6 +21,8 @@ pub enum Point {
     State(String),
     /// From a state to the next one; to the end, if there is none.
     Way(String, Option<String>),
+    /// One of several ways of a Choice to the same state: by this rule, or by its Default.
+    Rule(String, Option<usize>, String),
     /// An entry of a state's `Retry`.
     Retrier(String, usize),
     /// An entry of a state's `Catch`.
@@ -53,9 +56,6 @@ impl Coverage {
         for state in &machine.states {
             points_of(&machine, state, &mut points);
         }
-        // Two rules may lead to one state.
-        let mut seen = std::collections::HashSet::new();
-        points.retain(|point| seen.insert(point.clone()));
         Coverage {
             machine,
             points,
@@ -74,14 +74,22 @@ impl Coverage {
 
     fn follow(&mut self, events: &[Event]) {
         let mut frames: HashMap<FrameId, Frame> = HashMap::new();
-        for event in events {
+        let mut again = self.again(events);
+        for (index, event) in events.iter().enumerate() {
+            // It is made of the first.
+            if let Some(execution) = again.as_mut().filter(|_| index > 0) {
+                execution.apply(event);
+            }
             let frame = frames.entry(event.frame).or_default();
             match &event.kind {
                 EventKind::StateEntered { name, .. } => {
                     if let Some((from, error)) = frame.left.take() {
-                        self.passed(&from, Some(name), error.as_deref());
+                        self.passed(&from, Some(name), error.as_deref(), frame.rule.take());
                     }
                     self.reach(Point::State(name.to_string()));
+                    let rule = again.as_mut().filter(|_| self.chooses(name));
+                    frame.rule =
+                        rule.and_then(|again| again.rule_that_holds(event.frame, event.at));
                     frame.state = Some(name.clone());
                     frame.error = None;
                 }
@@ -114,7 +122,7 @@ impl Coverage {
                 | EventKind::IterationSucceeded
                 | EventKind::ExecutionSucceeded => {
                     if let Some((from, error)) = frame.left.take() {
-                        self.passed(&from, None, error.as_deref());
+                        self.passed(&from, None, error.as_deref(), None);
                     }
                 }
                 _ => {}
@@ -134,7 +142,34 @@ impl Coverage {
         *self.reached.entry(point).or_default() += 1;
     }
 
-    fn passed(&mut self, from: &str, to: Option<&str>, error: Option<&str>) {
+    /// The execution to play again beside its events, if any Choice has rules that only their conditions tell apart.
+    fn again(&self, events: &[Event]) -> Option<Execution> {
+        let ambiguous = self
+            .points
+            .iter()
+            .any(|point| matches!(point, Point::Rule(..)));
+        (ambiguous && !events.is_empty())
+            .then(|| Execution::replay(self.machine.clone(), &events[..1]))
+    }
+
+    fn chooses(&self, state: &str) -> bool {
+        let of_state = |point: &Point| matches!(point, Point::Rule(of, ..) if of == state);
+        self.points.iter().any(of_state)
+    }
+
+    fn passed(
+        &mut self,
+        from: &str,
+        to: Option<&str>,
+        error: Option<&str>,
+        rule: Option<Option<usize>>,
+    ) {
+        if let (Some(rule), Some(to)) = (rule, to) {
+            let point = Point::Rule(from.to_owned(), rule, to.to_owned());
+            if self.points.contains(&point) {
+                return self.reach(point);
+            }
+        }
         let way = Point::Way(from.to_owned(), to.map(str::to_owned));
         let is_way = self.points.contains(&way);
         if (error.is_some() || !is_way)
@@ -176,7 +211,9 @@ impl Coverage {
         };
         [
             count("states", |point| matches!(point, Point::State(_))),
-            count("ways", |point| matches!(point, Point::Way(..))),
+            count("ways", |point| {
+                matches!(point, Point::Way(..) | Point::Rule(..))
+            }),
             count("retriers", |point| matches!(point, Point::Retrier(..))),
             count("catchers", |point| matches!(point, Point::Catcher(..))),
         ]
@@ -187,9 +224,10 @@ impl Coverage {
         let missed = self.points.iter().filter(|point| {
             let of = match point {
                 Point::State(_) => None,
-                Point::Way(state, _) | Point::Retrier(state, _) | Point::Catcher(state, _) => {
-                    Some(Point::State(state.clone()))
-                }
+                Point::Way(state, _)
+                | Point::Rule(state, ..)
+                | Point::Retrier(state, _)
+                | Point::Catcher(state, _) => Some(Point::State(state.clone())),
             };
             !self.reached.contains_key(point)
                 && of.is_none_or(|state| self.reached.contains_key(&state))
@@ -211,6 +249,8 @@ impl Coverage {
             Point::State(state) => format!("state {state}"),
             Point::Way(from, Some(to)) => format!("way {from} -> {to}"),
             Point::Way(from, None) => format!("way {from} -> its end"),
+            Point::Rule(from, Some(rule), to) => format!("way {from} -> {to} by Choices[{rule}]"),
+            Point::Rule(from, None, to) => format!("way {from} -> {to} by Default"),
             Point::Retrier(state, index) => {
                 format!("{state} Retry[{index}] ({})", errors(state, *index, true))
             }
@@ -253,6 +293,13 @@ impl Coverage {
                         caught: false,
                     });
                 }
+                Point::Rule(from, _, to) => {
+                    overlay.steps.insert(Step {
+                        from: Some(from.clone()),
+                        to: Some(to.clone()),
+                        caught: false,
+                    });
+                }
                 Point::Catcher(from, index) => {
                     let catchers = self.state(from).and_then(recovery);
                     let catcher = catchers.and_then(|recovery| recovery.catchers.get(*index));
@@ -288,6 +335,8 @@ impl Coverage {
 #[derive(Default)]
 struct Frame {
     state: Option<Arc<str>>,
+    /// Which rule of a Choice holds, if it matters.
+    rule: Option<Option<usize>>,
     /// With which error its state failed.
     error: Option<String>,
     /// The state that it has left, and with which error, until it is in the next one.
@@ -314,9 +363,17 @@ fn points_of(machine: &StateMachine, state: &State, points: &mut Vec<Point>) {
         StateKind::Parallel(parallel) => Some(parallel.next),
         StateKind::Map(map) => Some(map.next),
         StateKind::Choice(choice) => {
-            let rules = choice.rules.iter().map(|rule| rule.next);
-            for target in rules.chain(choice.default) {
-                points.push(Point::Way(name.clone(), to(target)));
+            let rules = choice.rules.iter().enumerate();
+            let ways = rules.map(|(index, rule)| (Some(index), rule.next));
+            let ways: Vec<_> = ways
+                .chain(choice.default.map(|next| (None, next)))
+                .collect();
+            for (rule, next) in &ways {
+                let several = ways.iter().filter(|(_, other)| other == next).count() > 1;
+                points.push(match (several, to(*next)) {
+                    (true, Some(to)) => Point::Rule(name.clone(), *rule, to),
+                    (_, to) => Point::Way(name.clone(), to),
+                });
             }
             None
         }

@@ -30,6 +30,7 @@ pub mod expect;
 mod given;
 pub mod pattern;
 pub mod play;
+mod real;
 mod tasks;
 mod template;
 mod text;
@@ -106,6 +107,18 @@ pub struct Case {
     /// How long it may take in real time.
     pub patience: Duration,
     expect: Expect,
+}
+
+impl Case {
+    /// The execution's input.
+    pub fn input(&self) -> &Value {
+        &self.input
+    }
+
+    /// How the server is configured.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
 }
 
 impl std::fmt::Debug for Case {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use lab::Settings;
 use lab::breakage::breakages;
+use lab::breakage::noticed::{self, Noticed};
 use lab::report::junit::reasons;
 use lab::scenario::{self, Case, play, play::play_of};
 use serde::Deserialize;
@@ -43,8 +44,8 @@ fn cases() -> Vec<Arc<Case>> {
 #[test]
 fn the_table_passes_in_no_time() {
     let cases = cases();
-    // All rows of `rejoin demo`, and three more: see the file.
-    assert_eq!(cases.len(), 16);
+    // All rows of `rejoin demo`, and four more: see the file.
+    assert_eq!(cases.len(), 17);
     let begun = Instant::now();
     for case in &cases {
         let outcome = play(case);
@@ -106,6 +107,23 @@ fn every_way_to_break_the_definition_is_found_and_named() {
             );
         }
     }
+}
+
+#[test]
+fn no_breakage_is_unseen() {
+    let noticed = noticed::all(&cases()).unwrap();
+    assert_eq!(noticed.len(), 14 + 15);
+    let unseen: Vec<&Noticed> = noticed.iter().filter(|one| one.by_case.is_none()).collect();
+    assert!(unseen.is_empty(), "{unseen:#?}");
+    // Whose it is the explorer can know, and not what else a message should say.
+    let only_by_cases = noticed.iter().filter(|one| one.by_explorer.is_none());
+    let only_by_cases: Vec<&str> = only_by_cases.map(|one| &*one.what).collect();
+    assert_eq!(only_by_cases.len(), 2 * 6, "{only_by_cases:#?}");
+    assert!(
+        only_by_cases
+            .iter()
+            .all(|what| what.ends_with("in its message"))
+    );
 }
 
 #[test]

@@ -277,6 +277,45 @@ fn all_faults_are_said_at_once_and_each_once() {
 }
 
 #[test]
+fn what_only_aws_or_a_stranger_could_answer_is_said_to_be_missing() {
+    let text = r#"
+definition:
+  QueryLanguage: JSONata
+  StartAt: Ask
+  States:
+    Ask: {Type: Choice, Choices: [{Condition: "{% $states.input = 'http' %}", Next: Call}], Default: Queue}
+    Call: {Type: Task, Resource: "arn:aws:states:::http:invoke", Arguments: {ApiEndpoint: "https://bank.example.com/pay", Method: POST, Authentication: {ConnectionArn: c}}, Catch: [{ErrorEquals: [States.ALL], Next: Sorry}], End: true}
+    Queue: {Type: Task, Resource: "arn:aws:states:::sqs:sendMessage", Arguments: {QueueUrl: q, MessageBody: hello}, Catch: [{ErrorEquals: [States.ALL], Next: Sorry}], End: true}
+    Sorry: {Type: Fail, Error: Sorry}
+cases:
+  - {name: a stranger, input: http, expect: {error: States.Runtime}}
+  - {name: aws, input: sqs, expect: {error: States.Runtime}}
+  - {name: answered, input: sqs, tasks: {Queue: {throws: SQS.SdkClientException}}, expect: {error: Sorry}}
+"#;
+    let read = Written::of(text).read();
+    assert_eq!(read.faults, None);
+    let outcomes: Vec<_> = read
+        .cases
+        .into_iter()
+        .map(Arc::new)
+        .map(|case| play(&case))
+        .collect();
+    assert_eq!(
+        reasons(&outcomes[0]),
+        [
+            "Call asks https://bank.example.com/pay, and nothing answers: say under `tasks` what does, or that it is `real`"
+        ]
+    );
+    assert_eq!(
+        reasons(&outcomes[1]),
+        [
+            "Queue asks sqs:sendMessage, and nothing answers: say under `tasks` what does, or configure it (`config`)"
+        ]
+    );
+    assert!(outcomes[2].passed(), "{:?}", reasons(&outcomes[2]));
+}
+
+#[test]
 fn what_nobody_answers_is_said_and_what_never_ends_says_what_it_waits_for() {
     let text = format!(
         "{ASKS}cases:\n  - name: nobody\n    expect: {{error: States.Runtime}}\n  - name: hangs\n    tasks: {{Ask: {{returns: {{}}}}}}\n  - name: known\n    tasks: {{Ask: never}}\n    expect: {{waits: /in Ask/}}\n"

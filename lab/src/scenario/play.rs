@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use asl::{Data, Failure, Resource};
+use asl::{Data, Failure};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use server::clock::Clock;
@@ -11,6 +11,7 @@ use server::clock::Clock;
 use super::Case;
 use super::came;
 use super::pattern::Mismatch;
+use super::real::answered;
 use super::tasks::Answer;
 use super::template::Surroundings;
 use crate::invariant;
@@ -191,7 +192,7 @@ impl Stage {
         let full = format!("{}.{}", task.machine, task.state);
         let mock = tasks.get(&full).or_else(|| tasks.get(&task.state));
         let Some(answer) = mock.and_then(|mock| mock.attempt(attempt)) else {
-            return self.configured(task).map(|()| Part::real());
+            return answered(&self.case.settings, task, false).map(|()| Part::real());
         };
         let now = self.clock.get().expect("the world is open").now();
         self.asked += 1;
@@ -212,7 +213,7 @@ impl Stage {
         let of = |why| format!("{}: {why}", task.state);
         let reply = match &answer.reply {
             Answer::Real => {
-                self.configured(task)?;
+                answered(&self.case.settings, task, true)?;
                 Reply::Real
             }
             Answer::Never => Reply::Never,
@@ -232,50 +233,6 @@ impl Stage {
             });
         }
         Ok(part)
-    }
-
-    /// Whether somebody is there to answer a task that the file does not answer.
-    fn configured(&self, task: &Asked) -> Result<(), String> {
-        let settings = &self.case.settings;
-        let (what, there) = match &task.resource {
-            Resource::Function { arn } => {
-                let name = function(arn);
-                let there = settings.functions.contains_key(name);
-                (format!("the function {name}"), there)
-            }
-            Resource::Service { service, .. } if &**service == "lambda" => {
-                let name = task.parameters.value()["FunctionName"].as_str();
-                let name = function(name.unwrap_or_default());
-                let there = settings.functions.contains_key(name);
-                (format!("the function {name}"), there)
-            }
-            Resource::Service { service, .. } if &**service == "sns" => {
-                let parameters = task.parameters.value();
-                let topic = parameters.get("TopicArn").or(parameters.get("TargetArn"));
-                let topic = topic.and_then(Value::as_str).unwrap_or_default();
-                let topic = topic.rsplit(':').next().unwrap_or_default();
-                let there = settings.topics.contains_key(topic);
-                (format!("the topic {topic}"), there)
-            }
-            _ => return Ok(()),
-        };
-        let elsewhere = settings.environment.is_somewhere();
-        match there || elsewhere {
-            true => Ok(()),
-            false => Err(format!(
-                "{} asks {what}, and nothing answers: say under `tasks` what does, or configure it (`config`)",
-                task.state
-            )),
-        }
-    }
-}
-
-/// The name of a function, of its ARN or of its name and version.
-fn function(arn: &str) -> &str {
-    let mut parts = arn.split(':');
-    match parts.by_ref().any(|part| part == "function") {
-        true => parts.next().unwrap_or(arn),
-        false => arn.split(':').next().unwrap_or(arn),
     }
 }
 
