@@ -55,6 +55,7 @@ pub async fn answer(app: App, call: Call) -> Reply {
     if let Some(reply) = app.gateway.handle(&call).await {
         return reply;
     }
+    app.gateway.astray(&call);
     Reply::refusal(
         StatusCode::NOT_FOUND,
         "NotFound",

@@ -16,7 +16,7 @@ use super::address::Address;
 use super::callback::{BodyFormat, Callback, without_mark};
 use super::chosen::Phase;
 use super::disposition::Disposition;
-use super::expression::{Condition, Query, Text};
+use super::expression::{Condition, Query, Text, exact};
 use super::rate::Rate;
 use super::record::Intent;
 use super::redact::Redaction;
@@ -305,7 +305,7 @@ impl Route {
             None => self.reference_of(&callback)?,
         };
         let repeat = match &self.repeat {
-            Some(repeat) => repeat.text(callback.scope())?,
+            Some(repeat) => repeat.identity(callback.scope())?,
             None => None,
         };
         let intent = self.intent(&self.entrances[entrance], &callback, call)?;
@@ -326,7 +326,9 @@ impl Route {
         let place = self.reference.written();
         let reference = match self.reference.find(callback.scope())? {
             Some(Value::String(text)) => text,
-            Some(Value::Number(number)) => number.to_string(),
+            Some(Value::Number(number)) => {
+                exact(&number).map_err(|what| format!("The reference at {place} is {what}"))?
+            }
             Some(_) => {
                 return Err(format!(
                     "The reference at {place} is neither text nor a number."
