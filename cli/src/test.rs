@@ -313,7 +313,7 @@ pub fn configured(path: &Path) -> Result<Settings, String> {
             .environment(std::iter::empty())
             .logging_to(Some(LogsTo::Nowhere))
             .with_buckets(config.s3.directory),
-        now: default.now,
+        ..Settings::default()
     })
 }
 

@@ -10,6 +10,7 @@
 //! Deeds are counted from the moment in which the task goes out, so one that comes before the reply is *early*.
 
 use asl::{Data, Failure};
+use mock::played::Callbacks;
 use serde_json::Value;
 
 pub use server::actors::Asked;
@@ -35,6 +36,11 @@ pub struct Part {
     pub delay: i64,
     /// What else happens.
     pub deeds: Vec<Deed>,
+    /// What services will call back that were asked for it.
+    pub callbacks: Vec<Callbacks>,
+    /// Whether somebody was asked for it: the answer comes once all that is due by then was done, and if the task
+    /// goes out again, they are asked again.
+    pub asked: bool,
 }
 
 impl Part {
@@ -44,6 +50,8 @@ impl Part {
             reply,
             delay: 0,
             deeds: Vec::new(),
+            callbacks: Vec::new(),
+            asked: false,
         }
     }
 

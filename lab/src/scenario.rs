@@ -1,8 +1,8 @@
 //! Scenario files: a state machine, what the outside does, and what must come of it. `rejoin test` runs them.
 //!
 //! A file is YAML ([`text`]: or a Markdown document with YAML in it). Its members are what all of its cases have in
-//! common; each of its `cases` has the same members and puts them over these, `tasks`, `machines` and `expect` name
-//! by name.
+//! common; each of its `cases` has the same members and puts them over these; `tasks`, `machines`, `services`, `faults`
+//! and `expect` name by name.
 //!
 //! | member | what it says | read by |
 //! | --- | --- | --- |
@@ -12,7 +12,9 @@
 //! | `machines` | those that it starts: a definition by name | |
 //! | `config` | functions, topics and routes, as for `rejoin serve` | the caller |
 //! | `input` | the execution's input, or `@FILE` | |
-//! | `tasks` | what answers Task states | [`tasks`], [`template`] |
+//! | `tasks` | what answers Task states | [`tasks`], [`asks`], [`template`] |
+//! | `services` | services that tasks ask: a mock's `services`, or its file, or a list of these | [`services`], the crate `mock` |
+//! | `faults` | what a service does wrong: `{SERVICE: late}` | the same |
 //! | `mock` | a test case of a mock configuration: `{file, case}` | `server::mocks` |
 //! | `script` | what happens at a time after the start | [`acts`] |
 //! | `until` | how far time goes; by default until nothing is due any more | |
@@ -23,6 +25,7 @@
 //! [`came`] is what came of it. [`write`](mod@write) makes a file of a run that somebody else has played.
 
 mod acts;
+mod asks;
 pub mod came;
 mod cloudformation;
 pub mod definition;
@@ -31,6 +34,8 @@ mod given;
 pub mod pattern;
 pub mod play;
 mod real;
+mod served;
+mod services;
 mod tasks;
 mod template;
 mod text;
@@ -57,13 +62,15 @@ pub use self::given::spoken;
 pub use self::pattern::Mismatch;
 pub use self::play::{Outcome, play};
 
-const OF_CASES: [&str; 12] = [
+const OF_CASES: [&str; 14] = [
     "name",
     "definition",
     "machine",
     "machines",
     "config",
     "input",
+    "services",
+    "faults",
     "tasks",
     "mock",
     "script",
@@ -135,6 +142,7 @@ pub fn read(path: &Path, configure: Configure<'_>, paint: Paint) -> File {
         configure,
         files: BTreeSet::from([path.to_owned()]),
         settings: HashMap::new(),
+        services: services::Files::default(),
     };
     let read = match std::fs::read_to_string(path) {
         Ok(text) => reader.cases(text, paint),
@@ -157,6 +165,7 @@ struct Reader<'c> {
     configure: Configure<'c>,
     files: BTreeSet<PathBuf>,
     settings: HashMap<PathBuf, Option<Settings>>,
+    services: services::Files,
 }
 
 impl Reader<'_> {
@@ -255,6 +264,9 @@ impl Reader<'_> {
             others.push((name.to_owned(), other));
         }
         let mut settings = settings;
+        settings.services =
+            self.services
+                .read(of("services"), of("faults"), &folder, &mut self.files)?;
         let test_case = match of("mock") {
             Some(mock) => Some(self.mocked(mock, &mut settings)?),
             None => None,
@@ -420,7 +432,7 @@ fn in_list<'f>(listed: &Given<'f>) -> Vec<Said<'f>> {
 fn merged<'f>(common: &Members<'f>, own: Members<'f>) -> Members<'f> {
     let mut all = common.clone();
     for (name, given) in own {
-        let both = ["tasks", "machines", "expect"].contains(&name);
+        let both = ["tasks", "machines", "services", "faults", "expect"].contains(&name);
         match all.iter_mut().find(|(known, _)| *known == name) {
             Some((_, there)) if both => *there = there.with(&given),
             Some((_, there)) => *there = given,

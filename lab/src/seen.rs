@@ -31,6 +31,8 @@ pub struct Seen {
     pub told: Vec<Told>,
     /// What the outside did, and how it was answered.
     pub deeds: Vec<Done>,
+    /// What was asked of each mock service, and what it called back.
+    pub services: Vec<Served>,
 }
 
 impl Seen {
@@ -117,4 +119,15 @@ pub struct Done {
     pub answer: (u16, Value),
     /// Which of [`Seen::calls`] it was about, if it was about one.
     pub call: Option<usize>,
+}
+
+/// What a mock service did.
+#[derive(Debug, Clone)]
+pub struct Served {
+    /// Its name.
+    pub service: String,
+    /// What it was asked, oldest first, and when.
+    pub requests: Vec<(i64, mock::Asked)>,
+    /// What it called back, oldest first, and when.
+    pub callbacks: Vec<(i64, mock::Sent)>,
 }

@@ -5,6 +5,7 @@
 //! the clock and what the outside is about to do outlive the server.
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::TcpListener as StdListener;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,6 +13,8 @@ use std::time::{Duration, Instant};
 use asl::{Data, Failure, Timestamp};
 use engine::{ExecutionKey, Status};
 use hyper::{HeaderMap, Method};
+use mock::Played;
+use mock::played::Callbacks;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use server::actors::{Acting, Actors};
@@ -28,6 +31,7 @@ use server::topics::TopicConfig;
 use server::waits::policy::StuckWaits;
 use store::log::disk::Memory;
 use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
 
 use crate::part::{Act, Asked, Director, Part, Reply};
 use crate::scenario::spoken;
@@ -36,6 +40,10 @@ use crate::sign::Signing;
 
 mod children;
 mod read;
+mod services;
+
+pub use services::Services;
+pub(crate) use services::{header_map, named};
 
 /// When every case begins, unless it says otherwise: a Tuesday.
 const STARTED_AT: Timestamp = Timestamp(1_700_000_000_000);
@@ -73,6 +81,8 @@ pub struct Settings {
     pub quotas: Quotas,
     /// Where other services are.
     pub environment: Environment,
+    /// Services that are played.
+    pub services: Option<Services>,
     /// When it begins.
     pub now: Timestamp,
 }
@@ -92,6 +102,7 @@ impl Default for Settings {
             stuck_waits: StuckWaits::default(),
             quotas: Quotas::default(),
             environment: Environment::default(),
+            services: None,
             now: STARTED_AT,
         }
     }
@@ -136,6 +147,8 @@ pub struct World {
     clock: Clock,
     outside: Arc<Mutex<Outside>>,
     signing: Vec<Signing>,
+    /// Where the server listens, whichever one it is: who was given its URL before a restart has it still.
+    listener: StdListener,
     life: Option<Life>,
     /// The one execution that a case is about.
     execution: Option<(String, Timestamp)>,
@@ -161,9 +174,21 @@ struct Outside {
     /// The token of the last task of each state, as `STATE` and as `MACHINE.STATE`.
     last: HashMap<String, String>,
     calls: Vec<(Timestamp, Call)>,
-    due: BTreeMap<(Timestamp, u64), (Act, About)>,
+    due: BTreeMap<(Timestamp, u64), Due>,
+    /// The services of the case.
+    services: Option<Arc<Played>>,
     sequence: u64,
     done: Vec<(Timestamp, Done)>,
+}
+
+/// What is yet to happen.
+enum Due {
+    /// The outside does something.
+    Act(Act, About),
+    /// A service calls back.
+    Callback(Callbacks),
+    /// A task is answered that somebody else had to be asked for.
+    Answer(oneshot::Sender<Busy>),
 }
 
 /// Which task something is about.
@@ -175,9 +200,9 @@ enum About {
 }
 
 impl Outside {
-    fn schedule(&mut self, at: Timestamp, act: Act, about: About) {
+    fn schedule(&mut self, at: Timestamp, due: Due) {
         self.sequence += 1;
-        self.due.insert((at, self.sequence), (act, about));
+        self.due.insert((at, self.sequence), due);
     }
 }
 
@@ -192,12 +217,20 @@ impl Actors for Stagehand {
             Some((part, call)) => {
                 let (part, call) = (part.clone(), *call);
                 outside.calls[call].1.asked += 1;
-                part
+                match part.asked {
+                    true => outside.ask_again(&task, call, now),
+                    false => part,
+                }
             }
             None => outside.begin_part(&task, now),
         };
         let Part { reply, delay, .. } = part;
         let clock = outside.clock.clone();
+        let after_all = part.asked.then(|| {
+            let (answer, answered) = oneshot::channel();
+            outside.schedule(now.plus_millis(delay), Due::Answer(answer));
+            answered
+        });
         drop(outside);
         let answer = match reply {
             Reply::Real => return Err(busy),
@@ -206,6 +239,12 @@ impl Actors for Stagehand {
             Reply::Never => return Ok(Box::pin(never(busy))),
         };
         Ok(Box::pin(async move {
+            if let Some(answered) = after_all {
+                drop(busy);
+                let busy = answered.await;
+                // With the world goes the server, and nobody takes the answer.
+                return (answer, busy.unwrap_or_else(|_| clock.busy()));
+            }
             if delay <= 0 {
                 return (answer, busy);
             }
@@ -239,13 +278,7 @@ impl Outside {
             parameters: task.parameters.value().clone(),
         };
         self.calls.push((now, call));
-        for deed in &part.deeds {
-            self.schedule(
-                now.plus_millis(deed.after),
-                deed.act.clone(),
-                About::Token(Some(task.token.clone())),
-            );
-        }
+        self.plan_part(&part, &task.token, now);
         let full = format!("{}.{}", task.machine, task.state);
         for name in [task.state.clone(), full] {
             self.last.insert(name, task.token.clone());
@@ -253,6 +286,18 @@ impl Outside {
         let place = self.calls.len() - 1;
         self.parts.insert(task.token.clone(), (part.clone(), place));
         part
+    }
+
+    /// What follows from a part; what services call back comes first, as they have their own ways.
+    fn plan_part(&mut self, part: &Part, token: &str, now: Timestamp) {
+        for callbacks in &part.callbacks {
+            self.schedule(callbacks.due(), Due::Callback(callbacks.clone()));
+        }
+        for deed in &part.deeds {
+            let about = About::Token(Some(token.to_owned()));
+            let at = now.plus_millis(deed.after);
+            self.schedule(at, Due::Act(deed.act.clone(), about));
+        }
     }
 }
 
@@ -284,9 +329,14 @@ impl World {
             last: HashMap::new(),
             calls: Vec::new(),
             due: BTreeMap::new(),
+            services: settings
+                .services
+                .as_ref()
+                .map(|services| services.play(&clock)),
             sequence: 0,
             done: Vec::new(),
         };
+        let listener = services::listener()?;
         let mut settings = settings;
         let signing = settings.routes.iter_mut().map(Signing::of).collect();
         let mut world = World {
@@ -295,6 +345,7 @@ impl World {
             clock,
             outside: Arc::new(Mutex::new(outside)),
             signing,
+            listener,
             life: None,
             execution: None,
             stuck: None,
@@ -324,9 +375,10 @@ impl World {
         let own = self.settings.clone();
         let stagehand = Arc::new(Stagehand(self.outside.clone()));
         let (clock, disk) = (self.clock.clone(), self.disk.clone());
+        let listener = self.listener.try_clone();
         let app = runtime.block_on(async move {
-            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
-            let listener = listener.map_err(|e| format!("no port is free: {e}"))?;
+            let listener = listener.and_then(tokio::net::TcpListener::from_std);
+            let listener = listener.map_err(|e| format!("the port can't be listened on: {e}"))?;
             let address = listener
                 .local_addr()
                 .map_err(|e| format!("the listening address is not known: {e}"))?;
@@ -424,14 +476,15 @@ impl World {
     /// Plans something for so many milliseconds from now. What is about a task is about the one with the token.
     pub fn plan(&mut self, after: i64, act: Act, token: Option<String>) {
         let at = self.clock.now().plus_millis(after);
-        self.outside.lock().schedule(at, act, About::Token(token));
+        let due = Due::Act(act, About::Token(token));
+        self.outside.lock().schedule(at, due);
     }
 
     /// Plans something about the task that a state is in by then; `STATE` or `MACHINE.STATE`.
     pub fn plan_about(&mut self, after: i64, act: Act, state: &str) {
         let at = self.clock.now().plus_millis(after);
         let about = About::State(state.to_owned());
-        self.outside.lock().schedule(at, act, about);
+        self.outside.lock().schedule(at, Due::Act(act, about));
     }
 
     /// Returns when all that is due now has had its turn.
@@ -575,14 +628,25 @@ impl World {
     /// Does what the outside has planned for now; whether there was anything.
     fn do_what_is_due(&mut self) -> Result<bool, String> {
         let now = self.clock.now();
-        let act = {
+        let due = {
             let mut outside = self.outside.lock();
             match outside.due.first_entry() {
                 Some(first) if first.key().0 <= now => first.remove(),
                 _ => return Ok(false),
             }
         };
-        let (act, about) = act;
+        let (act, about) = match due {
+            Due::Act(act, about) => (act, about),
+            Due::Callback(callbacks) => {
+                self.call_back(callbacks);
+                return Ok(true);
+            }
+            Due::Answer(answer) => {
+                // Whoever waited for it may be gone: its server was killed.
+                let _ = answer.send(self.clock.busy());
+                return Ok(true);
+            }
+        };
         let what = act.words();
         let token = match about {
             About::Token(token) => token,

@@ -86,7 +86,8 @@ fn what_is_no_scenario_file_says_what_it_is() {
 #[test]
 fn what_says_nothing_or_can_not_be_is_a_fault() {
     const WHEN: &str = "Say when and what: `- 6s: heartbeat`.";
-    const ANSWERS: &str = "Say what does: `{returns: ...}`, `{throws: ERROR}`, `never`, or `real`.";
+    const ANSWERS: &str =
+        "Say what does: `{returns: ...}`, `{throws: ERROR}`, `{asks: ...}`, `never`, or `real`.";
     for (line, expected) in [
         ("cases: []", "10:8 there is no case = Each case is one of a list: `- name: ...`.".to_owned()),
         (

@@ -215,7 +215,9 @@ fn fault(
     route: &Route,
     world: &World<'_>,
 ) -> Result<Fault, String> {
-    if let Some(forced) = inner.forced(&service.name, &route.name) {
+    // Where it can't go wrong like that it goes as ever.
+    let forced = inner.forced(&service.name, &route.name);
+    if let Some(forced) = forced.filter(|forced| can(forced, service, route).is_ok()) {
         return Ok(forced);
     }
     let named = match &route.fault {
@@ -224,10 +226,7 @@ fn fault(
     };
     match &service.faults {
         // Those of the table were checked as it was read.
-        Some(table) => {
-            let found = table.iter().find(|(name, _)| *name == named);
-            Ok(found.map_or(Fault::None, |(_, fault)| fault.clone()))
-        }
+        Some(_) => Ok(service.fault(&named).cloned().unwrap_or(Fault::None)),
         None => {
             let fault = Fault::named(&named).unwrap_or(Fault::None);
             can(&fault, service, route).map(|()| fault)

@@ -173,7 +173,7 @@ impl Fault {
     }
 
     /// A word, or an object of one word with its settings.
-    pub(crate) fn read(reading: &mut Reading<'_>, value: &Value, at: &str) -> Option<Fault> {
+    pub(crate) fn read(reading: &mut Reading, value: &Value, at: &str) -> Option<Fault> {
         let words: Vec<&str> = Fault::words().collect();
         let (word, settings, part) = match value {
             Value::String(word) => (word, None, Part::Value),
@@ -185,7 +185,7 @@ impl Fault {
                 let hint = "Write `late`, or with settings `{late: {after: 45s}}`.";
                 reading.expected(at, "a fault", other);
                 if let Some(found) = reading.found.last_mut() {
-                    found.diagnostic.hint = Some(hint.to_owned());
+                    found.hint = Some(hint.to_owned());
                 }
                 return None;
             }
@@ -218,7 +218,7 @@ impl Fault {
 
     fn with(
         mut self,
-        reading: &mut Reading<'_>,
+        reading: &mut Reading,
         settings: &Map<String, Value>,
         at: &str,
     ) -> Option<Fault> {
@@ -274,7 +274,7 @@ impl Fault {
 }
 
 /// A status that an answer can have.
-pub(crate) fn status(reading: &mut Reading<'_>, value: &Value, at: &str) -> Option<u16> {
+pub(crate) fn status(reading: &mut Reading, value: &Value, at: &str) -> Option<u16> {
     let status = reading.whole(value, at, 200, 599)?;
     u16::try_from(status).ok()
 }

@@ -53,17 +53,20 @@
 //! clock. Ids and randomness come from a seed and from what was asked, so the same requests get the same answers.
 //!
 //! In reading order: [`definition`] and [`fault`] (what a file says), `read`, `reading` and `template` (how it is read),
-//! [`call`] (a request as templates see it), `choose` and `plan` (which route answers, and what a fault makes of it), `serve`, `said` and `send` (what is done),
-//! [`event`] (what is told of it), [`running`] (a mock at work).
+//! [`call`] (a request as templates see it), `choose`, `plan` and `decide` (which route answers, what a fault makes of it, what follows),
+//! `serve`, `said` and `send` (what is done), [`event`] (what is told of it), [`running`] (a mock at work), [`played`] (one
+//! without sockets, whose requests and callbacks somebody else carries).
 //!
 //! Not known here: flags, files, scenarios, state machines, and what a callback's receiver makes of it.
 
 pub mod call;
 mod choose;
+mod decide;
 pub mod definition;
 pub mod event;
 pub mod fault;
 mod plan;
+pub mod played;
 mod read;
 mod reading;
 pub mod running;
@@ -75,4 +78,6 @@ mod template;
 pub use definition::Mock;
 pub use event::{Asked, Event, Sent};
 pub use fault::Fault;
+pub use played::Played;
+pub use reading::Wrong;
 pub use running::{Listen, Running, Start};

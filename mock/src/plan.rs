@@ -35,6 +35,25 @@ pub(crate) enum Answer {
     HalfBody,
 }
 
+impl Answer {
+    /// Whether there is one at all.
+    pub fn comes(&self) -> bool {
+        !matches!(self, Answer::Never | Answer::Reset | Answer::ResetAfterWork)
+    }
+
+    /// What is wrong with it, or why there is none.
+    pub fn remark(&self) -> Option<&'static str> {
+        match self {
+            Answer::Usual | Answer::Error(_) => None,
+            Answer::HalfBody => Some("half of its body"),
+            Answer::SlowBody(_) => Some("the second half of its body comes late"),
+            Answer::Never => Some("never answered"),
+            Answer::Reset => Some("connection reset"),
+            Answer::ResetAfterWork => Some("connection reset after the work was done"),
+        }
+    }
+}
+
 /// One callback that is to be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Deed {

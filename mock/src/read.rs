@@ -1,8 +1,11 @@
 //! A file's value made into a [`Definition`]; all that is wrong with it is noted on the way.
 
+use std::sync::Arc;
+
 use hyper::Method;
 use hyper::header::HeaderName;
 use serde_json::{Map, Value, json};
+use server::client::address;
 use server::gateway::VerifyConfig;
 use server::gateway::verify::sign::Signing;
 use source::Part;
@@ -38,14 +41,14 @@ const CALLBACK: [&str; 7] = [
     "heartbeat",
 ];
 
-pub(crate) fn definition(reading: &mut Reading<'_>, value: &Value, at: &str) -> Option<Definition> {
+pub(crate) fn definition(reading: &mut Reading, value: &Value, at: &str) -> Option<Definition> {
     let file = reading.object(value, at, &["services", "seed"])?;
     let seed = match file.get("seed") {
         Some(seed) => Some(reading.whole(seed, &format!("{at}/seed"), 0, u64::MAX)?),
         None => None,
     };
     let at = format!("{at}/services");
-    let Some(services) = file.get("services").filter(|services| !is_empty(services)) else {
+    let Some(named) = file.get("services").filter(|services| !is_empty(services)) else {
         reading.wrong(
             &at,
             "`services` is missing",
@@ -53,14 +56,22 @@ pub(crate) fn definition(reading: &mut Reading<'_>, value: &Value, at: &str) -> 
         );
         return None;
     };
+    let services = services(reading, named, &at)?;
+    Some(Definition { services, seed })
+}
+
+/// What stands below `services`.
+pub(crate) fn services(
+    reading: &mut Reading,
+    value: &Value,
+    at: &str,
+) -> Option<Vec<Arc<Service>>> {
     let mut read = Vec::new();
-    for (name, value) in reading.any_object(services, &at)? {
-        read.extend(service(reading, name, value, &format!("{at}/{name}")));
+    for (name, value) in reading.any_object(value, at)? {
+        let service = service(reading, name, value, &format!("{at}/{name}"));
+        read.extend(service.map(Arc::new));
     }
-    Some(Definition {
-        services: read,
-        seed,
-    })
+    Some(read)
 }
 
 fn is_empty(value: &Value) -> bool {
@@ -72,11 +83,22 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-fn service(reading: &mut Reading<'_>, name: &str, value: &Value, at: &str) -> Option<Service> {
-    let members = reading.object(value, at, &["routes", "port", "secret", "faults"])?;
+fn service(reading: &mut Reading, name: &str, value: &Value, at: &str) -> Option<Service> {
+    let members = reading.object(value, at, &["routes", "port", "url", "secret", "faults"])?;
     let port = members.get("port").and_then(|port| {
         let port = reading.whole(port, &format!("{at}/port"), 1, u16::MAX.into())?;
         u16::try_from(port).ok()
+    });
+    let url = members.get("url").and_then(|url| {
+        let at = format!("{at}/url");
+        let url = reading.text(url, &at)?;
+        match address(url) {
+            Ok(_) => Some(url.trim_end_matches('/').to_owned()),
+            Err(why) => {
+                reading.wrong(&at, why, "");
+                None
+            }
+        }
     });
     let proof = members
         .get("secret")
@@ -126,13 +148,14 @@ fn service(reading: &mut Reading<'_>, name: &str, value: &Value, at: &str) -> Op
     Some(Service {
         name: name.to_owned(),
         port,
+        url,
         proof,
         routes: routes.into_iter().flatten().collect(),
         faults,
     })
 }
 
-fn proof(reading: &mut Reading<'_>, value: &Value, at: &str) -> Option<Proof> {
+fn proof(reading: &mut Reading, value: &Value, at: &str) -> Option<Proof> {
     let config = match value {
         Value::String(secret) => json!({"scheme": "standard-webhooks", "secrets": [secret]}),
         Value::Object(members) => {
@@ -175,7 +198,7 @@ fn proof(reading: &mut Reading<'_>, value: &Value, at: &str) -> Option<Proof> {
     }
 }
 
-fn route(reading: &mut Reading<'_>, value: &Value, at: &str) -> Option<Route> {
+fn route(reading: &mut Reading, value: &Value, at: &str) -> Option<Route> {
     let members = reading.object(value, at, &ROUTE)?;
     let mut named = METHODS
         .into_iter()
@@ -195,7 +218,7 @@ fn route(reading: &mut Reading<'_>, value: &Value, at: &str) -> Option<Route> {
     let path = reading.text(path, &at_path)?;
     let name = format!("{} {path}", method.to_uppercase());
     let path = segments(reading, path, &at_path)?;
-    let query = |reading: &mut Reading<'_>, name: &str| match members.get(name) {
+    let query = |reading: &mut Reading, name: &str| match members.get(name) {
         None => Some(None),
         Some(value) => expression(reading, value, &format!("{at}/{name}")).map(Some),
     };
@@ -255,7 +278,7 @@ fn route(reading: &mut Reading<'_>, value: &Value, at: &str) -> Option<Route> {
     })
 }
 
-fn segments(reading: &mut Reading<'_>, path: &str, at: &str) -> Option<Vec<Segment>> {
+fn segments(reading: &mut Reading, path: &str, at: &str) -> Option<Vec<Segment>> {
     let Some(rest) = path
         .strip_prefix('/')
         .filter(|path| !path.contains(['?', '#', ' ']))
@@ -282,7 +305,7 @@ fn segments(reading: &mut Reading<'_>, path: &str, at: &str) -> Option<Vec<Segme
     segments
 }
 
-fn expression(reading: &mut Reading<'_>, value: &Value, at: &str) -> Option<Template> {
+fn expression(reading: &mut Reading, value: &Value, at: &str) -> Option<Template> {
     let template = Template::read(reading, value, at, None)?;
     if !template.is_expression() {
         let hint = "For example '{% $request.body.kind = \"house\" %}'.";
@@ -293,7 +316,7 @@ fn expression(reading: &mut Reading<'_>, value: &Value, at: &str) -> Option<Temp
 }
 
 /// `3`, `1..2` or `3..`.
-fn nth(reading: &mut Reading<'_>, value: &Value, at: &str) -> Option<Nth> {
+fn nth(reading: &mut Reading, value: &Value, at: &str) -> Option<Nth> {
     let read = |text: &str| text.trim().parse::<u64>().ok().filter(|n| *n > 0);
     let nth = match value {
         Value::Number(number) => number.as_u64().filter(|n| *n > 0).map(|n| Nth(n, n)),
@@ -315,7 +338,7 @@ fn nth(reading: &mut Reading<'_>, value: &Value, at: &str) -> Option<Nth> {
     nth
 }
 
-fn reply(reading: &mut Reading<'_>, value: &Value, at: &str) -> Option<Reply> {
+fn reply(reading: &mut Reading, value: &Value, at: &str) -> Option<Reply> {
     let members = reading.object(value, at, &["status", "headers", "body", "delay"])?;
     // All of it is read before any of it is given up, so that all faults are told.
     let status = match members.get("status") {
@@ -337,7 +360,7 @@ fn reply(reading: &mut Reading<'_>, value: &Value, at: &str) -> Option<Reply> {
 }
 
 fn body(
-    reading: &mut Reading<'_>,
+    reading: &mut Reading,
     members: &Map<String, Value>,
     name: &str,
     at: &str,
@@ -349,7 +372,7 @@ fn body(
 }
 
 fn headers(
-    reading: &mut Reading<'_>,
+    reading: &mut Reading,
     members: &Map<String, Value>,
     at: &str,
 ) -> Option<Vec<(String, Template)>> {
@@ -372,7 +395,7 @@ fn headers(
     Some(read)
 }
 
-fn callback(reading: &mut Reading<'_>, value: &Value, at: &str) -> Option<Callback> {
+fn callback(reading: &mut Reading, value: &Value, at: &str) -> Option<Callback> {
     let members = reading.object(value, at, &CALLBACK)?;
     let (Some(to), Some(says)) = (members.get("to"), members.get("body")) else {
         let hint = "Say where it goes, for example `to: '{% $request.body.callbackUrl %}'`, and its `body`.";
@@ -407,7 +430,7 @@ fn callback(reading: &mut Reading<'_>, value: &Value, at: &str) -> Option<Callba
     })
 }
 
-fn method(reading: &mut Reading<'_>, value: &Value, at: &str) -> Option<Method> {
+fn method(reading: &mut Reading, value: &Value, at: &str) -> Option<Method> {
     const KNOWN: [&str; 4] = ["POST", "PUT", "PATCH", "GET"];
     let text = reading.text(value, at)?;
     if !KNOWN.contains(&text) {

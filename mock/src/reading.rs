@@ -4,10 +4,30 @@ use asl::nearest;
 use serde_json::{Map, Value};
 use source::{Found, Part, Source};
 
-/// A file that is being read, and what was found wrong so far.
-pub(crate) struct Reading<'s> {
-    source: &'s Source,
-    pub found: Vec<Found<'s>>,
+/// Something that is wrong with a mock, and where: whoever has the text it stands in knows the line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wrong {
+    /// The place, like `/services/valuation/routes[0]`.
+    pub pointer: String,
+    /// What of it is meant.
+    pub part: Part,
+    /// What is wrong.
+    pub message: String,
+    /// What to do, if that is not clear.
+    pub hint: Option<String>,
+}
+
+impl Wrong {
+    /// The same, with its line.
+    pub fn place(self, source: &Source) -> Found<'_> {
+        source.wrong(&self.pointer, self.part, self.message, self.hint)
+    }
+}
+
+/// A mock that is being read, and what was found wrong so far.
+#[derive(Default)]
+pub(crate) struct Reading {
+    pub found: Vec<Wrong>,
 }
 
 /// The units of a duration, and how many milliseconds each has.
@@ -21,19 +41,20 @@ const UNITS: [(&str, i64); 5] = [
 /// A hundred years: longer than any wait, and short enough to be added to any time.
 const DURATION_MILLIS_MAX: i64 = 100 * 366 * 86_400_000;
 
-impl<'s> Reading<'s> {
-    pub fn of(source: &'s Source) -> Reading<'s> {
-        Reading {
-            source,
-            found: Vec::new(),
-        }
+impl Reading {
+    fn note(&mut self, at: &str, part: Part, message: String, hint: Option<String>) {
+        self.found.push(Wrong {
+            pointer: at.to_owned(),
+            part,
+            message,
+            hint,
+        });
     }
 
     /// Notes that the value at `at` is wrong, and what to do, if that is not clear.
     pub fn wrong(&mut self, at: &str, message: impl Into<String>, hint: impl Into<String>) {
         let hint = Some(hint.into()).filter(|hint| !hint.is_empty());
-        self.found
-            .push(self.source.wrong(at, Part::Value, message, hint));
+        self.note(at, Part::Value, message.into(), hint);
     }
 
     /// Notes that `word`, which stands at `at`, is none of `known`.
@@ -44,8 +65,7 @@ impl<'s> Reading<'s> {
             None => format!("There are {all}."),
         };
         let message = format!("`{word}` is not known here");
-        let found = self.source.wrong(at, part, message, Some(hint));
-        self.found.push(found);
+        self.note(at, part, message, Some(hint));
     }
 
     /// An object whose members are among `known`.
@@ -117,8 +137,7 @@ impl<'s> Reading<'s> {
             other => other.to_string(),
         };
         let message = format!("{what} belongs here, and not {there}");
-        let found = self.source.wrong(at, Part::Value, message, None);
-        self.found.push(found);
+        self.note(at, Part::Value, message, None);
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use asl::Timestamp;
 use parking_lot::Mutex;
 use server::client::Client;
 use server::clock::Clock;
@@ -14,7 +15,7 @@ use crate::call::Seed;
 use crate::definition::{Mock, Route, Service};
 use crate::event::{Answered, Asked, Event, Sent};
 use crate::fault::Fault;
-use crate::plan::fits;
+use crate::plan::{Answer, fits};
 use crate::serve;
 
 /// As many requests, callbacks and works are remembered; the oldest go first.
@@ -59,11 +60,11 @@ pub struct Running {
 pub(crate) struct Inner {
     pub mock: Mock,
     pub clock: Clock,
-    pub client: Client,
     pub seed: Seeds,
     heard: Option<Heard>,
     state: Mutex<State>,
-    stopped: watch::Receiver<()>,
+    /// Who sends the callbacks, and when all stops; none where somebody else carries everything.
+    own: Option<(Client, watch::Receiver<()>)>,
 }
 
 /// A seed that several threads draw from by name.
@@ -118,15 +119,10 @@ impl Mock {
             listeners.push((listener, address));
         }
         let (stop, stopped) = watch::channel(());
-        let inner = Arc::new(Inner {
-            mock: self.clone(),
-            clock: start.clock,
-            client: start.client,
-            seed: Seeds(self.0.seed.unwrap_or(start.seed)),
-            heard: start.heard,
-            state: Mutex::default(),
-            stopped,
-        });
+        let mut inner = Inner::of(self, start.clock, start.seed);
+        inner.heard = start.heard;
+        inner.own = Some((start.client, stopped));
+        let inner = Arc::new(inner);
         let mut addresses = Vec::new();
         for (index, (listener, address)) in listeners.into_iter().enumerate() {
             addresses.push((self.0.services[index].name.clone(), address));
@@ -174,12 +170,12 @@ impl Running {
 
     /// What was asked, oldest first.
     pub fn requests(&self) -> Vec<Asked> {
-        self.inner.state.lock().requests.iter().cloned().collect()
+        self.inner.requests()
     }
 
     /// The callbacks that were sent, and how they were answered, in the order of the answers.
     pub fn sent(&self) -> Vec<Sent> {
-        self.inner.state.lock().sent.iter().cloned().collect()
+        self.inner.sent_so_far()
     }
 
     /// From now on every request to a route (`POST /valuations`) meets this fault, whatever the file says; with none,
@@ -219,7 +215,7 @@ impl Running {
         for route in routes {
             can(&fault, found, route)?;
         }
-        self.inner.state.lock().forced.insert(key, fault);
+        self.inner.force(key, fault);
         Ok(())
     }
 }
@@ -239,13 +235,34 @@ pub(crate) fn can(fault: &Fault, service: &Service, route: &Route) -> Result<(),
 }
 
 impl Inner {
+    /// One that has not been asked anything yet, and whose callbacks somebody else sends.
+    pub fn of(mock: &Mock, clock: Clock, seed: u64) -> Inner {
+        Inner {
+            mock: mock.clone(),
+            clock,
+            seed: Seeds(mock.0.seed.unwrap_or(seed)),
+            heard: None,
+            state: Mutex::default(),
+            own: None,
+        }
+    }
+
+    fn own(&self) -> &(Client, watch::Receiver<()>) {
+        let own = self.own.as_ref();
+        own.expect("who listens has a client, and an end")
+    }
+
+    pub fn client(&self) -> &Client {
+        &self.own().0
+    }
+
     pub fn service(&self, index: usize) -> &Service {
         &self.mock.0.services[index]
     }
 
     /// Works until it is done or the mock is.
     pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        let mut stopped = self.stopped.clone();
+        let mut stopped = self.own().1.clone();
         tokio::spawn(async move {
             tokio::select! {
                 _ = stopped.changed() => {}
@@ -278,6 +295,19 @@ impl Inner {
         state.kept.works.insert(of, reference.to_owned());
     }
 
+    pub fn requests(&self) -> Vec<Asked> {
+        self.state.lock().requests.iter().cloned().collect()
+    }
+
+    pub fn sent_so_far(&self) -> Vec<Sent> {
+        self.state.lock().sent.iter().cloned().collect()
+    }
+
+    /// From now on a route of a service goes wrong in this way.
+    pub fn force(&self, of: (String, String), fault: Fault) {
+        self.state.lock().forced.insert(of, fault);
+    }
+
     pub fn forced(&self, service: &str, route: &str) -> Option<Fault> {
         let state = self.state.lock();
         if state.forced.is_empty() {
@@ -300,6 +330,31 @@ impl Inner {
         let id = asked.id;
         self.tell(&Event::Request(asked));
         id
+    }
+
+    /// Notes how a request is answered, or that it is not.
+    pub fn settled(
+        &self,
+        id: u64,
+        service: usize,
+        at: Timestamp,
+        status: u16,
+        manner: &Answer,
+        text: &str,
+    ) {
+        let comes = manner.comes();
+        self.answered(Answered {
+            id,
+            at: at.to_string(),
+            service: self.service(service).name.clone(),
+            status: comes.then_some(status),
+            body: if comes {
+                text.to_owned()
+            } else {
+                String::new()
+            },
+            remark: manner.remark().map(str::to_owned),
+        });
     }
 
     pub fn answered(&self, answered: Answered) {

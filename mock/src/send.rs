@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use asl::Timestamp;
 use bytes::Bytes;
+use hyper::StatusCode;
 use serde_json::Value;
 use server::client::address;
 use server::clock::Busy;
@@ -29,10 +31,14 @@ pub(crate) struct Work {
 }
 
 /// A callback that is ready to go.
-struct Ready {
-    to: String,
-    body: String,
-    headers: Vec<(String, String)>,
+#[derive(Debug, Default)]
+pub struct Ready {
+    /// Its URL.
+    pub to: String,
+    /// Its body.
+    pub body: String,
+    /// Its headers, those that prove it too.
+    pub headers: Vec<(String, String)>,
 }
 
 impl Work {
@@ -65,8 +71,8 @@ impl Work {
         let route = self.request.route(&self.inner);
         let callback = &route.callbacks[deed.callback];
         let at = self.inner.clock.now();
-        let (to, body, answer) = match self.ready(index, deed, callback) {
-            Err(why) => (String::new(), String::new(), Err(why)),
+        let (ready, answer) = match self.ready(index, deed, callback) {
+            Err(why) => (Ready::default(), Err(why)),
             Ok(ready) => {
                 let headers = ready
                     .headers
@@ -74,7 +80,7 @@ impl Work {
                     .map(|(name, value)| (name.as_str(), value.as_str()));
                 let headers: Vec<(&str, &str)> = headers.collect();
                 let body = Bytes::copy_from_slice(ready.body.as_bytes());
-                let sent = self.inner.client.send(
+                let sent = self.inner.client().send(
                     callback.method.clone(),
                     &ready.to,
                     &headers,
@@ -82,20 +88,31 @@ impl Work {
                     CALLBACK_LIMIT,
                 );
                 let answer = sent.await.map(|answer| answer.status);
-                (ready.to, ready.body, answer)
+                (ready, answer)
             }
         };
+        self.note(at, deed, ready, answer)
+    }
+
+    /// Notes a callback that was sent, or could not be; says whether it was taken.
+    pub fn note(
+        &self,
+        at: Timestamp,
+        deed: &Deed,
+        ready: Ready,
+        answer: Result<StatusCode, String>,
+    ) -> bool {
         let taken = answer.as_ref().is_ok_and(|status| status.is_success());
         self.inner.sent(Sent {
             id: self.id,
             at: at.to_string(),
             service: self.request.asked.service.clone(),
-            route: route.name.clone(),
+            route: self.request.route(&self.inner).name.clone(),
             reference: self.request.reference.clone(),
             fault: self.request.fault.word(),
             says: deed.says.word(),
-            to,
-            body,
+            to: ready.to,
+            body: ready.body,
             status: answer.as_ref().ok().map(|status| status.as_u16()),
             error: answer.err(),
             request: self.request.asked.request.clone(),
@@ -103,7 +120,8 @@ impl Work {
         taken
     }
 
-    fn ready(&self, index: usize, deed: &Deed, callback: &Callback) -> Result<Ready, String> {
+    /// What is sent now.
+    pub fn ready(&self, index: usize, deed: &Deed, callback: &Callback) -> Result<Ready, String> {
         let mut world = self.request.world(&self.inner);
         let seed = self
             .inner
@@ -205,7 +223,7 @@ impl Work {
 }
 
 impl Says {
-    fn word(self) -> &'static str {
+    pub fn word(self) -> &'static str {
         match self {
             Says::Result => "result",
             Says::Contradiction => "contradiction",

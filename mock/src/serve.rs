@@ -6,24 +6,19 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
 use crate::call;
-use crate::choose::{Refused, chosen};
-use crate::definition::Reply;
-use crate::event::{Answered, Asked};
-use crate::fault::Fault;
-use crate::plan::{Answer, Plan};
+use crate::decide::{Decided, decide};
+use crate::plan::Answer;
 use crate::running::Inner;
-use crate::said::{Said, half, written};
-use crate::send::Work;
-use crate::template::{World, text_of};
+use crate::said::{Said, half};
 
 /// The most that a request may have.
 const REQUEST_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -70,109 +65,59 @@ async fn answer(
     let (head, body) = request.into_parts();
     let body = match Limited::new(body, REQUEST_BYTES_MAX).collect().await {
         Ok(body) => body.to_bytes(),
-        Err(why) => return refusal(StatusCode::PAYLOAD_TOO_LARGE, &why.to_string()),
+        Err(why) => {
+            let said = json!({ "message": why.to_string() }).to_string();
+            return refusal(StatusCode::PAYLOAD_TOO_LARGE, said);
+        }
     };
     let path = head.uri.path();
     let query = head.uri.query().unwrap_or_default();
     let request = call::request(head.method.as_str(), path, query, &head.headers, &body);
-    let request = match chosen(&inner, service, request) {
-        Ok(request) => request,
-        Err(refused) => return refused.tell(&inner, service),
-    };
-    let route = request.route(&inner);
-    let plan = Plan::of(route, &request.fault);
-    let rendered = match &plan.answer {
-        Answer::Error(error) => {
-            let template = error.body.as_deref();
-            template
-                .map_or_else(
-                    || Ok(json!({"message": "the service is out of order"})),
-                    |template| template.render(&request.world(&inner)),
-                )
-                .map(|body| (error.status, Vec::new(), Some(body)))
-        }
-        _ => rendered(&route.reply, &request.world(&inner)),
-    };
-    let (status, headers, body) = match rendered {
-        Ok(rendered) => rendered,
-        Err(why) => {
-            let refused = Refused {
-                status: StatusCode::INTERNAL_SERVER_ERROR,
-                why: format!("the mock can't answer {}: {why}", route.name),
-                request: request.asked.request.clone(),
-            };
-            return refused.tell(&inner, service);
+    let decided = match decide(&inner, service, request) {
+        Ok(decided) => decided,
+        Err(refused) => {
+            refused.note(&inner, service);
+            return refusal(refused.status, refused.body());
         }
     };
-    if let Some(key) = request
-        .key
-        .as_deref()
-        .filter(|_| plan.works() && !request.asked.repeated)
-    {
-        inner.keep_work(service, &route.name, key, &request.reference);
-    }
-    let (delay, manner) = (route.reply.delay + plan.delay, plan.answer.clone());
-    let (repeated, early) = (request.asked.repeated, plan.early);
-    let at = request.at;
-    let id = inner.asked(request.asked.clone());
-    if !repeated && !plan.deeds.is_empty() {
-        let work = Work {
-            inner: inner.clone(),
-            id,
-            request,
-            plan,
-        };
-        match early {
+    let Decided {
+        id,
+        at,
+        status,
+        headers,
+        kind,
+        text,
+        delay,
+        manner,
+        work,
+    } = decided;
+    if let Some(work) = work {
+        match work.plan.early {
             true => work.at_once().await,
             false => inner.spawn(work.in_time(busy.clone())),
         }
     }
-    if delay > 0 && !matches!(manner, Answer::Never | Answer::Reset) {
+    if delay > 0 {
         let alarm = inner.clock.alarm(at.plus_millis(delay));
         drop(busy);
         busy = alarm.await;
     }
-    let (kind, text) = written(body);
-    let said = |status: Option<u16>, body: &str, remark: Option<&str>| {
-        inner.answered(Answered {
-            id,
-            at: inner.clock.now().to_string(),
-            service: inner.service(service).name.clone(),
-            status,
-            body: body.to_owned(),
-            remark: remark.map(str::to_owned),
-        });
+    let text = match manner {
+        Answer::HalfBody => half(&text).to_owned(),
+        _ => text,
     };
+    inner.settled(id, service, inner.clock.now(), status, &manner, &text);
     let body = match manner {
-        Answer::Usual | Answer::Error(_) => {
-            said(Some(status), &text, None);
-            Said::all(text)
-        }
-        Answer::HalfBody => {
-            let half = half(&text);
-            said(Some(status), half, Some("half of its body"));
-            Said::all(half.to_owned())
-        }
+        Answer::Usual | Answer::Error(_) | Answer::HalfBody => Said::all(text),
         Answer::SlowBody(millis) => {
-            said(
-                Some(status),
-                &text,
-                Some("the second half of its body comes late"),
-            );
             let alarm = inner.clock.alarm(inner.clock.now().plus_millis(millis));
             Said::slowly(text, alarm)
         }
         Answer::Never => {
-            said(None, "", Some("never answered"));
             drop(busy);
             return std::future::pending().await;
         }
         Answer::Reset | Answer::ResetAfterWork => {
-            let remark = match manner {
-                Answer::Reset => "connection reset",
-                _ => "connection reset after the work was done",
-            };
-            said(None, "", Some(remark));
             reset.notify_one();
             return std::future::pending().await;
         }
@@ -195,58 +140,10 @@ async fn answer(
     response
 }
 
-type Rendered = (u16, Vec<(HeaderName, HeaderValue)>, Option<Value>);
-
-fn rendered(reply: &Reply, world: &World<'_>) -> Result<Rendered, String> {
-    let mut headers = Vec::new();
-    for (name, template) in &reply.headers {
-        let value = text_of(template.render(world)?);
-        let name =
-            HeaderName::from_bytes(name.as_bytes()).map_err(|why| format!("{name}: {why}"))?;
-        let value = HeaderValue::from_str(&value)
-            .map_err(|_| format!("{name} can't have the value {value:?}"))?;
-        headers.push((name, value));
-    }
-    let body = reply
-        .body
-        .as_ref()
-        .map(|body| body.render(world))
-        .transpose()?;
-    Ok((reply.status, headers, body))
-}
-
-fn refusal(status: StatusCode, why: &str) -> Response<Said> {
-    let mut response = Response::new(Said::all(json!({ "message": why }).to_string()));
+fn refusal(status: StatusCode, said: String) -> Response<Said> {
+    let mut response = Response::new(Said::all(said));
     *response.status_mut() = status;
     let kind = HeaderValue::from_static("application/json");
     response.headers_mut().insert(CONTENT_TYPE, kind);
     response
-}
-
-impl Refused {
-    fn tell(self, inner: &Inner, service: usize) -> Response<Said> {
-        let at = inner.clock.now().to_string();
-        let name = inner.service(service).name.clone();
-        let id = inner.asked(Asked {
-            id: 0,
-            at: at.clone(),
-            service: name.clone(),
-            route: None,
-            n: 0,
-            fault: Fault::None.word(),
-            reference: None,
-            repeated: false,
-            request: self.request,
-            answered: None,
-        });
-        inner.answered(Answered {
-            id,
-            at,
-            service: name,
-            status: Some(self.status.as_u16()),
-            body: String::new(),
-            remark: Some(self.why.clone()),
-        });
-        refusal(self.status, &self.why)
-    }
 }

@@ -35,7 +35,7 @@ pub(crate) struct World<'a> {
 impl Template {
     /// Compiles `value`, which stands at `at`, and may read `also` beside the usual variables.
     pub fn read(
-        reading: &mut Reading<'_>,
+        reading: &mut Reading,
         value: &Value,
         at: &str,
         also: Option<&str>,

@@ -231,8 +231,7 @@ impl Clock {
         async move {
             match woken {
                 None => {
-                    let left = until.0.saturating_sub(Clock::machine_time().0).max(0);
-                    tokio::time::sleep(Duration::from_millis(left as u64)).await;
+                    sleep_by(Clock::machine_time, until).await;
                     Busy(None)
                 }
                 Some(woken) => woken
@@ -544,9 +543,47 @@ fn settle(state: &Arc<Mutex<Virtual>>) {
     }
 }
 
+/// How often whoever sleeps on the real clock looks at it again.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
+
+/// Sleeps until a clock on the wall shows `until`. A sleep counts the time in which the machine runs, so that one of an
+/// hour ends an hour late on a machine that was suspended for one, or whose clock was put right: the wall is looked at
+/// now and then.
+async fn sleep_by(wall: impl Fn() -> Timestamp, until: Timestamp) {
+    loop {
+        let left = until.0.saturating_sub(wall().0);
+        let Ok(left @ 1..) = u64::try_from(left) else {
+            return;
+        };
+        tokio::time::sleep(LOOK_AGAIN.min(Duration::from_millis(left))).await;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_sleeps_is_woken_by_the_wall_also_after_the_machine_slept() {
+        let begun = tokio::time::Instant::now();
+        let since = |asleep: Duration| Timestamp((begun.elapsed() + asleep).as_millis() as i64);
+        let hour = Duration::from_secs(3600);
+        sleep_by(|| since(Duration::ZERO), Timestamp(3_600_000)).await;
+        assert_eq!(begun.elapsed(), hour);
+        // From its fifteenth minute on the machine is suspended, for two hours.
+        let begun = tokio::time::Instant::now();
+        let wall = || {
+            let awake = begun.elapsed();
+            let asleep = match awake < hour / 4 {
+                true => Duration::ZERO,
+                false => 2 * hour,
+            };
+            Timestamp((awake + asleep).as_millis() as i64)
+        };
+        sleep_by(wall, Timestamp(3_600_000)).await;
+        assert!(begun.elapsed() <= hour / 4 + LOOK_AGAIN);
+        sleep_by(wall, Timestamp(5)).await;
+    }
 
     #[test]
     fn the_machines_time_never_goes_back() {

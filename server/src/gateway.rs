@@ -62,6 +62,7 @@
 mod address;
 mod alert;
 mod arrival;
+mod astray;
 mod attend;
 pub mod callback;
 mod chosen;
@@ -115,6 +116,7 @@ pub use self::route::config::RouteConfig;
 pub use self::sweep::InboxLimits;
 pub use self::verify::config::VerifyConfig;
 
+use self::astray::Astray;
 use self::engine::Engine;
 use self::expected::Expected;
 use self::flights::Flights;
@@ -161,6 +163,7 @@ struct Inner {
     run: u64,
     /// Who starts executions, once the server is there.
     starter: OnceLock<Starter>,
+    astray: Astray,
     floods: Floods,
     /// Held by whoever stores a count of refused callbacks.
     floods_turn: tokio::sync::Mutex<()>,
@@ -260,6 +263,7 @@ impl Gateway {
             engines,
             run: getrandom::u64().unwrap_or_default(),
             starter: OnceLock::new(),
+            astray: Astray::default(),
             floods: Floods::default(),
             floods_turn: tokio::sync::Mutex::default(),
             sequence: AtomicU32::new(0),
@@ -323,6 +327,13 @@ impl Gateway {
                     }
                     _ => not_allowed(&methods),
                 });
+            }
+            FoundRoute::Nobody if call.path.starts_with("/rejoin/") => {}
+            FoundRoute::Nobody if is_sent(&call.method) => {
+                let ((route, entrance), parameters) = self.routes().meant(&call.path)?;
+                let wrong = Wrong::Path(route.entrances[entrance].address.text().to_owned());
+                let received = self.receive(route, entrance, &parameters, call, Some(wrong));
+                return Some(received.await);
             }
             FoundRoute::Nobody => {}
         }

@@ -39,6 +39,7 @@ pub mod app;
 mod aside;
 pub mod client;
 pub mod clock;
+mod cross_site;
 pub mod dispatch;
 pub mod executions;
 pub mod express;

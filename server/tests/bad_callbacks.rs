@@ -11,6 +11,7 @@
 //! | while the engine is down, and a crash at each step | `tests.rs` |
 //! | on a full disk | `tests/disk.rs` |
 //! | more than its source may send | `tests/limited.rs` |
+//! | by another method | `tests.rs`, `tests/verified.rs` |
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -293,6 +294,36 @@ async fn one_that_is_not_packed_as_it_says_is_kept_as_it_came() {
 
 /// Nothing is known of whose it is before its path is there, so it is no callback; who drips there neither
 /// keeps others waiting nor is in the inbox.
+#[tokio::test]
+async fn one_that_comes_to_nobody_is_counted_and_one_that_almost_comes_to_somebody_is_kept() {
+    let server = Server::new().await;
+    let execution = server.park("r1").await;
+    let to = |path: &str| {
+        let head = head(BODY.len(), "").replace("/callbacks/valuation", path);
+        head + BODY
+    };
+    let (status, _) = server
+        .exchange(to("/callbacks/valuations").as_bytes())
+        .await;
+    assert_eq!(status, 404);
+    let mut stream = server.connect().await;
+    let page = "GET /metrics HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+    stream.write_all(page.as_bytes()).await.expect("it reads");
+    let mut page = String::new();
+    stream.read_to_string(&mut page).await.expect("text");
+    assert!(
+        page.contains("\nrejoin_requests_astray_total 1\n"),
+        "{page}"
+    );
+
+    let (status, said) = server
+        .exchange(to("/callbacks/valuation/").as_bytes())
+        .await;
+    assert_eq!((status, &said["disposition"]), (404, &json!("malformed")));
+    let bad = server.only_delivery().await;
+    nothing_came_of_it(&server, &execution, &bad).await;
+}
+
 #[tokio::test]
 async fn one_that_breaks_off_in_its_head_is_no_callback() {
     let server = Server::new().await;

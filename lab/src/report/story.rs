@@ -4,11 +4,13 @@
 use std::collections::HashMap;
 
 use engine::{Event, EventKind, FrameId};
+use mock::Asked;
 use serde_json::Value;
 
 use crate::scenario::came::dispositions;
 use crate::scenario::spoken;
 use crate::seen::Seen;
+use crate::world::named;
 
 /// As many lines as are good to read; more are left out in the middle.
 const LINES_MAX: usize = 40;
@@ -49,6 +51,17 @@ pub fn story(seen: &Seen) -> Vec<String> {
             lines.push((event.at.0 - seen.started_at.0, line));
         }
     }
+    for served in &seen.services {
+        for (at, asked) in &served.requests {
+            lines.push((*at, request(asked)));
+        }
+        for (at, sent) in &served.callbacks {
+            if let Some(why) = &sent.error {
+                let who = named(&sent.service, sent.fault);
+                lines.push((*at, format!("{who}: no callback, since {why}")));
+            }
+        }
+    }
     for told in &seen.told {
         let message = match &told.message["description"] {
             Value::String(description) => description.clone(),
@@ -73,6 +86,27 @@ pub fn story(seen: &Seen) -> Vec<String> {
         }
     }
     told
+}
+
+/// How a service answered, and what it was asked.
+fn request(asked: &Asked) -> String {
+    let of = |name: &str| asked.request[name].as_str().unwrap_or_default();
+    let who = named(&asked.service, asked.fault);
+    let mut line = format!("{who}: {} {} =>", of("method"), of("path"));
+    if let Some(answered) = &asked.answered {
+        if let Some(status) = answered.status {
+            line.push_str(&format!(" {status}"));
+        }
+        for said in answered.remark.iter().chain(Some(&answered.body)) {
+            if !said.is_empty() {
+                line.push_str(&format!(" {said}"));
+            }
+        }
+    }
+    match &asked.request["body"] {
+        Value::Null => line,
+        body => format!("{line}, asked {body}"),
+    }
 }
 
 fn cut(line: &str) -> String {

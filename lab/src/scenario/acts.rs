@@ -72,6 +72,24 @@ impl<'k> Known<'k> {
         routes.map(|route| route.name.as_str()).collect()
     }
 
+    /// The services that tasks can ask.
+    pub(super) fn services(&self) -> Vec<&'k str> {
+        let services = self.settings.services.iter();
+        services
+            .flat_map(|services| services.mock.services())
+            .collect()
+    }
+
+    /// The routes of a service, as `POST /valuations`.
+    pub(super) fn routes_of(&self, service: &str) -> Vec<&'k str> {
+        let mut routes: Vec<&str> = match &self.settings.services {
+            Some(services) => services.mock.routes(service).collect(),
+            None => Vec::new(),
+        };
+        routes.dedup();
+        routes
+    }
+
     pub(super) fn topics(&self) -> Vec<&'k str> {
         self.settings.topics.keys().map(String::as_str).collect()
     }

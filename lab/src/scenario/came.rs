@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use engine::EventKind;
 use serde_json::{Value, json};
 
+use super::served;
 use crate::seen::Seen;
 
 /// The members of one of `calls`.
@@ -28,6 +29,7 @@ pub(super) const OF_CALLS: [&str; 6] = [
 /// | `callbacks` | as `GET /rejoin/deliveries/ID`, with `at` and the last `disposition` |
 /// | `alerts` | what topics were told: `topic`, `at`, and the message's own members; of a text, `description` |
 /// | `calls` | the tasks that went out: `state`, `attempt` from 1, `at`, `resource`, `parameters` |
+/// | `services` | of each service the `requests` that it was asked and the `callbacks` that it sent |
 pub fn document(seen: &Seen) -> Value {
     let mut came = json!({ "status": "RUNNING" });
     if let Some(ended) = &seen.ended {
@@ -83,6 +85,9 @@ pub fn document(seen: &Seen) -> Value {
             })
         })
         .collect();
+    if !seen.services.is_empty() {
+        came["services"] = served::document(seen);
+    }
     came
 }
 

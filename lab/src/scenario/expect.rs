@@ -6,6 +6,7 @@
 //! | `status` | `SUCCEEDED` if neither it nor `error`, `cause` or `waits` is given |
 //! | `callbacks` | a text is the disposition; of one that had several, `early, then delivered` or the last |
 //! | `alerts` | a text is the description |
+//! | `services` | of each service: how many `requests` and `callbacks`, or which ([`super::served`]) |
 //! | `passes`, `never` | states that are entered in this order, others between; states that are not |
 //! | `invariants` | promises that this is about, however it ends; every case is held to all of them ([`crate::invariant`]) |
 //! | `ended`, and `at` in a callback, an alert, a call | a length of time: `30s`, `> 5s` |
@@ -17,6 +18,7 @@ use super::acts::Known;
 use super::came;
 use super::given::{Given, Members};
 use super::pattern::{Mismatch, Pattern, shown};
+use super::served::{self, Served};
 use crate::invariant::INVARIANTS;
 
 /// What must come of a case.
@@ -29,13 +31,14 @@ pub struct Expect {
     retried: Vec<String>,
     /// Whether promises are named, and so it is not said how it ends.
     promises: bool,
+    services: Vec<Served>,
 }
 
 const STATUSES: [&str; 5] = ["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "RUNNING"];
 
 const ENDED_BADLY: [&str; 3] = ["FAILED", "TIMED_OUT", "ABORTED"];
 
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 15] = [
     "status",
     "output",
     "error",
@@ -47,6 +50,7 @@ const NAMES: [&str; 14] = [
     "callbacks",
     "alerts",
     "calls",
+    "services",
     "passes",
     "never",
     "invariants",
@@ -95,6 +99,10 @@ impl Expect {
                 "callbacks" => ("callbacks", list(given, &disposition)),
                 "alerts" => ("alerts", list(given, &|item| alert(item, known))),
                 "calls" => ("calls", list(given, &|item| call(item, known))),
+                "services" => {
+                    expect.services = served::read(given, known);
+                    continue;
+                }
                 "passes" => {
                     expect.passes = names(given);
                     continue;
@@ -135,6 +143,9 @@ impl Expect {
                 "retries" => pattern.compare(Some(&self.retries(came)), name, &mut mismatches),
                 _ => pattern.compare(came.get(name), name, &mut mismatches),
             }
+        }
+        for served in &self.services {
+            served.compare(came, &mut mismatches);
         }
         let states: Vec<&str> = came["states"]
             .as_array()
@@ -212,7 +223,7 @@ impl Expect {
 }
 
 /// A list of things that have a short form; without `includes` it is complete, so `exactly` adds nothing.
-fn list(given: &Given<'_>, item: &dyn Fn(&Given<'_>) -> Pattern) -> Pattern {
+pub(super) fn list(given: &Given<'_>, item: &dyn Fn(&Given<'_>) -> Pattern) -> Pattern {
     if let Some(inside) = given.only("includes") {
         return Pattern::includes(&inside, item);
     }
@@ -277,7 +288,7 @@ fn call(given: &Given<'_>, known: &Known<'_>) -> Pattern {
 }
 
 /// An object whose `at` is a time; `known` are its members, if that can be told.
-fn timed(
+pub(super) fn timed(
     given: &Given<'_>,
     known: Option<&[&str]>,
     look: &mut dyn FnMut(&str, &Given<'_>),

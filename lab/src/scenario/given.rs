@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 
 use asl::{Diagnostic, nearest};
+use mock::{Mock, Wrong};
 use serde_json::{Map, Value};
 use source::report::Paint;
 use source::{Part, Source};
@@ -19,8 +20,16 @@ struct Fault {
     part: Part,
     message: String,
     hint: Option<String>,
-    /// The definition that is meant, which has faults of its own, and whether it is for an Express machine.
-    definition: Option<(Box<Source>, bool)>,
+    /// The file that is meant, which has faults of its own.
+    elsewhere: Option<Elsewhere>,
+}
+
+/// A file that the scenario names.
+enum Elsewhere {
+    /// A definition, and whether it is for an Express machine.
+    Definition(Box<Source>, bool),
+    /// Services.
+    Services(Box<Source>),
 }
 
 impl Fault {
@@ -48,8 +57,15 @@ impl Faults {
             let found = source.wrong(&fault.pointer, fault.part, &fault.message, hint);
             let place = found.place.as_ref().map(|place| (place.line, place.column));
             let mut report = source.report(&[found], paint);
-            if let Some((definition, express)) = &fault.definition {
-                report.push_str(&definition::report(definition, *express, paint));
+            match &fault.elsewhere {
+                Some(Elsewhere::Definition(definition, express)) => {
+                    report.push_str(&definition::report(definition, *express, paint));
+                }
+                Some(Elsewhere::Services(file)) => {
+                    let found = Mock::read(file).err().unwrap_or_default();
+                    report.push_str(&file.report(&found, paint));
+                }
+                None => {}
             }
             said.push(((fault.block, place), report));
         }
@@ -94,6 +110,16 @@ impl<'f> Given<'f> {
         }
     }
 
+    /// What stands here, and what stands elsewhere and is put over it, each on its own.
+    pub(super) fn layers(&self) -> Vec<Given<'f>> {
+        let above = self.above.iter().flat_map(|above| above.layers());
+        let own = Given {
+            above: None,
+            ..self.clone()
+        };
+        std::iter::once(own).chain(above).collect()
+    }
+
     fn inside(&self, value: &'f Value, step: &str) -> Given<'f> {
         Given {
             value,
@@ -111,7 +137,7 @@ impl<'f> Given<'f> {
             part,
             message,
             hint,
-            definition: None,
+            elsewhere: None,
         });
     }
 
@@ -131,7 +157,31 @@ impl<'f> Given<'f> {
             part: Part::Value,
             message: message.to_owned(),
             hint: None,
-            definition: Some((definition, express)),
+            elsewhere: Some(Elsewhere::Definition(definition, express)),
+        });
+    }
+
+    /// The value leads to services that are not right.
+    pub(super) fn wrong_services(&self, file: Box<Source>) {
+        self.note(Fault {
+            block: self.block,
+            pointer: self.pointer.clone(),
+            part: Part::Value,
+            message: "the services are not right".to_owned(),
+            hint: None,
+            elsewhere: Some(Elsewhere::Services(file)),
+        });
+    }
+
+    /// The value is a part of a mock, of which this is said.
+    pub(super) fn wrong_in_mock(&self, wrong: Wrong) {
+        self.note(Fault {
+            block: self.block,
+            pointer: format!("{}{}", self.pointer, wrong.pointer),
+            part: wrong.part,
+            message: wrong.message,
+            hint: wrong.hint,
+            elsewhere: None,
         });
     }
 
@@ -143,7 +193,7 @@ impl<'f> Given<'f> {
             part: Part::Named,
             message: said.message,
             hint: said.hint,
-            definition: None,
+            elsewhere: None,
         });
     }
 

@@ -305,8 +305,15 @@ impl Comparison {
     }
 }
 
-/// By what people know one alert, callback or call from another.
-const CALLED: [&str; 4] = ["description", "became", "disposition", "state"];
+/// By what people know one alert, callback, call or request from another.
+const CALLED: [&str; 6] = [
+    "description",
+    "became",
+    "disposition",
+    "state",
+    "route",
+    "says",
+];
 
 fn called(there: &Value) -> Option<String> {
     let members = CALLED.iter().filter_map(|name| there.get(name));

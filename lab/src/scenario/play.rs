@@ -3,7 +3,8 @@
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use asl::{Data, Failure};
+use asl::Failure;
+use mock::Played;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use server::clock::Clock;
@@ -15,7 +16,7 @@ use super::real::answered;
 use super::tasks::Answer;
 use super::template::Surroundings;
 use crate::invariant;
-use crate::part::{Asked, Deed, Director, Part, Reply};
+use crate::part::{Asked, Director, Part, Reply};
 use crate::seen::Seen;
 use crate::world::{Machine, World};
 
@@ -104,16 +105,20 @@ fn played(
     definition: &str,
     troubles: &Arc<Mutex<Vec<String>>>,
 ) -> Result<(Seen, i64, Option<String>), String> {
-    let clock = Arc::new(OnceLock::new());
+    let place = Arc::new(OnceLock::new());
     let stage = Stage {
         case: case.clone(),
-        clock: clock.clone(),
+        place: place.clone(),
         troubles: troubles.clone(),
         asked: 0,
     };
     let mut world = World::open(case.settings.clone(), Box::new(stage))?;
     // Nobody has asked for it yet.
-    clock.get_or_init(|| world.clock().clone());
+    place.get_or_init(|| Place {
+        clock: world.clock().clone(),
+        url: world.url().into(),
+        services: world.services(),
+    });
     world.be_patient_for(case.patience);
     for machine in &case.machines {
         world.create(machine)?;
@@ -131,6 +136,8 @@ fn played(
         let surroundings = Surroundings {
             task: Value::Null,
             input: case.input.clone(),
+            url: Value::Null,
+            reply: Value::Null,
             now: begun.plus_millis(planned.after),
             seed: 0,
         };
@@ -163,10 +170,17 @@ fn go(world: &mut World, until: Option<i64>) -> Result<(), String> {
     world.until_ended(LIMIT).map(drop)
 }
 
+/// What the outside has to know of the world that it is in.
+struct Place {
+    clock: Clock,
+    url: Value,
+    services: Option<Arc<Played>>,
+}
+
 /// The outside, as the file has it.
 struct Stage {
     case: Arc<Case>,
-    clock: Arc<OnceLock<Clock>>,
+    place: Arc<OnceLock<Place>>,
     troubles: Arc<Mutex<Vec<String>>>,
     asked: u64,
 }
@@ -194,9 +208,10 @@ impl Stage {
         let Some(answer) = mock.and_then(|mock| mock.attempt(attempt)) else {
             return answered(&self.case.settings, task, false).map(|()| Part::real());
         };
-        let now = self.clock.get().expect("the world is open").now();
+        let place = self.place.get().expect("the world is open");
+        let now = place.clock.now();
         self.asked += 1;
-        let mut surroundings = Surroundings {
+        let surroundings = Surroundings {
             task: json!({
                 "state": task.state,
                 "machine": task.machine,
@@ -207,32 +222,19 @@ impl Stage {
                 "attempt": attempt + 1,
             }),
             input: self.case.input.clone(),
+            url: place.url.clone(),
+            reply: Value::Null,
             now,
             seed: self.asked,
         };
         let of = |why| format!("{}: {why}", task.state);
-        let reply = match &answer.reply {
-            Answer::Real => {
-                answered(&self.case.settings, task, true)?;
-                Reply::Real
-            }
-            Answer::Never => Reply::Never,
-            Answer::Throws(failure) => Reply::Throw(failure.clone()),
-            Answer::Returns(result) => {
-                let result = result.evaluate(&surroundings).map_err(of)?;
-                Reply::Return(Data::from(result))
-            }
-        };
-        let mut part = Part::of(reply);
-        part.delay = answer.delay;
-        for planned in &answer.deeds {
-            surroundings.now = now.plus_millis(planned.after);
-            part.deeds.push(Deed {
-                after: planned.after,
-                act: planned.doing.act(&surroundings).map_err(of)?,
-            });
+        if let (Some(asks), Some(services)) = (&answer.asks, &place.services) {
+            return asks.part(answer, services, surroundings).map_err(of);
         }
-        Ok(part)
+        if let Answer::Real = answer.reply {
+            answered(&self.case.settings, task, true)?;
+        }
+        answer.part(surroundings).map_err(of)
     }
 }
 

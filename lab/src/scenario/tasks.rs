@@ -1,11 +1,13 @@
 //! What answers a Task state, as a file says it: attempt by attempt, the last one for all that follow.
 
-use asl::{Failure, Resource};
+use asl::{Data, Failure, Resource};
 use serde_json::{Value, json};
 
 use super::acts::{self, Doing, Known, Planned};
+use super::asks::Asks;
 use super::given::{Given, member};
-use super::template::Template;
+use super::template::{Surroundings, Template};
+use crate::part::{Deed, Part, Reply};
 
 /// What answers a state.
 #[derive(Debug)]
@@ -19,6 +21,8 @@ pub(super) struct Attempt {
     pub(super) reply: Answer,
     pub(super) delay: i64,
     pub(super) deeds: Vec<Planned>,
+    /// Whom it asks before it answers so; what it answers if that goes wrong is in there.
+    pub(super) asks: Option<Asks>,
 }
 
 /// The answer.
@@ -30,7 +34,8 @@ pub(super) enum Answer {
     Throws(Failure),
 }
 
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 9] = [
+    "asks",
     "returns",
     "throws",
     "never",
@@ -41,7 +46,8 @@ const NAMES: [&str; 8] = [
     "times",
 ];
 
-const ANSWERS: &str = "Say what does: `{returns: ...}`, `{throws: ERROR}`, `never`, or `real`.";
+const ANSWERS: &str =
+    "Say what does: `{returns: ...}`, `{throws: ERROR}`, `{asks: ...}`, `never`, or `real`.";
 
 impl Mock {
     /// Reads what answers a state with this resource.
@@ -82,14 +88,27 @@ fn attempt(given: &Given<'_>, known: &Known<'_>, resource: &Resource) -> Option<
     }
     let members = given.members(&NAMES);
     let of = |name| member(&members, name);
-    let answers: Vec<_> = members
-        .iter()
-        .filter(|(name, _)| ["returns", "throws", "never", "real"].contains(name))
-        .collect();
+    let asks = match of("asks") {
+        Some(asks) => Some(Asks::read(asks, of("throws"), known)?),
+        None => None,
+    };
+    // Of a task that asks a service, `throws` says what it does if that goes wrong.
+    let is_answer = |name: &str| match name {
+        "returns" | "never" | "real" => true,
+        "throws" => asks.is_none(),
+        _ => false,
+    };
+    let answers: Vec<_> = members.iter().filter(|(name, _)| is_answer(name)).collect();
     let reply = match answers.as_slice() {
         [] => Answer::Returns(Template::plain(json!({}))),
         [("returns", value)] => Answer::Returns(returned(value, resource)),
         [("throws", value)] => Answer::Throws(acts::failure(value)?),
+        [(word @ ("never" | "real"), value)] if asks.is_some() => {
+            let message =
+                format!("who asks a service answers by itself, and `{word}` is another answer");
+            value.wrong_name(message, Some("Leave one of them out.".to_owned()));
+            return None;
+        }
         [(word @ ("never" | "real"), value)] => {
             if !value.truth()? {
                 value.wrong_but(format!("`{word}: false` says nothing"), ANSWERS);
@@ -145,16 +164,41 @@ fn attempt(given: &Given<'_>, known: &Known<'_>, resource: &Resource) -> Option<
             reply,
             delay,
             deeds,
+            asks,
         },
     ))
 }
 
 impl Attempt {
+    /// What the outside does then.
+    ///
+    /// # Errors
+    /// What an expression says is wrong.
+    pub(super) fn part(&self, mut surroundings: Surroundings) -> Result<Part, String> {
+        let now = surroundings.now;
+        let mut part = Part::of(match &self.reply {
+            Answer::Real => Reply::Real,
+            Answer::Never => Reply::Never,
+            Answer::Throws(failure) => Reply::Throw(failure.clone()),
+            Answer::Returns(result) => Reply::Return(Data::from(result.evaluate(&surroundings)?)),
+        });
+        part.delay = self.delay;
+        for planned in &self.deeds {
+            surroundings.now = now.plus_millis(planned.after);
+            part.deeds.push(Deed {
+                after: planned.after,
+                act: planned.doing.act(&surroundings)?,
+            });
+        }
+        Ok(part)
+    }
+
     fn of(reply: Answer) -> Attempt {
         Attempt {
             reply,
             delay: 0,
             deeds: Vec::new(),
+            asks: None,
         }
     }
 }

@@ -6,6 +6,8 @@
 //! | --- | --- |
 //! | `$task` | what was asked: `state`, `parameters`, `token`, `attempt` (from 1), `execution` (the ARN), `resource` |
 //! | `$input` | the case's input |
+//! | `$url` | the server's URL, with no slash at its end; a script does not know it |
+//! | `$reply` | what a service has answered that the task asks: `status`, `headers`, `body`; or `error`, why there is no answer |
 //! | `$now` | when, RFC 3339; `$now()` works too |
 
 use std::cell::Cell;
@@ -29,6 +31,8 @@ pub(super) enum Template {
 pub(super) struct Surroundings {
     pub(super) task: Value,
     pub(super) input: Value,
+    pub(super) url: Value,
+    pub(super) reply: Value,
     pub(super) now: Timestamp,
     /// What random numbers begin with: the same in every run, so a case that passes once passes always.
     pub(super) seed: u64,
@@ -149,6 +153,8 @@ impl Variables for Names<'_> {
         match name {
             "task" => Some(&self.0.task),
             "input" => Some(&self.0.input),
+            "url" => Some(&self.0.url),
+            "reply" => Some(&self.0.reply),
             "now" => Some(self.1),
             _ => None,
         }

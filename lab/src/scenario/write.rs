@@ -131,6 +131,7 @@ fn attempt(answered: &Answered) -> Value {
         reply,
         delay,
         deeds,
+        ..
     } = &answered.part;
     let mut said = match reply {
         Reply::Real => json!({ "real": true }),

@@ -56,6 +56,7 @@ pub(super) fn seen(world: &World) -> Result<Seen, String> {
         deliveries: deliveries(world)?,
         told: told(world, started_at)?,
         deeds,
+        services: super::services::served(world, started_at),
         children,
         events,
     })

@@ -27,7 +27,7 @@ impl Address {
             ));
         }
         let ours = |prefix: &str| text == prefix || text.starts_with(&format!("{prefix}/"));
-        if ours("/rejoin") || ours("/health") {
+        if ours("/rejoin") || ours("/health") || text == "/metrics" {
             return Err(format!(
                 "{text:?} belongs to the server itself; take another, for example \"/callbacks/{name}\""
             ));
@@ -104,6 +104,26 @@ impl Address {
         sent.next().is_none().then_some(found)
     }
 
+    /// What its parameters are in `path`, if that may be meant for one of its paths: with a slash too many, in other
+    /// capitals, or with escapes that need not be.
+    pub fn resembles(&self, path: &str) -> Option<Vec<(String, String)>> {
+        let mut found = Vec::new();
+        let mut sent = path.split('/').filter(|part| !part.is_empty());
+        for part in &self.parts {
+            match part {
+                Part::Text(text) if text.is_empty() => {}
+                Part::Text(text) => {
+                    let sent = percent_decode(sent.next()?).to_lowercase();
+                    if sent != percent_decode(text).to_lowercase() {
+                        return None;
+                    }
+                }
+                Part::Parameter(name) => found.push((name.clone(), percent_decode(sent.next()?))),
+            }
+        }
+        sent.next().is_none().then_some(found)
+    }
+
     /// Whether a path could be one of both, with nothing to say whose it is.
     pub fn rivals(&self, other: &Address) -> bool {
         self.parts.len() == other.parts.len()
@@ -139,6 +159,19 @@ mod tests {
         ] {
             assert_eq!(address.fits(path), expected, "{path}");
         }
+        let meant = found(&[("ref", "7"), ("how", "Done")]);
+        for (path, expected) in [
+            ("/c/7/Done/", meant.clone()),
+            ("//c/7//Done", meant.clone()),
+            ("/C/7/Done", meant.clone()),
+            ("/%63/%37/Done", meant),
+            ("/c/7", None),
+            ("/c/7/done/more", None),
+            ("/d/7/done", None),
+            ("/", None),
+        ] {
+            assert_eq!(address.resembles(path), expected, "{path}");
+        }
     }
 
     #[test]
@@ -148,6 +181,7 @@ mod tests {
             ("/", "be more than that"),
             ("/c?x=1", "have no query"),
             ("/rejoin", "belongs to the server itself"),
+            ("/metrics", "belongs to the server itself"),
             ("/health/x", "belongs to the server itself"),
             ("/{any}", "could be any path of the server"),
             ("/c/{", "stands for all between two slashes"),

@@ -108,7 +108,7 @@ impl Gateway {
             now: self.0.clock.now(),
             session: Session::default(),
         };
-        let Some(reference) = query.text(task.scope()).map_err(invalid)? else {
+        let Some(reference) = query.identity(task.scope()).map_err(invalid)? else {
             // A task that names none may still have it registered by its worker.
             return Ok(());
         };

@@ -2,7 +2,7 @@
 
 use asl::jsonata::{self, Expression};
 use asl::{Path, Scope};
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use super::callback::{Callback, VARIABLES};
 use super::words::did_you_mean;
@@ -101,11 +101,20 @@ impl Query {
 
     /// As [`Query::find`], where only text will do; a number is as good, and `null` is nothing.
     pub fn text(&self, scope: Scope<'_>) -> Result<Option<String>, String> {
-        Ok(match self.find(scope)? {
-            None | Some(Value::Null) => None,
-            Some(Value::String(text)) => Some(text),
-            Some(other) => Some(other.to_string()),
-        })
+        Ok(text_of(self.find(scope)?))
+    }
+
+    /// As [`Query::text`], of text that tells things apart.
+    ///
+    /// # Errors
+    /// A number that may have been another one.
+    pub fn identity(&self, scope: Scope<'_>) -> Result<Option<String>, String> {
+        match self.find(scope)? {
+            Some(Value::Number(number)) => exact(&number)
+                .map(Some)
+                .map_err(|what| format!("What is at {} is {what}", self.written())),
+            other => Ok(text_of(other)),
+        }
     }
 
     /// As written.
@@ -113,6 +122,32 @@ impl Query {
         match self {
             Query::Path(path) => path.text().to_owned(),
             Query::Jsonata(expression) => format!("{{% {} %}}", expression.text()),
+        }
+    }
+}
+
+fn text_of(found: Option<Value>) -> Option<String> {
+    match found? {
+        Value::Null => None,
+        Value::String(text) => Some(text),
+        other => Some(other.to_string()),
+    }
+}
+
+/// From here on two numbers may be the same once they are read.
+const INEXACT: f64 = 9_007_199_254_740_992.0;
+
+/// A number as text that is its alone.
+///
+/// # Errors
+/// Completes the sentence "it is ...".
+pub(super) fn exact(number: &Number) -> Result<String, String> {
+    // An integer of 64 bits is read as it is, and anything larger as the nearest of those that there are.
+    let inexact = number.is_f64() && number.as_f64().is_none_or(|it| it.abs() >= INEXACT);
+    match inexact {
+        false => Ok(number.to_string()),
+        true => {
+            Err("a number with more digits than are read of one; it has to be sent as text.".into())
         }
     }
 }

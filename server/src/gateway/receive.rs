@@ -30,6 +30,30 @@ pub(super) enum Wrong {
     Unreadable(Unreadable),
     /// It came by another method than these, which only those hear of who can prove who they are.
     Method(String),
+    /// It came to a path that is almost this one; the same.
+    Path(String),
+}
+
+impl Wrong {
+    /// What is told to whom it may concern.
+    fn told(self, call: &Call, manner: &mut Manner) -> Option<String> {
+        match self {
+            Wrong::Unreadable(_) => None,
+            Wrong::Method(methods) => {
+                manner.status = Some(StatusCode::METHOD_NOT_ALLOWED);
+                let told = format!("It came by {}, and this path takes {methods}.", call.method);
+                manner.allow = Some(methods);
+                Some(told)
+            }
+            Wrong::Path(path) => {
+                manner.status = Some(StatusCode::NOT_FOUND);
+                Some(format!(
+                    "It came to {}, and the route's path is {path}.",
+                    call.path
+                ))
+            }
+        }
+    }
 }
 
 impl From<Unreadable> for Wrong {
@@ -85,27 +109,25 @@ impl Gateway {
                 .map(|verified| (verified, wrong)),
         };
         let (verified, read) = match verified {
-            Ok((verified, Some(Wrong::Method(methods)))) => {
-                manner.status = Some(StatusCode::METHOD_NOT_ALLOWED);
-                let reason = format!("It came by {}, and this path takes {methods}.", call.method);
-                manner.allow = Some(methods);
-                let fault = Fault {
-                    disposition: Disposition::Malformed,
-                    reason,
+            Ok((verified, wrong)) => {
+                let told = wrong.and_then(|wrong| wrong.told(call, &mut manner));
+                let read = match told {
+                    None => at.read(entrance, call, parameters, received_at),
+                    Some(reason) => Err(Fault {
+                        disposition: Disposition::Malformed,
+                        reason,
+                    }),
                 };
-                (Some(verified), Err(fault))
-            }
-            Ok((verified, _)) => {
-                let read = at.read(entrance, call, parameters, received_at);
                 (Some(verified), read)
             }
             Err(fault) => (None, Err(fault)),
         };
         let kept = Kept::of(call, &at, verified.is_some());
-        let read = read.map(|reading| match kept.redacted.is_empty() {
-            true => reading,
-            false => reading.without_its_body(&call.body),
-        });
+        let read = match (kept.redacted.is_empty(), read) {
+            (true, read) => read,
+            (false, Ok(reading)) => Ok(reading.without_its_body(&call.body)),
+            (false, Err(fault)) => Err(fault.without_values()),
+        };
         let (by, id) = verified.map_or((None, None), |verified| (verified.by, verified.id));
         let delivery = Delivery {
             peer: call.peer.to_string(),

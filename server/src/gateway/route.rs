@@ -16,7 +16,7 @@ use super::address::Address;
 use super::callback::{BodyFormat, Callback, without_mark};
 use super::chosen::Phase;
 use super::disposition::Disposition;
-use super::expression::{Condition, Query, Text};
+use super::expression::{Condition, Query, Text, exact};
 use super::rate::Rate;
 use super::record::Intent;
 use super::redact::Redaction;
@@ -131,6 +131,23 @@ pub(super) struct Fault {
     pub disposition: Disposition,
     /// One sentence.
     pub reason: String,
+}
+
+impl Fault {
+    /// The same of a callback of which something is redacted: what an expression did not like is often said with the
+    /// value, so of that only the code is left.
+    pub fn without_values(mut self) -> Fault {
+        const THREW: &str = "threw an error during evaluation. ";
+        if let Some(at) = self.reason.find(THREW) {
+            let (head, said) = self.reason.split_at(at + THREW.len());
+            let code: String = said
+                .chars()
+                .take_while(char::is_ascii_alphanumeric)
+                .collect();
+            self.reason = format!("{head}{code}; what it says more may be what is redacted.");
+        }
+        self
+    }
 }
 
 impl Route {
@@ -305,7 +322,7 @@ impl Route {
             None => self.reference_of(&callback)?,
         };
         let repeat = match &self.repeat {
-            Some(repeat) => repeat.text(callback.scope())?,
+            Some(repeat) => repeat.identity(callback.scope())?,
             None => None,
         };
         let intent = self.intent(&self.entrances[entrance], &callback, call)?;
@@ -326,7 +343,9 @@ impl Route {
         let place = self.reference.written();
         let reference = match self.reference.find(callback.scope())? {
             Some(Value::String(text)) => text,
-            Some(Value::Number(number)) => number.to_string(),
+            Some(Value::Number(number)) => {
+                exact(&number).map_err(|what| format!("The reference at {place} is {what}"))?
+            }
             Some(_) => {
                 return Err(format!(
                     "The reference at {place} is neither text nor a number."

@@ -18,7 +18,7 @@ pub(super) struct Routes {
 }
 
 /// A route, and which of its entrances.
-type Place = (Arc<Route>, usize);
+pub(super) type Place = (Arc<Route>, usize);
 
 /// Who answers at a path.
 pub(super) enum Found {
@@ -127,5 +127,15 @@ impl Routes {
             None => Found::Nobody,
             Some((place, parameters)) => Found::OtherMethod(place, parameters, others.join(", ")),
         }
+    }
+
+    /// Who may be meant by a path at which nobody is, with the parameters of its path.
+    pub fn meant(&self, path: &str) -> Option<(Place, Vec<(String, String)>)> {
+        let fixed = self.fixed.values().flatten();
+        let mut meant = fixed.chain(&self.patterns).filter_map(|place| {
+            let parameters = place.0.entrances[place.1].address.resembles(path)?;
+            Some((place.clone(), parameters))
+        });
+        meant.next()
     }
 }

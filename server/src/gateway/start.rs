@@ -222,7 +222,7 @@ impl Starts {
         let name = match &self.name {
             None => name_for(reference),
             Some(query) => query
-                .text(callback.scope())?
+                .identity(callback.scope())?
                 .ok_or_else(|| format!("There is no name at {}.", query.written()))?,
         };
         Ok(Start {

@@ -248,6 +248,11 @@ fn gateway(page: &mut Page, app: &App) {
         "Callbacks on which the last word is not said: stored and not delivered (those that stay are undeliverable, and tried again), or counts of refused ones that go on.",
     )
     .sample(&[], app.store.count_due(Table::Delivery));
+    page.counter(
+        "rejoin_requests_astray_total",
+        "Requests that brought something to a path at which nobody is; a callback may be among them.",
+    )
+    .sample(&[], app.gateway.astray_count());
     page.gauge(
         "rejoin_messages_pending",
         "Messages of topics that a sink has yet to take.",

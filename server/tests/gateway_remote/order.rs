@@ -111,7 +111,8 @@ async fn one_reference_that_is_refused_does_not_hold_up_others() {
 #[tokio::test]
 async fn one_that_hangs_does_not_hold_up_others_and_the_third_party_hears_in_time() {
     let engine = Engine::start().await;
-    let front = Front::with(&engine.url, json!({"concurrency": 2})).await;
+    let more = json!({"concurrency": 2, "timeout_seconds": 1});
+    let front = Front::with(&engine.url, more).await;
     for token in ["t1", "t2"] {
         engine.open(token);
     }

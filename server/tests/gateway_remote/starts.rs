@@ -6,7 +6,11 @@ const MACHINE: &str = "arn:aws:states:eu-west-1:123456789012:stateMachine:Orders
 const EXECUTION: &str = "arn:aws:states:eu-west-1:123456789012:execution:Orders";
 
 fn started(url: &str, machine: &str, directory: Option<PathBuf>) -> Settings {
-    let mut settings = settings(url, json!({}), Clock::standing_at(NOW), directory);
+    started_by(url, json!({}), machine, directory)
+}
+
+fn started_by(url: &str, more: Value, machine: &str, directory: Option<PathBuf>) -> Settings {
+    let mut settings = settings(url, more, Clock::standing_at(NOW), directory);
     let mut route = route();
     route["starts"] = json!({ "state_machine": machine });
     settings.routes = vec![serde_json::from_value(route).expect("a route")];
@@ -109,7 +113,8 @@ async fn one_that_hangs_is_stored_and_acknowledged_and_survives_a_crash() {
     let engine = Engine::start().await;
     let directory = support::whole::scratch();
     let open = async || {
-        let settings = started(&engine.url, MACHINE, Some(directory.clone()));
+        let more = json!({"timeout_seconds": 1});
+        let settings = started_by(&engine.url, more, MACHINE, Some(directory.clone()));
         Front(App::open_gateway(settings).await.expect("it opens").0)
     };
     let front = open().await;

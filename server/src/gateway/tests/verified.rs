@@ -449,3 +449,35 @@ async fn only_who_is_verified_hears_that_the_method_is_wrong() {
     // Nothing came of it, so the very message is not a repeat when it comes as it should.
     assert_eq!(world.signed("m1", ANSWER).await, took(200, "delivered"));
 }
+
+#[tokio::test]
+async fn what_comes_to_a_path_that_is_almost_right_is_kept_and_can_be_replayed() {
+    let world = World::verifying();
+    let token = world.engine.open(1, 1);
+    world.register("r1", &token).await;
+    let post = async |path: &str, secret| {
+        let headers = signed("m1", world.clock.now(), ANSWER, secret);
+        let reply = world.send_with(Method::POST, path, &headers, ANSWER).await;
+        reply.status.as_u16()
+    };
+    assert_eq!(post("/callbacks/Valuation/", b"another secret").await, 401);
+    assert_eq!(post("/callbacks/Valuation/", SECRET).await, 404);
+    assert_eq!(world.dispositions().await, ["unverified", "malformed"]);
+    let (_, said) = world.get("/rejoin/deliveries?limit=1").await;
+    let id = said["deliveries"][0]["id"].as_str().expect("an id");
+    let (_, shown) = world.get(&format!("/rejoin/deliveries/{id}")).await;
+    assert_eq!(
+        shown["note"],
+        "It came to /callbacks/Valuation/, and the route's path is /callbacks/valuation."
+    );
+    assert_eq!(shown["body"], ANSWER);
+    let reply = world
+        .send(
+            Method::POST,
+            &format!("/rejoin/deliveries/{id}/replay"),
+            "{}",
+        )
+        .await;
+    assert_eq!(reply.status, 200);
+    assert_eq!(world.completions(), (1, 0));
+}
