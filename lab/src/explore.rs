@@ -11,6 +11,7 @@ pub mod channel;
 pub mod chaos;
 pub mod course;
 pub mod errors;
+mod express;
 pub mod finding;
 pub mod findings;
 pub mod made_up;
@@ -85,15 +86,20 @@ pub struct Exploration {
 pub fn explore(question: &Question) -> Result<Exploration, String> {
     let (model, diagnostics) = read(&question.machine.definition)?;
     let model = Arc::new(model);
+    let mut notes = question.notes.clone();
+    let mut machine = question.machine.clone();
+    if let Some((definition, shown)) = express::kept(&machine.definition) {
+        machine.definition = definition;
+        notes.push(shown);
+    }
     let stage = Stage {
-        machine: question.machine.clone(),
+        machine,
         model: model.clone(),
         settings: question.settings.clone(),
     };
     let mut sites = site::all(&model, &question.machine.name, &question.settings);
     let courses = course::all(&stage, &sites, question)?;
     course::time(&mut sites, &courses);
-    let mut notes = question.notes.clone();
     notes.extend(course::notes(&sites, &courses));
     let courses: Vec<Course> = courses
         .into_iter()

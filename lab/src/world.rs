@@ -153,6 +153,7 @@ pub struct World {
     /// The one execution that a case is about.
     execution: Option<(String, Timestamp)>,
     stuck: Option<String>,
+    moments_max: Option<usize>,
     begun: Instant,
     patience: Duration,
 }
@@ -309,6 +310,8 @@ pub enum Stopped {
     NothingDue,
     /// The limit of virtual time is reached.
     Limit,
+    /// It has come to as many moments as it may.
+    NoEnd,
 }
 
 impl World {
@@ -346,6 +349,7 @@ impl World {
             life: None,
             execution: None,
             stuck: None,
+            moments_max: None,
             begun: Instant::now(),
             patience: PATIENCE,
         };
@@ -356,6 +360,11 @@ impl World {
     /// How long it may take in real time, from its opening on.
     pub fn be_patient_for(&mut self, patience: Duration) {
         self.patience = patience;
+    }
+
+    /// How many moments the execution may come to; then it is [`Stopped::NoEnd`].
+    pub fn end_after_moments(&mut self, many: usize) {
+        self.moments_max = Some(many);
     }
 
     fn begin(&mut self) -> Result<(), String> {
@@ -575,8 +584,12 @@ impl World {
 
     /// From one thing that is due to the next.
     fn go(&mut self, end: Timestamp, only_until_ended: bool) -> Result<Stopped, String> {
-        for _ in 0..MOMENTS_MAX {
+        let limit = self.moments_max.filter(|_| only_until_ended);
+        for moment in 0..MOMENTS_MAX {
             self.settle()?;
+            if limit.is_some_and(|limit| moment >= limit) {
+                return Ok(Stopped::NoEnd);
+            }
             if self.do_what_is_due()? {
                 continue;
             }

@@ -39,6 +39,8 @@ pub mod app;
 mod aside;
 pub mod client;
 pub mod clock;
+mod cross_site;
+pub mod crowd;
 pub mod dispatch;
 pub mod executions;
 pub mod express;

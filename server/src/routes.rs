@@ -18,10 +18,13 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::http::{Call, Reply, Unreadable};
-use crate::{api, executions, metrics, story, time_control, waits};
+use crate::{api, cross_site, executions, metrics, story, time_control, waits};
 
 /// Answers a request.
 pub async fn answer(app: App, call: Call) -> Reply {
+    if let Some(refusal) = cross_site::refusal(&call) {
+        return refusal;
+    }
     if app.alone && (call.path == "/" || call.path.starts_with("/rejoin/executions/")) {
         return no_engine();
     }

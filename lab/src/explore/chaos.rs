@@ -119,7 +119,7 @@ impl Ground {
         let answered = Arc::new(Mutex::new(Vec::new()));
         let outside = Unlucky::new(self.course.script.clone(), plan, happened.clone());
         let recording = Recording::new(outside, answered.clone());
-        let (seen, _) = self.stage.run(&self.course.input, Box::new(recording))?;
+        let seen = self.stage.run(&self.course.input, Box::new(recording))?;
         let mishaps = happened.lock().clone();
         let answered = answered.lock().clone();
         Ok(Run {

@@ -12,20 +12,17 @@ use super::made_up;
 use super::needs::{self, Need, Root};
 use super::outside::{Outside, Script};
 use super::place;
-use super::play::Stage;
+use super::play::{Stage, Tried};
 use super::row::{End, Row};
 use super::site::Site;
 use super::trail::{Supplier, Trail, Written};
 use super::way::Case;
 use crate::seen::Seen;
-use crate::world::World;
 
 /// How many ways through a machine are explored.
 const COURSES_MAX: usize = 24;
 /// How often a run is tried with more that is made up.
 const ROUNDS_MAX: usize = 30;
-/// How many events a page of a history has.
-const PAGE_EVENTS: u32 = 1_000;
 /// How many places that were made up are named.
 const MADE_UP_NAMED_MAX: usize = 8;
 
@@ -135,8 +132,8 @@ impl Attempt<'_> {
             let script = script(self.sites, draft.results.clone());
             let cut = Arc::new(AtomicBool::new(false));
             let outside = Outside::new(script, Vec::new(), cut);
-            let (seen, world) = self.stage.run(&draft.input, Box::new(outside))?;
-            if !self.supply(&mut draft, &seen, &inputs(&world, &seen)?) {
+            let Tried { seen, .. } = self.stage.try_out(&draft.input, Box::new(outside), &[])?;
+            if !self.supply(&mut draft, &seen) {
                 break;
             }
         }
@@ -160,8 +157,9 @@ impl Attempt<'_> {
     }
 
     /// Makes up what states did not find; whether there was anything.
-    fn supply(&self, draft: &mut Draft, seen: &Seen, inputs: &[Value]) -> bool {
-        let trail = Trail::of(&seen.events);
+    fn supply(&self, draft: &mut Draft, seen: &Seen) -> bool {
+        let trail = Trail::of(seen);
+        let inputs = Trail::inputs(seen);
         let mut changed = false;
         let mut settled: BTreeSet<String> = BTreeSet::new();
         for (at, entered) in trail.entered.iter().enumerate() {
@@ -186,19 +184,21 @@ impl Attempt<'_> {
                 needs.extend(of_rule.into_iter().map(|need| (need, turn.is_some())));
             }
             for (need, forced) in needs {
-                let document = match need.root {
-                    Root::Input => Some(input),
-                    Root::Result => draft.results.get(&entered.name),
+                let supplier = trail.supplier(&self.written, at, &need.root, &need.place);
+                let there = match (&need.root, &supplier) {
+                    (Root::Input, _) => place::get(input, &need.place),
+                    (_, Some(Supplier::Input(place))) => place::get(&draft.input, place),
+                    (_, Some(Supplier::Result(state, place))) => {
+                        let result = draft.results.get(state);
+                        result.and_then(|result| place::get(result, place))
+                    }
+                    (_, None) => None,
                 };
-                let there = document.and_then(|document| place::get(document, &need.place));
                 let met = match forced && need.exact {
                     true => there == Some(&need.value),
-                    false => document.is_some_and(|document| need.is_met(document)),
+                    false => there.is_some_and(|there| need.is_met_by(there)),
                 };
-                if !met
-                    && let Some(supplier) =
-                        trail.supplier(&self.written, at, need.root, &need.place)
-                {
+                if let (false, Some(supplier)) = (met, supplier) {
                     changed |= self.put(draft, supplier, need.value);
                 }
             }
@@ -254,24 +254,6 @@ impl Attempt<'_> {
             None => &state["Default"],
         };
         next.as_str().map(str::to_owned)
-    }
-}
-
-/// The inputs of states, in the order in which they were entered.
-fn inputs(world: &World, seen: &Seen) -> Result<Vec<Value>, String> {
-    let mut inputs = Vec::new();
-    let mut asked = json!({ "executionArn": seen.execution_arn, "maxResults": PAGE_EVENTS });
-    loop {
-        let page = world.operation("GetExecutionHistory", asked.clone())?;
-        for event in page["events"].as_array().into_iter().flatten() {
-            if let Some(input) = event["stateEnteredEventDetails"]["input"].as_str() {
-                inputs.push(serde_json::from_str(input).unwrap_or(Value::Null));
-            }
-        }
-        match &page["nextToken"] {
-            Value::String(token) => asked["nextToken"] = token.clone().into(),
-            _ => return Ok(inputs),
-        }
     }
 }
 

@@ -1,11 +1,17 @@
 //! What a state looks for in its input or result, read off the definition's text.
 //!
-//! Plain paths are enough for most definitions: `$.a.b` where a path may stand or inside of an intrinsic function,
-//! `$states.input.a` and `$states.result.a` in JSONata. What is computed otherwise is not seen.
+//! Plain paths are enough for most definitions: `$.a.b` and `$variable.a` where a path may stand or inside of an intrinsic
+//! function, `$states.input.a`, `$states.result.a` and `$variable.a` in JSONata. What is computed otherwise is not seen.
+//!
+//! - [`condition`]: what makes a rule of a Choice apply, or not.
+
+mod condition;
 
 use serde_json::{Value, json};
 
-use super::place::{self, Step, steps};
+use super::place::{Step, steps};
+use super::trail::variable;
+pub use condition::of_rule;
 
 /// Something that has to be there.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,23 +27,27 @@ pub struct Need {
 }
 
 impl Need {
-    /// Whether a document has it.
-    pub fn is_met(&self, document: &Value) -> bool {
-        match place::get(document, &self.place) {
-            Some(there) => !self.value.is_array() || there.is_array(),
-            None => false,
-        }
+    /// Whether this will do there.
+    pub fn is_met_by(&self, there: &Value) -> bool {
+        !self.value.is_array() || there.is_array()
     }
 }
 
 /// What a place is in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Root {
     /// The state's input, as it is before InputPath.
     Input,
     /// What its task answers.
     Result,
+    /// What the state makes of it, or of its input, before ResultPath.
+    Made,
+    /// A variable, if somebody has assigned it: in JSONata it may be one of the expression's own.
+    Variable(String),
 }
+
+/// How many seconds may be between two heartbeats if nobody says it.
+const HEARTBEAT: u64 = 30;
 
 /// Fields in which the states of others stand, or what does not read.
 const NOT_READ: &[&str] = &[
@@ -80,174 +90,26 @@ pub fn of(state: &Value) -> Vec<Need> {
     for (name, value) in state.as_object().into_iter().flatten() {
         match name.as_str() {
             name if NOT_READ.contains(&name) || name == "InputPath" => {}
-            "ResultSelector" => read(name, value, Root::Result, &[], &mut needs),
-            _ => read(name, value, Root::Input, &input_path, &mut needs),
+            "ResultSelector" => read(name, value, &Root::Result, &[], &mut needs),
+            "Assign" => read(name, value, &Root::Made, &[], &mut needs),
+            name => {
+                let before = needs.len();
+                read(name, value, &Root::Input, &input_path, &mut needs);
+                if name.starts_with("HeartbeatSeconds") {
+                    let beat = json!(heartbeat(state));
+                    let read = needs[before..].iter_mut();
+                    read.for_each(|need| need.value.clone_from(&beat));
+                }
+            }
         }
     }
     needs
 }
 
-/// What the `k`th rule of a Choice needs so that it applies, and what the rules before it need so that they don't;
-/// past the last rule: so that none does.
-pub fn of_rule(state: &Value, k: usize) -> Vec<Need> {
-    let input_path = steps_of(state.get("InputPath"));
-    let rules = state["Choices"].as_array().map_or(&[][..], Vec::as_slice);
-    let mut needs = Vec::new();
-    for rule in rules.iter().take(k) {
-        condition(rule, false, &input_path, &mut needs);
-    }
-    if let Some(rule) = rules.get(k) {
-        condition(rule, true, &input_path, &mut needs);
-    }
-    needs
-}
-
-/// A condition of JSONPath, which is to hold or not.
-fn condition(rule: &Value, holds: bool, input_path: &[Step], needs: &mut Vec<Need>) {
-    for name in ["And", "Or"] {
-        let all = rule.get(name).and_then(Value::as_array);
-        let all = all.map_or(&[][..], Vec::as_slice);
-        // Of an Or that is to hold the first will do, and the last of an And that is not to.
-        match (name == "And") == holds {
-            true => all
-                .iter()
-                .for_each(|rule| condition(rule, holds, input_path, needs)),
-            false if holds => all
-                .iter()
-                .take(1)
-                .for_each(|rule| condition(rule, holds, input_path, needs)),
-            false => all
-                .iter()
-                .rev()
-                .take(1)
-                .for_each(|rule| condition(rule, holds, input_path, needs)),
-        }
-    }
-    if let Some(inner) = rule.get("Not") {
-        condition(inner, !holds, input_path, needs);
-    }
-    if let Some(text) = rule.get("Condition").and_then(Value::as_str) {
-        jsonata_condition(text, holds, needs);
-    }
-    let variable = rule.get("Variable").and_then(Value::as_str);
-    let Some(variable) = variable.filter(|text| text.starts_with("$.") || text.starts_with("$["))
-    else {
-        return;
-    };
-    let members = rule.as_object().into_iter().flatten();
-    for (operator, operand) in members {
-        let Some(value) = satisfying(operator, operand, holds) else {
-            continue;
-        };
-        let mut place = input_path.to_vec();
-        place.extend(steps(&variable[1..]));
-        needs.push(Need {
-            root: Root::Input,
-            place,
-            value,
-            exact: operator != "IsPresent",
-        });
-    }
-}
-
-/// A value for which a comparison holds, or does not.
-fn satisfying(operator: &str, operand: &Value, holds: bool) -> Option<Value> {
-    if operator == "IsPresent" {
-        // What should not be there is not put there.
-        return (operand.as_bool()? == holds).then(|| json!("made up"));
-    }
-    if let Some(wanted) = operator.strip_prefix("Is") {
-        let is = operand.as_bool()? == holds;
-        return Some(match (wanted, is) {
-            ("Null", true) => Value::Null,
-            ("Boolean", true) => json!(true),
-            ("Numeric", true) | ("String", false) => json!(1),
-            ("Timestamp", true) => json!("2023-11-14T22:13:20Z"),
-            _ => json!("made up"),
-        });
-    }
-    if operator.ends_with("Path") {
-        return None;
-    }
-    let number = operand.as_f64();
-    Some(match (operator, holds) {
-        (_, _) if operator.starts_with("Boolean") => json!(operand.as_bool()? == holds),
-        (_, _) if operator.starts_with("Numeric") => {
-            let number = number?;
-            let greater = operator.contains("Greater") == holds;
-            let equals = operator.ends_with("Equals");
-            match (equals && holds, operator == "NumericEquals") {
-                (true, _) => operand.clone(),
-                (false, true) => json!(number + 1.0),
-                (false, false) => json!(if greater { number + 1.0 } else { number - 1.0 }),
-            }
-        }
-        ("StringMatches", true) => json!(operand.as_str()?.replace('*', "")),
-        (
-            "StringEquals" | "StringLessThanEquals" | "StringGreaterThanEquals" | "TimestampEquals",
-            true,
-        ) => operand.clone(),
-        ("StringGreaterThan", true) => json!(format!("{}~", operand.as_str()?)),
-        ("StringLessThan", true) => json!(""),
-        (_, _) if operator.starts_with("String") => json!("none of these"),
-        (_, _) if operator.starts_with("Timestamp") => {
-            let later = operator.contains("Greater") == holds;
-            json!(if later {
-                "2099-01-01T00:00:00Z"
-            } else {
-                "2000-01-01T00:00:00Z"
-            })
-        }
-        _ => return None,
-    })
-}
-
-/// `$states.input.a = 'b'` and its like; of others only that the place is there.
-fn jsonata_condition(text: &str, holds: bool, needs: &mut Vec<Need>) {
-    for (at, _) in text.match_indices("$states.input") {
-        let rest = &text[at + "$states.input".len()..];
-        let place = steps(rest);
-        if place.is_empty() {
-            continue;
-        }
-        let after = rest
-            .trim_start_matches(|c: char| c.is_alphanumeric() || "._[]".contains(c))
-            .trim_start();
-        let (equals, operand) = match after.strip_prefix("!=") {
-            Some(operand) => (false, operand),
-            None => (true, after.strip_prefix('=').unwrap_or_default()),
-        };
-        let operand = operand.trim_start();
-        let value = match operand.chars().next() {
-            Some(quote @ ('\'' | '"')) => operand[1..].split(quote).next().map(|text| json!(text)),
-            Some(c) if c.is_ascii_digit() => {
-                let end = operand
-                    .find(|c: char| !c.is_ascii_digit())
-                    .unwrap_or(operand.len());
-                operand[..end]
-                    .parse::<i64>()
-                    .ok()
-                    .map(|number| json!(number))
-            }
-            _ if operand.starts_with("true") => Some(json!(true)),
-            _ if operand.starts_with("false") => Some(json!(false)),
-            _ => None,
-        };
-        let exact = value.is_some();
-        let value = match (value, equals == holds) {
-            (Some(value), true) => value,
-            (Some(Value::Bool(flag)), false) => json!(!flag),
-            (Some(Value::Number(_)), false) => json!(-1),
-            (Some(_), false) => json!("none of these"),
-            (None, _) => json!(holds),
-        };
-        needs.push(Need {
-            root: Root::Input,
-            place,
-            value,
-            exact,
-        });
-    }
+/// Heartbeats that are shorter than the timeout: that they would be longer is nothing that anybody has said.
+fn heartbeat(state: &Value) -> u64 {
+    let timeout = state["TimeoutSeconds"].as_u64();
+    timeout.map_or(HEARTBEAT, |timeout| (timeout / 2).clamp(1, HEARTBEAT))
 }
 
 fn steps_of(path: Option<&Value>) -> Vec<Step> {
@@ -259,7 +121,7 @@ fn steps_of(path: Option<&Value>) -> Vec<Step> {
 }
 
 /// All that a field reads.
-fn read(name: &str, value: &Value, root: Root, prefix: &[Step], needs: &mut Vec<Need>) {
+fn read(name: &str, value: &Value, root: &Root, prefix: &[Step], needs: &mut Vec<Need>) {
     match value {
         Value::Object(members) => {
             for (name, value) in members {
@@ -278,20 +140,23 @@ fn read(name: &str, value: &Value, root: Root, prefix: &[Step], needs: &mut Vec<
 }
 
 /// The paths of a JSONPath field, alone or in functions.
-fn paths(name: &str, text: &str, root: Root, prefix: &[Step], needs: &mut Vec<Need>) {
+fn paths(name: &str, text: &str, root: &Root, prefix: &[Step], needs: &mut Vec<Need>) {
     for (at, _) in text.match_indices('$') {
         let rest = &text[at + 1..];
         let is_context = rest.starts_with('$') || text[..at].ends_with('$');
         let is_text = text[..at].matches('\'').count() % 2 == 1;
-        if is_context || is_text || !rest.starts_with(['.', '[']) {
+        if is_context || is_text {
             continue;
         }
+        let (root, mut place, rest) = match variable(rest) {
+            Some((name, rest)) => (Root::Variable(name.to_owned()), Vec::new(), rest),
+            None => (root.clone(), prefix.to_vec(), rest),
+        };
         let found = steps(rest);
-        if found.is_empty() {
+        if found.is_empty() && !matches!(root, Root::Variable(_)) {
             continue;
         }
         let value = plausible(name, &text[..at], &found);
-        let mut place = prefix.to_vec();
         place.extend(found);
         needs.push(Need {
             root,
@@ -317,7 +182,7 @@ fn plausible(field: &str, before: &str, place: &[Step]) -> Value {
     }
     match field {
         "ItemsPath" => return json!([{}]),
-        "SecondsPath" | "TimeoutSecondsPath" | "HeartbeatSecondsPath" => return json!(60),
+        "SecondsPath" | "TimeoutSecondsPath" => return json!(60),
         "TimestampPath" => return json!("2023-11-14T22:13:20Z"),
         "MaxConcurrencyPath" | "MaxItemsPath" => return json!(1),
         _ => {}
@@ -335,27 +200,43 @@ fn made_up_for(place: &[Step]) -> Value {
 
 /// What an expression reads.
 fn jsonata(field: &str, text: &str, needs: &mut Vec<Need>) {
-    for (name, root) in [
-        ("$states.input", Root::Input),
-        ("$states.result", Root::Result),
-    ] {
-        for (at, _) in text.match_indices(name) {
-            let place = steps(&text[at + name.len()..]);
-            if !place.is_empty() {
-                let value = match field {
-                    "Items" => json!([{}]),
-                    _ if field.ends_with("Seconds") => json!(60),
-                    _ => made_up_for(&place),
-                };
-                needs.push(Need {
-                    root,
-                    place,
-                    value,
-                    exact: false,
-                });
+    for (root, rest) in references(text) {
+        let place = steps(rest);
+        if place.is_empty() && !matches!(root, Root::Variable(_)) {
+            continue;
+        }
+        let value = match field {
+            "Items" => json!([{}]),
+            _ if field.ends_with("Seconds") => json!(60),
+            _ => made_up_for(&place),
+        };
+        needs.push(Need {
+            root,
+            place,
+            value,
+            exact: false,
+        });
+    }
+}
+
+/// Where an expression of JSONata reads, each with the text behind it.
+fn references(text: &str) -> impl Iterator<Item = (Root, &str)> {
+    text.match_indices('$').filter_map(move |(at, _)| {
+        let rest = &text[at + 1..];
+        let states = [
+            ("states.input", Root::Input),
+            ("states.result", Root::Result),
+        ];
+        for (name, root) in states {
+            if let Some(rest) = rest.strip_prefix(name) {
+                return Some((root, rest));
             }
         }
-    }
+        let (name, rest) = variable(rest)?;
+        // What it binds itself is no variable of the execution.
+        let binds = rest.trim_start().starts_with(":=");
+        (!binds).then(|| (Root::Variable(name.to_owned()), rest))
+    })
 }
 
 #[cfg(test)]
@@ -363,7 +244,7 @@ mod tests {
     use super::*;
     use crate::explore::place::written;
 
-    fn shown(needs: &[Need]) -> Vec<String> {
+    pub(super) fn shown(needs: &[Need]) -> Vec<String> {
         let each = needs.iter().map(|need| {
             format!(
                 "{:?} {} {}",
@@ -399,24 +280,5 @@ mod tests {
                 "Result $.Payload \"made-up Payload\""
             ]
         );
-    }
-
-    #[test]
-    fn a_rule_is_made_to_apply_or_not() {
-        let choice = json!({ "Choices": [
-            { "Variable": "$.status", "StringEquals": "FAILED", "Next": "A" },
-            { "And": [{ "Variable": "$.n", "NumericGreaterThan": 3 }, { "Not": { "Variable": "$.ok", "BooleanEquals": true } }], "Next": "B" },
-        ] });
-        assert_eq!(shown(&of_rule(&choice, 0)), ["Input $.status \"FAILED\""]);
-        assert_eq!(
-            shown(&of_rule(&choice, 1)),
-            [
-                "Input $.status \"none of these\"",
-                "Input $.n 4.0",
-                "Input $.ok false"
-            ]
-        );
-        let none = ["Input $.status \"none of these\"", "Input $.ok true"];
-        assert_eq!(shown(&of_rule(&choice, 2)), none);
     }
 }

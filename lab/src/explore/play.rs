@@ -13,10 +13,22 @@ use super::way::Case;
 use crate::part::{Act, Director};
 use crate::scenario::play::EXECUTION;
 use crate::seen::Seen;
-use crate::world::{Machine, Settings, World};
+use crate::world::{Machine, Settings, Stopped, World};
 
 /// For how long an execution may go on in virtual time: longer than the longest timeout, 99,999,999 s.
 const LIMIT: i64 = 4 * 366 * 86_400_000;
+
+/// How many moments of virtual time an execution may come to: one that goes round and round without a task would do so
+/// until its history is full, and each case of it.
+const MOMENTS_MAX: usize = 2_000;
+
+/// What came of a run.
+pub struct Tried {
+    /// All of it.
+    pub seen: Seen,
+    /// Whether it was left alone since no end was in sight.
+    pub is_endless: bool,
+}
 
 /// A machine, and the server that it runs on.
 #[derive(Clone)]
@@ -34,26 +46,51 @@ impl Stage {
     ///
     /// # Errors
     /// Why it could not be played.
-    pub fn run(&self, input: &Value, director: Box<dyn Director>) -> Result<(Seen, World), String> {
-        self.run_with(input, director, &[])
+    pub fn run(&self, input: &Value, director: Box<dyn Director>) -> Result<Seen, String> {
+        let mut world = self.world(input, director, &[])?;
+        world.until_ended(LIMIT)?;
+        world.until_quiet()?;
+        world.seen()
     }
 
-    /// The same with a server that is killed at these times, in milliseconds from the start.
-    fn run_with(
+    /// The same with a server that is killed at these times, in milliseconds from the start; an execution that goes
+    /// round and round is left alone after a while.
+    ///
+    /// # Errors
+    /// Why it could not be played.
+    pub fn try_out(
         &self,
         input: &Value,
         director: Box<dyn Director>,
         killed_at: &[i64],
-    ) -> Result<(Seen, World), String> {
+    ) -> Result<Tried, String> {
+        let mut world = self.world(input, director, killed_at)?;
+        world.end_after_moments(MOMENTS_MAX);
+        let stopped = world.until_ended(LIMIT)?;
+        let is_endless = stopped == Stopped::NoEnd;
+        if !is_endless {
+            world.until_quiet()?;
+        }
+        Ok(Tried {
+            seen: world.seen()?,
+            is_endless,
+        })
+    }
+
+    /// One in which the execution has just been started.
+    fn world(
+        &self,
+        input: &Value,
+        director: Box<dyn Director>,
+        killed_at: &[i64],
+    ) -> Result<World, String> {
         let mut world = World::open(self.settings.clone(), director)?;
         let arn = world.create(&self.machine)?;
         for at in killed_at {
             world.plan(*at, Act::Restart(0), None);
         }
         world.start(&arn, EXECUTION, &input.to_string())?;
-        world.until_ended(LIMIT)?;
-        world.until_quiet()?;
-        Ok((world.seen()?, world))
+        Ok(world)
     }
 
     /// Plays a case.
@@ -62,8 +99,11 @@ impl Stage {
         let outside = Outside::new(script.clone(), case.faults.clone(), cut.clone());
         let killed_at = case.faults.iter().filter_map(|fault| fault.way.killed_at());
         let killed_at: Vec<i64> = killed_at.collect();
-        match self.run_with(input, Box::new(outside), &killed_at) {
-            Ok((seen, _)) => Row::of(case, seen, &self.model, cut.load(Ordering::Relaxed), LIMIT),
+        match self.try_out(input, Box::new(outside), &killed_at) {
+            Ok(Tried { seen, is_endless }) => {
+                let cut = is_endless || cut.load(Ordering::Relaxed);
+                Row::of(case, seen, &self.model, cut, LIMIT)
+            }
             Err(why) => Row::not_played(case, why),
         }
     }

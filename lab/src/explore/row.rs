@@ -164,10 +164,11 @@ impl Row {
             Some(ended) => (end_of(ended, cut), ended.at),
             None => match &seen.stuck {
                 Some(what) => (End::Waits(what.clone()), last),
+                None if cut => (End::NoEnd, last),
                 None => (End::Runs, limit),
             },
         };
-        if let Some(ended) = &seen.ended {
+        if let Some(ended) = seen.ended.as_ref().filter(|_| row.end != End::NoEnd) {
             let failure = ended.failure.as_ref();
             row.error = failure
                 .and_then(|failure| failure.error.as_deref())

@@ -1,12 +1,21 @@
-//! Where a value comes from: back from a state's input to the task that answered it, or to the execution's input.
+//! Where a value comes from: back from a state's input, or a variable, to the task that answered it, or to the
+//! execution's input.
+//!
+//! Plain paths are followed, through states, into branches, items and children, and through variables. What is computed
+//! comes from nowhere.
+
+mod origin;
 
 use std::collections::HashMap;
 
-use engine::{Event, EventKind, FrameId};
+use engine::{EventKind, FrameId};
 use serde_json::Value;
 
 use super::needs::Root;
-use super::place::{Step, steps};
+use super::place::Step;
+use crate::seen::Seen;
+pub(super) use origin::variable;
+use origin::{Origin, Source, found, path_of, through};
 
 /// The definition's states by name, as they are written.
 pub struct Written {
@@ -56,8 +65,14 @@ fn gather(region: &Value, states: &mut HashMap<String, Value>) {
 pub struct Entered {
     /// Its name.
     pub name: String,
-    frame: FrameId,
+    frame: Place,
 }
+
+/// A frame of a run: of the execution, which is the first, or of a Map Run's child.
+type Place = (usize, FrameId);
+
+/// The state around a branch, an iteration or a child, as its place in [`Trail::entered`], and which of its parts it is.
+type Around = (usize, usize);
 
 /// Who could have supplied a value.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,54 +83,89 @@ pub enum Supplier {
     Result(String, Vec<Step>),
 }
 
-/// The states of a run, in order, and what they stand in.
+/// The states of a run, in order, and what they stand in. Those of a child follow upon all those of its parent.
 pub struct Trail {
     /// The states.
     pub entered: Vec<Entered>,
-    /// By a branch's or an iteration's frame: the frame of the state around it, and which branch.
-    parents: HashMap<FrameId, (FrameId, usize)>,
+    /// By the frame of a branch, an iteration or a child.
+    around: HashMap<Place, Around>,
 }
 
 impl Trail {
     /// Reads what happened.
-    pub fn of(events: &[Event]) -> Trail {
+    pub fn of(seen: &Seen) -> Trail {
         let mut trail = Trail {
             entered: Vec::new(),
-            parents: HashMap::new(),
+            around: HashMap::new(),
         };
-        for event in events {
-            match &event.kind {
-                EventKind::StateEntered { name, .. } => trail.entered.push(Entered {
-                    name: name.to_string(),
-                    frame: event.frame,
-                }),
-                EventKind::ParallelStarted {
-                    first_frame,
-                    branches,
-                    ..
-                } => {
-                    for branch in 0..*branches {
-                        let frame = FrameId(first_frame.0 + branch);
-                        trail.parents.insert(frame, (event.frame, branch as usize));
+        let mut map_runs = HashMap::new();
+        let mut last: HashMap<Place, usize> = HashMap::new();
+        for (run, events) in seen.runs().enumerate() {
+            for event in events {
+                let frame = (run, event.frame);
+                let around = last.get(&frame).copied();
+                match &event.kind {
+                    EventKind::ExecutionStarted { identity } => {
+                        let child = identity.map_run.as_ref();
+                        let around = child.and_then(|child| {
+                            Some((*map_runs.get(&child.arn)?, child.index as usize))
+                        });
+                        trail.around.extend(around.map(|around| (frame, around)));
                     }
+                    EventKind::StateEntered { name, .. } => {
+                        last.insert(frame, trail.entered.len());
+                        trail.entered.push(Entered {
+                            name: name.to_string(),
+                            frame,
+                        });
+                    }
+                    EventKind::ParallelStarted {
+                        first_frame,
+                        branches,
+                        ..
+                    } => {
+                        let of = |branch: u32| {
+                            Some((
+                                (run, FrameId(first_frame.0 + branch)),
+                                (around?, branch as usize),
+                            ))
+                        };
+                        trail.around.extend((0..*branches).filter_map(of));
+                    }
+                    EventKind::IterationStarted { parent, index, .. } => {
+                        let around = last.get(&(run, *parent));
+                        let around = around.map(|around| (frame, (*around, *index as usize)));
+                        trail.around.extend(around);
+                    }
+                    EventKind::MapRunStarted { run, .. } => {
+                        map_runs.extend(around.map(|around| (run.arn.clone(), around)));
+                    }
+                    _ => {}
                 }
-                EventKind::IterationStarted { parent, index, .. } => {
-                    trail
-                        .parents
-                        .insert(event.frame, (*parent, *index as usize));
-                }
-                _ => {}
             }
         }
         trail
     }
 
-    /// Who supplies a place in the input or the result of the `at`th state.
+    /// What each state was given, in the order of [`Trail::entered`].
+    pub fn inputs(seen: &Seen) -> Vec<Value> {
+        let entered = seen.runs().flat_map(|events| {
+            let history = engine::history::project(events, true).into_iter();
+            history.filter(|event| event.event_type.ends_with("StateEntered"))
+        });
+        let inputs = entered.map(|event| {
+            let text = event.details.as_ref()?.get("input")?.as_str()?;
+            serde_json::from_str(text).ok()
+        });
+        inputs.map(Option::unwrap_or_default).collect()
+    }
+
+    /// Who supplies a place in the input or the result of the `at`th state, or in a variable that it can see.
     pub fn supplier(
         &self,
         written: &Written,
         at: usize,
-        root: Root,
+        root: &Root,
         place: &[Step],
     ) -> Option<Supplier> {
         match root {
@@ -123,7 +173,9 @@ impl Trail {
                 self.entered[at].name.clone(),
                 place.to_vec(),
             )),
+            Root::Made => self.of_result(written, at, place.to_vec()),
             Root::Input => self.of_input(written, at, place.to_vec()),
+            Root::Variable(name) => self.of_variable(written, at, name, place.to_vec()),
         }
     }
 
@@ -135,162 +187,160 @@ impl Trail {
         if let Some(before) = before {
             return self.of_output(written, before, place);
         }
-        let Some((parent, _)) = self.parents.get(&frame) else {
+        let Some(&(around, _)) = self.around.get(&frame) else {
             return Some(Supplier::Input(place));
         };
-        let around = self.entered[..at]
-            .iter()
-            .rposition(|entered| entered.frame == *parent)?;
         let state = written.state(&self.entered[around].name);
-        if written.is_jsonata(state) {
-            // Plain items and inputs alone are followed.
-            return None;
-        }
-        let input_path = path_of(state, "InputPath").unwrap_or_default();
-        let place = match state["Type"] == "Map" {
-            false => through(state.get("Parameters"), place)?,
-            true => {
-                let selector = state
-                    .get("ItemSelector")
-                    .or_else(|| state.get("Parameters"));
-                let from_item = |place: Vec<Step>| {
-                    let mut items = path_of(state, "ItemsPath").unwrap_or_default();
-                    items.push(Step::Index(0));
-                    items.extend(place);
-                    items
-                };
-                match selector {
-                    None => from_item(place),
-                    Some(selector) => match found(selector, &place)? {
-                        Found::Path(text, rest) => match text.strip_prefix("$$.Map.Item.Value") {
-                            Some(inside) => from_item([steps(inside), rest].concat()),
-                            None => [input_steps(&text)?, rest].concat(),
-                        },
-                        Found::Given => return None,
-                    },
-                }
+        let mut place = place;
+        if state.get("ItemBatcher").is_some() {
+            let [Step::Name(items), Step::Index(_), rest @ ..] = &place[..] else {
+                return None;
+            };
+            if items != "Items" {
+                return None;
             }
+            place = rest.to_vec();
+        }
+        let selector = match state["Type"] == "Map" {
+            true => state
+                .get("ItemSelector")
+                .or_else(|| state.get("Parameters")),
+            false => state.get("Parameters").or_else(|| state.get("Arguments")),
         };
-        self.of_input(written, around, [input_path, place].concat())
+        let from = match selector {
+            None if state["Type"] == "Map" => Source(Origin::Item, place),
+            None => Source(Origin::Input, place),
+            Some(selector) => found(selector, &place, written.is_jsonata(state))?,
+        };
+        self.of_origin(written, around, from)
+    }
+
+    /// Where from what is read in the fields of the `at`th state before its result is there.
+    fn of_origin(&self, written: &Written, at: usize, from: Source) -> Option<Supplier> {
+        let state = written.state(&self.entered[at].name);
+        let jsonata = written.is_jsonata(state);
+        let Source(origin, place) = from;
+        match origin {
+            Origin::Input => {
+                let input_path = path_of(state, "InputPath").unwrap_or_default();
+                self.of_input(written, at, [input_path, place].concat())
+            }
+            Origin::Item => {
+                let items = match jsonata {
+                    false => Source(
+                        Origin::Input,
+                        path_of(state, "ItemsPath").unwrap_or_default(),
+                    ),
+                    true => match state.get("Items") {
+                        Some(items) => found(items, &[], true)?,
+                        None => Source(Origin::Input, Vec::new()),
+                    },
+                };
+                let Source(origin, items) = items;
+                // Of a list that holds itself there is no first item.
+                (origin != Origin::Item).then_some(())?;
+                let item = [items, vec![Step::Index(0)], place].concat();
+                self.of_origin(written, at, Source(origin, item))
+            }
+            Origin::Variable(name) => self.of_variable(written, at, &name, place),
+            Origin::Result => self.of_result(written, at, place),
+        }
+    }
+
+    /// The last one that has assigned it, in the same scope or in one around it. A Catch is not looked at.
+    fn of_variable(
+        &self,
+        written: &Written,
+        at: usize,
+        name: &str,
+        place: Vec<Step>,
+    ) -> Option<Supplier> {
+        let mut scopes = vec![self.entered[at].frame];
+        while let Some((around, _)) = self.around.get(scopes.last()?) {
+            let frame = self.entered[*around].frame;
+            // A child sees nothing of its parent.
+            if frame.0 != scopes.last()?.0 {
+                break;
+            }
+            scopes.push(frame);
+        }
+        let entered = self.entered[..at].iter().enumerate().rev();
+        let in_scope = entered.filter(|(_, entered)| scopes.contains(&entered.frame));
+        let mut assigning = in_scope.filter_map(|(at, entered)| {
+            let state = written.state(&entered.name);
+            let rules = state["Choices"].as_array().into_iter().flatten();
+            let mut all = rules.chain([state]).filter_map(|of| of.get("Assign"));
+            let has = |of: &&Value| of.get(name).is_some() || of.get(format!("{name}.$")).is_some();
+            Some((at, state, all.find(has)?))
+        });
+        let (at, state, template) = assigning.next()?;
+        let place = [vec![Step::Name(name.to_owned())], place].concat();
+        let jsonata = written.is_jsonata(state);
+        match found(template, &place, jsonata)? {
+            // There `$` is what is left after ResultSelector, and after Parameters.
+            Source(Origin::Input, place) if !jsonata => self.of_result(written, at, place),
+            from => self.of_origin(written, at, from),
+        }
     }
 
     fn of_output(&self, written: &Written, at: usize, place: Vec<Step>) -> Option<Supplier> {
-        let name = &self.entered[at].name;
-        let state = written.state(name);
+        let state = written.state(&self.entered[at].name);
         if written.is_jsonata(state) {
-            return self.of_jsonata(written, at, place);
+            let from = match state.get("Output") {
+                None if has_result(state) => Source(Origin::Result, place),
+                None => Source(Origin::Input, place),
+                Some(output) => found(output, &place, true)?,
+            };
+            return self.of_origin(written, at, from);
         }
         let place = [path_of(state, "OutputPath").unwrap_or_default(), place].concat();
-        let kind = state["Type"].as_str().unwrap_or_default();
-        if !matches!(kind, "Task" | "Pass" | "Parallel" | "Map") {
-            let input = path_of(state, "InputPath").unwrap_or_default();
-            return self.of_input(written, at, [input, place].concat());
+        if !has_result(state) && state["Type"] != "Pass" {
+            return self.of_origin(written, at, Source(Origin::Input, place));
         }
-        let is_plain_pass =
-            kind == "Pass" && state.get("Result").is_none() && state.get("Parameters").is_none();
         let target = match state.get("ResultPath") {
             Some(Value::Null) => None,
             _ => Some(path_of(state, "ResultPath").unwrap_or_default()),
         };
         let inside =
             target.and_then(|target| place.strip_prefix(&target[..]).map(<[Step]>::to_vec));
-        let Some(inside) = inside else {
-            return self.of_input(written, at, place);
-        };
-        let input_path = || path_of(state, "InputPath").unwrap_or_default();
-        match kind {
-            "Pass" if is_plain_pass => self.of_input(written, at, [input_path(), inside].concat()),
-            "Pass" if state.get("Result").is_some() => None,
-            "Pass" => {
-                let place = through(state.get("Parameters"), inside)?;
-                self.of_input(written, at, [input_path(), place].concat())
-            }
-            "Task" => Some(Supplier::Result(
-                name.clone(),
-                through(state.get("ResultSelector"), inside)?,
-            )),
-            _ => {
-                let inside = through(state.get("ResultSelector"), inside)?;
-                let (Some(Step::Index(index)), rest) = (inside.first(), inside.get(1..)?) else {
-                    return None;
-                };
-                let own = self.entered[at].frame;
-                let last = self.entered.iter().rposition(|entered| {
-                    self.parents.get(&entered.frame) == Some(&(own, *index))
-                })?;
-                self.of_output(written, last, rest.to_vec())
-            }
+        match inside {
+            Some(inside) => self.of_result(written, at, inside),
+            None => self.of_input(written, at, place),
         }
     }
 
-    fn of_jsonata(&self, written: &Written, at: usize, place: Vec<Step>) -> Option<Supplier> {
+    /// Who supplies a place in what a state makes, before ResultPath.
+    fn of_result(&self, written: &Written, at: usize, place: Vec<Step>) -> Option<Supplier> {
         let name = &self.entered[at].name;
         let state = written.state(name);
-        let is_task = state["Type"] == "Task";
-        let Some(output) = state.get("Output") else {
-            return match is_task {
-                true => Some(Supplier::Result(name.clone(), place)),
-                false => self.of_input(written, at, place),
-            };
+        let place = match has_result(state) {
+            true => through(state.get("ResultSelector"), place)?,
+            false => place,
         };
-        let mut rest = &place[..];
-        let mut output = output;
-        while let (Value::Object(members), Some((Step::Name(first), more))) =
-            (output, rest.split_first())
-        {
-            output = members.get(first)?;
-            rest = more;
+        match state["Type"].as_str().unwrap_or_default() {
+            "Task" => Some(Supplier::Result(name.clone(), place)),
+            "Parallel" | "Map" => {
+                let [Step::Index(index), rest @ ..] = &place[..] else {
+                    return None;
+                };
+                let part = Some(&(at, *index));
+                let last = self
+                    .entered
+                    .iter()
+                    .rposition(|entered| self.around.get(&entered.frame) == part)?;
+                self.of_output(written, last, rest.to_vec())
+            }
+            "Pass" if state.get("Result").is_some() => None,
+            _ => {
+                let place = through(state.get("Parameters"), place)?;
+                self.of_origin(written, at, Source(Origin::Input, place))
+            }
         }
-        let text = output
-            .as_str()?
-            .trim()
-            .strip_prefix("{%")?
-            .strip_suffix("%}")?
-            .trim();
-        if let Some(inside) = text.strip_prefix("$states.result") {
-            return is_task
-                .then(|| Supplier::Result(name.clone(), [steps(inside), rest.to_vec()].concat()));
-        }
-        let inside = text.strip_prefix("$states.input")?;
-        self.of_input(written, at, [steps(inside), rest.to_vec()].concat())
     }
 }
 
-fn path_of(state: &Value, field: &str) -> Option<Vec<Step>> {
-    let text = state.get(field)?.as_str()?;
-    input_steps(text)
-}
-
-fn input_steps(text: &str) -> Option<Vec<Step>> {
-    let inside = text.strip_prefix('$')?;
-    (!inside.starts_with('$')).then(|| steps(inside))
-}
-
-/// What stands at a place of a template.
-enum Found {
-    /// A path, and what of the place lies behind it.
-    Path(String, Vec<Step>),
-    /// A value of the definition's own.
-    Given,
-}
-
-fn found(template: &Value, place: &[Step]) -> Option<Found> {
-    let Some((Step::Name(first), rest)) = place.split_first() else {
-        return Some(Found::Given);
-    };
-    if let Some(path) = template.get(format!("{first}.$")).and_then(Value::as_str) {
-        return Some(Found::Path(path.to_owned(), rest.to_vec()));
-    }
-    found(template.get(first)?, rest)
-}
-
-/// Back through a template; none where it gives something of its own.
-fn through(template: Option<&Value>, place: Vec<Step>) -> Option<Vec<Step>> {
-    let Some(template) = template else {
-        return Some(place);
-    };
-    match found(template, &place)? {
-        Found::Path(text, rest) => Some([input_steps(&text)?, rest].concat()),
-        Found::Given => None,
-    }
+fn has_result(state: &Value) -> bool {
+    ["Task", "Parallel", "Map"]
+        .iter()
+        .any(|kind| state["Type"] == **kind)
 }

@@ -146,9 +146,9 @@ pub(super) fn exact(number: &Number) -> Result<String, String> {
     let inexact = number.is_f64() && number.as_f64().is_none_or(|it| it.abs() >= INEXACT);
     match inexact {
         false => Ok(number.to_string()),
-        true => Err(format!(
-            "the number {number}, of which some digits are lost; it has to be sent as text."
-        )),
+        true => {
+            Err("a number with more digits than are read of one; it has to be sent as text.".into())
+        }
     }
 }
 

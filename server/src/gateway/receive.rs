@@ -123,10 +123,11 @@ impl Gateway {
             Err(fault) => (None, Err(fault)),
         };
         let kept = Kept::of(call, &at, verified.is_some());
-        let read = read.map(|reading| match kept.redacted.is_empty() {
-            true => reading,
-            false => reading.without_its_body(&call.body),
-        });
+        let read = match (kept.redacted.is_empty(), read) {
+            (true, read) => read,
+            (false, Ok(reading)) => Ok(reading.without_its_body(&call.body)),
+            (false, Err(fault)) => Err(fault.without_values()),
+        };
         let (by, id) = verified.map_or((None, None), |verified| (verified.by, verified.id));
         let delivery = Delivery {
             peer: call.peer.to_string(),

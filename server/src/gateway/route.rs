@@ -133,6 +133,23 @@ pub(super) struct Fault {
     pub reason: String,
 }
 
+impl Fault {
+    /// The same of a callback of which something is redacted: what an expression did not like is often said with the
+    /// value, so of that only the code is left.
+    pub fn without_values(mut self) -> Fault {
+        const THREW: &str = "threw an error during evaluation. ";
+        if let Some(at) = self.reason.find(THREW) {
+            let (head, said) = self.reason.split_at(at + THREW.len());
+            let code: String = said
+                .chars()
+                .take_while(char::is_ascii_alphanumeric)
+                .collect();
+            self.reason = format!("{head}{code}; what it says more may be what is redacted.");
+        }
+        self
+    }
+}
+
 impl Route {
     /// Checks a configuration.
     ///

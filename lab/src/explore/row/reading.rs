@@ -3,23 +3,45 @@
 use std::collections::BTreeMap;
 
 use asl::{StateKind, StateMachine};
-use engine::{EventKind, FrameId};
+use engine::{Event, EventKind, FrameId};
 
 use super::Row;
 use crate::seen::Seen;
 
-/// Walks over the events; gives the time of the last one.
+/// Walks over the events, those of a Map Run's children too; gives the time of the last one.
 pub(super) fn read(seen: &Seen, machine: &StateMachine, row: &mut Row) -> i64 {
+    let mut last = 0;
+    for (index, events) in seen.runs().enumerate() {
+        let told_before = row.story.len();
+        last = last.max(read_run(events, seen.started_at.0, machine, row));
+        if index > 0 {
+            for (_, what) in &mut row.story[told_before..] {
+                *what = format!("child {index}: {what}");
+            }
+        }
+    }
+    let restarted = seen
+        .deeds
+        .iter()
+        .find(|deed| deed.what.starts_with("the server is killed"));
+    if let (None, Some(restarted)) = (row.failed_at, restarted) {
+        row.failed_at = Some(restarted.at);
+    }
+    last
+}
+
+/// One execution, or one child.
+fn read_run(events: &[Event], started_at: i64, machine: &StateMachine, row: &mut Row) -> i64 {
     let mut places: BTreeMap<FrameId, String> = BTreeMap::new();
     // What a frame's state has failed with, if nothing came of it yet.
     let mut raised: BTreeMap<FrameId, (String, bool)> = BTreeMap::new();
     let mut last = 0;
-    for event in &seen.events {
-        let at = event.at.0 - seen.started_at.0;
+    for event in events {
+        let at = event.at.0 - started_at;
         last = last.max(at);
         let place = places.get(&event.frame).cloned().unwrap_or_default();
         let failed = |row: &mut Row| {
-            row.failed_at.get_or_insert(at);
+            row.failed_at = Some(row.failed_at.map_or(at, |first| first.min(at)));
         };
         match &event.kind {
             EventKind::StateEntered { name, .. } => {
@@ -71,14 +93,14 @@ pub(super) fn read(seen: &Seen, machine: &StateMachine, row: &mut Row) -> i64 {
                 raised.insert(event.frame, (String::new(), false));
             }
             EventKind::WaitStarted { until } => {
-                row.pause(place, false, at, until.0 - seen.started_at.0);
+                row.pause(place, false, at, until.0 - started_at);
             }
             EventKind::RetryScheduled { retrier, until } => {
-                row.pause(place.clone(), true, at, until.0 - seen.started_at.0);
+                row.pause(place.clone(), true, at, until.0 - started_at);
                 raised.remove(&event.frame);
                 row.retries += 1;
                 let since = row.failed_at.unwrap_or(at);
-                row.retried_for = until.0 - seen.started_at.0 - since;
+                row.retried_for = until.0 - started_at - since;
                 row.retriers.insert((place.clone(), usize::from(*retrier)));
                 let wait = (until.0 - event.at.0) / 1000;
                 row.story
@@ -93,13 +115,6 @@ pub(super) fn read(seen: &Seen, machine: &StateMachine, row: &mut Row) -> i64 {
                 }
             }
         }
-    }
-    let restarted = seen
-        .deeds
-        .iter()
-        .find(|deed| deed.what.starts_with("the server is killed"));
-    if let (None, Some(restarted)) = (row.failed_at, restarted) {
-        row.failed_at = Some(restarted.at);
     }
     last
 }

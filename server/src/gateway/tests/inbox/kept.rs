@@ -265,3 +265,35 @@ async fn what_is_redacted_is_kept_only_until_it_is_clear_what_becomes_of_it() {
     assert_eq!(sent(&world, r#"{"ref": "r3", "card": "hush"}"#).await, 410);
     assert!(nowhere(&world, "hush").await);
 }
+
+#[tokio::test]
+async fn what_is_redacted_is_stored_at_no_time_if_the_workflow_is_not_to_have_it() {
+    let mut route = redacting().remove(0);
+    route["output"] = json!("$.n");
+    let mut wrong = route.clone();
+    wrong["name"] = json!("wrong");
+    wrong["path"] = json!("/callbacks/wrong");
+    wrong["output"] = json!("{% $number($body.card) %}");
+    let world = World::with(vec![route, wrong]).expect("the routes are right");
+    world.wait_announced(1, 1);
+    let body = r#"{"ref": "r1", "card": "hush", "n": 1}"#;
+    assert_eq!(sent(&world, body).await, 202);
+    assert!(nowhere(&world, "hush").await, "while it is kept");
+    // Nor does what went wrong with it tell what it was.
+    let reply = world.send(Method::POST, "/callbacks/wrong", body).await;
+    assert_eq!(reply.status, 400);
+    let said = String::from_utf8_lossy(&reply.body);
+    assert!(
+        said.contains("$number($body.card)") && said.contains(" D3030; "),
+        "{said}"
+    );
+    assert!(!said.contains("hush"), "{said}");
+    assert!(nowhere(&world, "hush").await, "{}", world.last().await);
+    assert!(
+        !world
+            .alerts()
+            .await
+            .iter()
+            .any(|alert| alert.to_string().contains("hush"))
+    );
+}
