@@ -36,7 +36,7 @@ use tokio::sync::oneshot;
 use crate::part::{Act, Asked, Director, Part, Reply};
 use crate::scenario::spoken;
 use crate::seen::{Call, Done, Seen};
-use crate::sign::Signing;
+use crate::sign::{Sent, Signing};
 
 mod children;
 mod read;
@@ -703,12 +703,12 @@ impl World {
                 let path = callback.path.split('?').next().unwrap_or_default();
                 for signing in &self.signing {
                     if signing.is_for(path) {
-                        signing.add(
-                            &mut headers,
-                            &callback.body,
-                            self.clock.now(),
-                            callback.forged,
-                        );
+                        let sent = Sent {
+                            path: &callback.path,
+                            body: &callback.body,
+                            forged: callback.forged,
+                        };
+                        signing.add(&mut headers, &sent, self.clock.now());
                     }
                 }
                 self.request(Method::POST, &callback.path, &headers, callback.body)
