@@ -99,6 +99,7 @@ impl Serve {
             .listen
             .or(config.server.listen)
             .unwrap_or_else(|| LISTEN_DEFAULT.to_owned());
+        server::crowd::make_room();
         let listener = bind(&listen).await?;
         let address = listener
             .local_addr()

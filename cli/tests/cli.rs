@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -37,6 +37,22 @@ fn a_port_in_use_is_said_with_a_way_out() {
         &["serve", "--in-memory", "--listen", &address],
         &[&address, "in use", "127.0.0.1:0"],
     );
+}
+
+#[test]
+fn a_crowd_that_says_nothing_keeps_nobody_out() {
+    let folder = Folder::new("crowd");
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", "ulimit -S -n 100 && exec \"$0\" \"$@\""])
+        .arg(env!("CARGO_BIN_EXE_rejoin"));
+    let server = Server::start_by(shell, &folder.0, &[]);
+    let silent: Vec<_> = (0..300)
+        .map(|_| TcpStream::connect(server.address).expect("it listens"))
+        .collect();
+    let answer = server.client().send("GET", "/health", "", "");
+    assert_eq!(answer.expect("an answer").0, 200);
+    drop(silent);
 }
 
 #[test]

@@ -23,12 +23,10 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::app::App;
 use crate::clock::Busy;
+use crate::crowd::{Crowd, Guest};
 use crate::routes;
 
-/// A connection that has not sent a whole request head in this time is closed.
-const HEAD_PATIENCE: Duration = Duration::from_secs(60);
-
-/// And one whose body has not come in this time is answered that it is too slow.
+/// A request whose body has not come in this time is answered that it is too slow.
 const BODY_PATIENCE: Duration = Duration::from_secs(120);
 
 /// Says on every answer that the server goes by a virtual clock, and what time it is; not there on the real one.
@@ -129,9 +127,13 @@ impl Reply {
 
 /// Accepts connections until the task that runs this is ended.
 pub async fn serve(app: App, listener: TcpListener) {
+    let crowd = Crowd::new();
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => drop(tokio::spawn(connection(app.clone(), stream, peer))),
+            Ok((stream, peer)) => {
+                let guest = crowd.enter();
+                tokio::spawn(connection(app.clone(), stream, peer, guest));
+            }
             Err(error) => {
                 // Out of descriptors, as a rule: those in use come back, so wait a moment.
                 crate::log::say!("a connection could not be accepted: {error}");
@@ -141,7 +143,7 @@ pub async fn serve(app: App, listener: TcpListener) {
     }
 }
 
-async fn connection(app: App, stream: TcpStream, peer: SocketAddr) {
+async fn connection(app: App, stream: TcpStream, peer: SocketAddr, guest: Guest) {
     let _ = stream.set_nodelay(true);
     let spoke = Arc::new(AtomicBool::new(false));
     let heard = spoke.clone();
@@ -154,7 +156,7 @@ async fn connection(app: App, stream: TcpStream, peer: SocketAddr) {
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_PATIENCE);
+        .header_read_timeout(guest.patience);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -163,7 +165,7 @@ async fn connection(app: App, stream: TcpStream, peer: SocketAddr) {
     let mut serving = std::pin::pin!(serving);
     // An error here is a client that went away or does not speak HTTP; there is nobody to tell. Until a
     // connection has said which HTTP it speaks, hyper's own patience does not run yet.
-    let first = tokio::time::timeout(HEAD_PATIENCE, serving.as_mut()).await;
+    let first = tokio::time::timeout(guest.patience, serving.as_mut()).await;
     if first.is_err() && spoke.load(Ordering::Relaxed) {
         let _ = serving.await;
     }

@@ -40,6 +40,7 @@ mod aside;
 pub mod client;
 pub mod clock;
 mod cross_site;
+pub mod crowd;
 pub mod dispatch;
 pub mod executions;
 pub mod express;

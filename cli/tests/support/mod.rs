@@ -20,7 +20,12 @@ pub struct Server {
 impl Server {
     /// Starts `rejoin serve` on a free port and waits until it says where it listens.
     pub fn start(directory: &Path, more: &[&str]) -> Server {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_rejoin"))
+        Server::start_by(Command::new(env!("CARGO_BIN_EXE_rejoin")), directory, more)
+    }
+
+    /// The same by a command that ends in the program's name.
+    pub fn start_by(mut command: Command, directory: &Path, more: &[&str]) -> Server {
+        let mut child = command
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(directory)
             .args(more)
