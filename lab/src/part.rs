@@ -19,6 +19,16 @@ pub use server::actors::Asked;
 pub trait Director: Send {
     /// The part of the `attempt`th attempt (from 0) of a state in an execution.
     fn part(&mut self, task: &Asked, attempt: u32) -> Part;
+
+    /// What the reader of a Map state's items finds; nothing if it is to read where the settings say.
+    fn items(&self, _state: &str) -> Option<Vec<Value>> {
+        None
+    }
+
+    /// Whether what a Map's results are written to is nowhere.
+    fn takes_objects(&self) -> bool {
+        false
+    }
 }
 
 impl<F: FnMut(&Asked, u32) -> Part + Send> Director for F {

@@ -210,6 +210,14 @@ impl Outside {
 struct Stagehand(Arc<Mutex<Outside>>);
 
 impl Actors for Stagehand {
+    fn items(&self, state: &str) -> Option<Vec<Value>> {
+        self.0.lock().director.items(state)
+    }
+
+    fn takes_objects(&self) -> bool {
+        self.0.lock().director.takes_objects()
+    }
+
     fn act(&self, task: Asked, busy: Busy) -> Result<Acting, Busy> {
         let mut outside = self.0.lock();
         let now = outside.clock.now();

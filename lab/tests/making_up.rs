@@ -12,7 +12,11 @@ use lab::{Machine, Settings};
 use serde_json::{Value, json};
 
 fn explored(definition: &Value) -> Exploration {
-    let question = Question {
+    explore(&question(definition)).unwrap()
+}
+
+fn question(definition: &Value) -> Question {
+    Question {
         machine: Machine {
             name: "Machine".to_owned(),
             definition: definition.to_string(),
@@ -22,8 +26,7 @@ fn explored(definition: &Value) -> Exploration {
         settings: Settings::default(),
         choice: Choice::default(),
         notes: Vec::new(),
-    };
-    explore(&question).unwrap()
+    }
 }
 
 /// A task of a function that is asked this.
@@ -97,7 +100,7 @@ fn what_states_look_at_is_found_where_it_comes_from() {
     let by_path = || asks(json!({ "id.$": "$.id" }), end());
     let items = || json!({ "ItemsPath": "$.items" });
     let item = ["the input: $.items", "the input: $.items[0].id"];
-    let rows: [(&str, Value, &[&str]); 9] = [
+    let rows: [(&str, Value, &[&str]); 11] = [
         (
             "variables",
             by_variables(),
@@ -132,6 +135,32 @@ fn what_states_look_at_is_found_where_it_comes_from() {
             "a distributed Map of Express children",
             map(distributed("EXPRESS"), by_path(), items()),
             &item,
+        ),
+        (
+            "items that are read",
+            map(
+                distributed("STANDARD"),
+                by_path(),
+                json!({
+                    "ItemReader": {
+                        "Resource": "arn:aws:states:::s3:getObject", "ReaderConfig": { "InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW" },
+                        "Parameters": { "Bucket": "b", "Key.$": "$.key" },
+                    },
+                    "ResultWriter": { "Resource": "arn:aws:states:::s3:putObject", "Parameters": { "Bucket": "b", "Prefix": "out" } },
+                }),
+            ),
+            &["the input: $.key", "the items of Each: $[0].id"],
+        ),
+        (
+            "objects that are listed",
+            map(
+                distributed("EXPRESS"),
+                asks(json!({ "key.$": "$.Key", "size.$": "$.Size" }), end()),
+                json!({
+                    "ItemReader": { "Resource": "arn:aws:states:::s3:listObjectsV2", "Parameters": { "Bucket": "b" } },
+                }),
+            ),
+            &[],
         ),
         (
             "batches",
@@ -209,6 +238,31 @@ fn what_states_look_at_is_found_where_it_comes_from() {
             assert!(fails, "{what}: {}", site.state);
         }
     }
+}
+
+#[test]
+fn items_that_are_read_can_be_given() {
+    let reads = json!({ "ItemReader": {
+        "Resource": "arn:aws:states:::s3:getObject", "ReaderConfig": { "InputType": "JSON" },
+        "Parameters": { "Bucket": "b", "Key": "k" },
+    } });
+    let mode = json!({ "Mode": "DISTRIBUTED", "ExecutionType": "STANDARD" });
+    let task = asks(json!({ "id.$": "$.id" }), json!({ "End": true }));
+    let mut question = question(&map(mode, task, reads));
+    question.results = [("Each".to_owned(), json!([{ "id": 7 }, { "id": 8 }]))].into();
+    let exploration = explore(&question).unwrap();
+    let well = &exploration.courses[0].well;
+    let asked = well
+        .calls
+        .iter()
+        .map(|call| &call.parameters["Payload"]["id"]);
+    assert_eq!(asked.collect::<Vec<_>>(), [7, 8]);
+    question.results = [("Each".to_owned(), json!({ "id": 7 }))].into();
+    let why = explore(&question).err().unwrap();
+    assert!(why.contains("it has to be the list of these"), "{why}");
+    question.results = [("Eech".to_owned(), json!([]))].into();
+    let why = explore(&question).err().unwrap();
+    assert!(why.contains("those are Each and Work"), "{why}");
 }
 
 /// The state of a child waits, is tried again, and is restarted in as any other.

@@ -10,15 +10,17 @@
 //! | `.waitForTaskToken` | that the request was taken; who ends the wait has its token |
 //! | `.sync` | what the job came to |
 //! | an activity | what its worker says |
+//!
+//! It has the items that a Map reads, too, and takes the objects that its results are written to.
 
 use std::pin::Pin;
-
 use std::time::Duration;
 
 use asl::{Data, Failure, Resource};
 use bytes::Bytes;
 use engine::ExecutionKey;
 use hyper::{HeaderMap, Method};
+use serde_json::Value;
 
 use crate::client::Answer;
 use crate::clock::Busy;
@@ -27,6 +29,17 @@ use crate::clock::Busy;
 pub trait Actors: Send + Sync {
     /// Takes a task; nothing if its resource is to be called.
     fn act(&self, task: Asked, busy: Busy) -> Result<Acting, Busy>;
+
+    /// What the reader of a Map state's items finds; nothing if it is to read. After a restart it is asked again, and has
+    /// to say the same.
+    fn items(&self, _state: &str) -> Option<Vec<Value>> {
+        None
+    }
+
+    /// Whether the objects that a Map's results would be written to are taken, and written nowhere.
+    fn takes_objects(&self) -> bool {
+        false
+    }
 }
 
 impl std::fmt::Debug for dyn Actors {

@@ -7,11 +7,11 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::time::Instant;
 
 use super::SEQUENCE_MAX;
 use super::call::Function;
 use super::compile::{Kind, Name, Node, Program, States, Variable};
+use super::effort::Deadline;
 use super::error::{Failed, error, memory, overflow, timeout};
 use super::functions::text;
 use super::parse::Binary;
@@ -44,7 +44,7 @@ pub(super) struct Evaluator<'a> {
     depth_max: usize,
     stack: Stack,
     steps: Cell<u32>,
-    deadline: Instant,
+    deadline: Deadline,
     /// Frames that outlived what made them. A function in a variable that it can read itself holds
     /// its frame, and its frame holds it; they are parted in the end.
     escaped: RefCell<Vec<Rc<Frame<'a>>>>,
@@ -88,7 +88,7 @@ impl<'a> Evaluator<'a> {
         program: &'a Program,
         scope: Scope<'a>,
         root: Val<'a>,
-        deadline: Instant,
+        deadline: Deadline,
         depth_max: usize,
     ) -> Evaluator<'a> {
         Evaluator {
@@ -148,7 +148,8 @@ impl<'a> Evaluator<'a> {
         }
         let steps = self.steps.get() + 1;
         self.steps.set(steps % STEPS_PER_LOOK);
-        match steps.is_multiple_of(STEPS_PER_LOOK) && Instant::now() > self.deadline {
+        let look = steps.is_multiple_of(STEPS_PER_LOOK);
+        match look && self.deadline.has_passed(self.scope.session.worked()) {
             true => Err(timeout()),
             false => Ok(()),
         }

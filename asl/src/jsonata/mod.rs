@@ -17,6 +17,7 @@
 
 mod call;
 mod compile;
+mod effort;
 mod error;
 mod evaluate;
 mod functions;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::effort::{Begin, Deadline, worked};
 use super::error::{Error, error, timeout};
 use super::evaluate::Evaluator;
 use super::value::Val;
@@ -18,8 +19,9 @@ pub struct Session {
     failed_at: RefCell<Option<Box<str>>>,
     /// How long all of its expressions together may take.
     patience: Duration,
-    /// When the first of them began.
+    /// When the first of them began, and how much its thread had worked then.
     began: OnceCell<Instant>,
+    worked: Begin,
     /// Whether it is given up when they take longer, or fails.
     impatient: bool,
     gave_up: Cell<bool>,
@@ -32,6 +34,7 @@ impl Default for Session {
             failed_at: RefCell::default(),
             patience: Duration::from_millis(SESSION_MILLIS_MAX),
             began: OnceCell::new(),
+            worked: Begin::default(),
             impatient: false,
             gave_up: Cell::new(false),
         }
@@ -80,13 +83,21 @@ impl Session {
     /// # Errors
     /// If those before have left it no time.
     pub(crate) fn time_left(&self) -> Result<Duration, String> {
-        let left = self
-            .patience
-            .checked_sub(self.began.get_or_init(Instant::now).elapsed());
-        left.ok_or_else(|| {
+        let passed = self.began.get_or_init(Instant::now).elapsed();
+        // How much was worked is asked for once it may matter.
+        let used = match self.impatient || passed < self.patience / 2 {
+            true => passed,
+            false => self.worked.until(worked()),
+        };
+        self.patience.checked_sub(used).ok_or_else(|| {
             self.gave_up.set(self.impatient);
             TIMEOUT.to_owned()
         })
+    }
+
+    /// From when on the work of all of its expressions counts.
+    pub(super) fn worked(&self) -> &Begin {
+        &self.worked
     }
 
     /// The field in which the last failure of an expression was.
@@ -117,7 +128,11 @@ impl Session {
         limits: &Limits,
     ) -> Result<Option<Value>, Box<Error>> {
         let left = self.time_left().map_err(|_| timeout())?;
-        let deadline = Instant::now() + left.min(Duration::from_millis(limits.millis));
+        let limit = left.min(Duration::from_millis(limits.millis));
+        let deadline = match self.impatient {
+            true => Deadline::after(limit),
+            false => Deadline::after_work(limit),
+        };
         let program = &expression.program;
         // No input is known that makes it panic; one that does ends an expression and not a server.
         let evaluated = catch_unwind(AssertUnwindSafe(|| {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use asl::{ItemReader, StateKind, StateMachine};
 use serde_json::{Value, json};
 
 use super::Question;
@@ -72,15 +73,26 @@ pub fn all(stage: &Stage, sites: &[Site], question: &Question) -> Result<Vec<Cou
             .unwrap_or_else(|| made_up::result(&site.resource));
         results.insert(site.state.clone(), result);
     }
+    for (state, reader) in readers(&stage.model) {
+        let given = question.results.get(state).cloned();
+        if let Some(other) = given.as_ref().filter(|given| !given.is_array()) {
+            return Err(format!(
+                "--results has {other} for {state:?}, which is a Map whose items are read: it has to be the list of these"
+            ));
+        }
+        let items = given.unwrap_or_else(|| made_up::items(reader));
+        results.insert(state.to_owned(), items);
+    }
     if let Some(unknown) = question
         .results
         .keys()
         .find(|state| !results.contains_key(*state))
     {
-        let tasks: Vec<&str> = sites.iter().map(|site| &*site.state).collect();
+        let mut known: Vec<&str> = results.keys().map(String::as_str).collect();
+        known.sort_unstable();
         return Err(format!(
-            "--results has a result for {unknown:?}, which is no Task of this machine; its tasks are {}",
-            listed(&tasks)
+            "--results has a result for {unknown:?}, which is no Task of this machine, and no Map whose items are read; those are {}",
+            listed(&known)
         ));
     }
     let attempt = Attempt {
@@ -215,7 +227,11 @@ impl Attempt<'_> {
             }
             Supplier::Input(at) => (&mut draft.input, at, "the input".to_owned()),
             Supplier::Result(state, at) => match draft.results.get_mut(state) {
-                Some(result) => (result, at, format!("the result of {state}")),
+                Some(result) => {
+                    let is_task = self.sites.iter().any(|site| site.state == *state);
+                    let what = if is_task { "the result" } else { "the items" };
+                    (result, at, format!("{what} of {state}"))
+                }
                 None => return false,
             },
         };
@@ -290,6 +306,17 @@ pub fn time(sites: &mut [Site], courses: &[Course]) {
             (site.timeout, site.heartbeat) = (*timeout, *heartbeat);
         }
     }
+}
+
+/// The Map states whose items are read.
+fn readers(machine: &StateMachine) -> impl Iterator<Item = (&str, &ItemReader)> {
+    machine.states.iter().filter_map(|state| {
+        let StateKind::Map(map) = &state.kind else {
+            return None;
+        };
+        let reader = map.distributed.as_ref()?.reader.as_ref()?;
+        Some((&*state.name, reader))
+    })
 }
 
 /// What should be known of the courses.

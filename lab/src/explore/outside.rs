@@ -26,8 +26,15 @@ pub const NO_END: &str = "NoEnd";
 pub struct Script {
     /// The Task states.
     pub sites: HashMap<String, Site>,
-    /// What each task answers when all goes well.
+    /// What each task answers when all goes well, and what the reader of each Map finds.
     pub results: HashMap<String, Value>,
+}
+
+impl Script {
+    /// What a Map's reader finds.
+    pub fn items(&self, state: &str) -> Option<Vec<Value>> {
+        self.results.get(state)?.as_array().cloned()
+    }
 }
 
 /// Plays one case.
@@ -52,6 +59,14 @@ impl Outside {
 }
 
 impl Director for Outside {
+    fn items(&self, state: &str) -> Option<Vec<Value>> {
+        self.script.items(state)
+    }
+
+    fn takes_objects(&self) -> bool {
+        true
+    }
+
     fn part(&mut self, task: &Asked, attempt: u32) -> Part {
         self.asked += 1;
         if self.asked > ASKED_MAX {

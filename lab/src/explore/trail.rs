@@ -79,7 +79,7 @@ type Around = (usize, usize);
 pub enum Supplier {
     /// The execution's input.
     Input(Vec<Step>),
-    /// What a task answered.
+    /// What a task answered, or what a Map's reader found.
     Result(String, Vec<Step>),
 }
 
@@ -224,6 +224,13 @@ impl Trail {
             Origin::Input => {
                 let input_path = path_of(state, "InputPath").unwrap_or_default();
                 self.of_input(written, at, [input_path, place].concat())
+            }
+            Origin::Item if state.get("ItemReader").is_some() => {
+                let name = self.entered[at].name.clone();
+                Some(Supplier::Result(
+                    name,
+                    [vec![Step::Index(0)], place].concat(),
+                ))
             }
             Origin::Item => {
                 let items = match jsonata {

@@ -50,14 +50,21 @@ impl Inputs {
     ) -> Result<Inputs, Failure> {
         let open = parent.map_run(wait);
         let OpenRun {
-            map, run, items, ..
+            state_name,
+            map,
+            run,
+            items,
+            ..
         } = open.expect("a Map Run is driven while its wait is open");
         let reader = map.distributed.as_ref().and_then(|d| d.reader.as_ref());
-        let source = match reader.zip(run.reading.as_ref()) {
-            Some((reader, reading)) => {
+        let played = services.actors().zip(reader);
+        let played = played.and_then(|(actors, _)| actors.items(state_name));
+        let source = match (reader.zip(run.reading.as_ref()), played) {
+            (_, Some(items)) => Source::List(Value::Array(items).into(), 0),
+            (Some((reader, reading)), None) => {
                 Source::Read(Box::new(Items::open(services, reader, reading)?))
             }
-            None => match items.value() {
+            (None, None) => match items.value() {
                 Value::Object(members) => {
                     let count = members.len() as u64;
                     Source::Members(members.clone().into_iter(), count)

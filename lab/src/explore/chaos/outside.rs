@@ -50,6 +50,14 @@ impl Unlucky {
 }
 
 impl Director for Unlucky {
+    fn items(&self, state: &str) -> Option<Vec<Value>> {
+        self.script.items(state)
+    }
+
+    fn takes_objects(&self) -> bool {
+        true
+    }
+
     fn part(&mut self, task: &Asked, attempt: u32) -> Part {
         self.asked += 1;
         let mishaps = match &self.plan {
