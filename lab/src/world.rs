@@ -395,7 +395,10 @@ impl World {
                 routes: own.routes,
                 stuck_waits: own.stuck_waits,
                 address,
-                environment: own.environment.played_by(stagehand),
+                environment: own
+                    .environment
+                    .beside(stagehand.clone())
+                    .played_by(stagehand),
             };
             let (app, _) = App::open_on(settings, disk).await?;
             tokio::spawn(server::http::serve(app.clone(), listener));

@@ -528,3 +528,133 @@ fn a_file_of_services_that_is_not_right_is_shown() {
         assert!(said.contains(part), "{said}");
     }
 }
+
+/// `http:invoke` of the real server, whose requests come to the service instead.
+const RATES: &str = r#"
+definition:
+  StartAt: Ask
+  States:
+    Ask:
+      Type: Task
+      Resource: arn:aws:states:::http:invoke
+      Parameters: {ApiEndpoint: https://api.bank.example/v1/rates, Method: POST, RequestBody: {"for.$": $.for}, Authentication: {ConnectionArn: "arn:aws:events:us-east-1:123456789012:connection/bank/1"}}
+      Retry: [{ErrorEquals: [States.Http.StatusCode.503], IntervalSeconds: 5, MaxAttempts: 1}]
+      End: true
+input: {for: house}
+services:
+  bank:
+    url: https://api.bank.example/v1
+    routes:
+      - {post: /rates, reply: {status: 201, headers: {x-request: '{% $string($n) %}'}, body: {rate: 3, for: '{% $request.body.for %}'}}}
+"#;
+
+fn rates(more: &str) -> Outcome {
+    let text = format!("{RATES}{more}\n");
+    let outcome = play(&cases(&text)[0]);
+    let (why, told) = (reasons(&outcome), told(&outcome));
+    assert!(outcome.passed(), "{more}\n{why:#?}\n{told:#?}");
+    outcome
+}
+
+#[test]
+fn http_tasks_come_to_the_service_that_is_at_their_url() {
+    rates(
+        "expect:
+  output: {StatusCode: 201, ResponseBody: {rate: 3, for: house}, Headers: {x-request: ['1']}}
+  ended: 0s
+  services: {bank: {requests: [{route: POST /rates, path: /rates, body: {for: house}, headers: {user-agent: /HttpInvoke/}}]}}",
+    );
+    // Waiting is virtual, however long the clock's patience with those that hang.
+    let begun = std::time::Instant::now();
+    rates("faults: {bank: {delay: {after: 50s}}}\nexpect: {ended: 50s}");
+    rates(
+        "faults: {bank: {slow-body: {after: 10s}}}\nexpect: {ended: 10s, output: {ResponseBody: {rate: 3}}}",
+    );
+    rates(
+        "faults: {bank: no-answer}\nexpect: {error: States.Http.Socket, cause: /did not answer within 60 s/, ended: 60s}",
+    );
+    assert!(
+        begun.elapsed() < server::clock::GRACE,
+        "{:?}",
+        begun.elapsed()
+    );
+    rates(
+        "faults: {bank: reset}\nexpect: {error: States.Http.Socket, cause: /connection reset/, ended: 0s}",
+    );
+    rates(
+        "faults: {bank: {error: {status: 503}}}\nexpect: {error: States.Http.StatusCode.503, ended: 5s, retries: {Ask: 1}, services: {bank: {requests: 2}}}",
+    );
+}
+
+#[test]
+fn an_http_task_that_a_restart_cuts_off_asks_again() {
+    rates(
+        "faults: {bank: {delay: {after: 20s}}}
+script: [{5s: {restart: 1s}}]
+expect: {ended: 26s, services: {bank: {requests: [{at: 0s}, {at: 6s}]}}}",
+    );
+}
+
+#[test]
+fn the_states_own_limit_ends_an_http_task_whose_service_hangs() {
+    let text = RATES.replace(
+        "      End: true",
+        "      TimeoutSeconds: 20\n      End: true",
+    );
+    let text = format!(
+        "{text}faults: {{bank: no-answer}}\nexpect: {{error: States.Timeout, ended: 20s}}\n"
+    );
+    let outcome = play(&cases(&text)[0]);
+    assert!(
+        outcome.passed(),
+        "{:#?}\n{:#?}",
+        reasons(&outcome),
+        told(&outcome)
+    );
+}
+
+#[test]
+fn an_http_task_to_nobody_is_no_case() {
+    let text = RATES.replace(
+        "url: https://api.bank.example/v1",
+        "url: https://api.bonk.example/v1",
+    );
+    let outcome = play(&cases(&text)[0]);
+    let said = reasons(&outcome).join("\n");
+    assert!(
+        said.contains("Ask asks https://api.bank.example/v1/rates, and nothing answers"),
+        "{said}"
+    );
+}
+
+/// Two requests under way at once, one of which is answered while the other waits.
+#[test]
+fn tasks_that_ask_at_the_same_time_are_the_same_story_each_time() {
+    let branch = |name: &str, path: &str| {
+        format!(
+            "{{StartAt: {name}, States: {{{name}: {{Type: Task, Resource: 'arn:aws:states:::http:invoke', Parameters: {{ApiEndpoint: 'http://localhost:8095{path}', Method: GET, Authentication: {{ConnectionArn: 'arn:aws:events:us-east-1:123456789012:connection/bank/1'}}}}, End: true}}}}}}"
+        )
+    };
+    let (a, b, c) = (
+        branch("A", "/slow"),
+        branch("B", "/fast"),
+        branch("C", "/slow"),
+    );
+    let text = format!(
+        "definition: {{StartAt: Both, States: {{Both: {{Type: Parallel, End: true, Branches: [{a}, {b}, {c}]}}}}}}
+services: {{bank: {{port: 8095, routes: [{{get: /slow, reply: {{body: '{{% $n %}}', delay: 30s}}}}, {{get: /fast, reply: {{body: 2}}}}]}}}}
+expect: {{ended: 30s, output: [{{ResponseBody: 1}}, {{ResponseBody: 2}}, {{ResponseBody: 2}}], services: {{bank: {{requests: 3}}}}}}
+"
+    );
+    let case = cases(&text).remove(0);
+    let first = play(&case);
+    assert!(
+        first.passed(),
+        "{:#?}\n{:#?}",
+        reasons(&first),
+        told(&first)
+    );
+    for _ in 1..50 {
+        assert_eq!(told(&play(&case)), told(&first));
+    }
+}

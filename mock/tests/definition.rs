@@ -143,8 +143,8 @@ fn the_files_of_the_examples_are_right() {
 fn the_readmes_example_is_right() {
     let readme = include_str!("../../README.md");
     let (_, rest) = readme
-        .split_once("```yaml\nservices:")
+        .split_once("```yaml\nservices:\n")
         .expect("it is there");
     let (text, _) = rest.split_once("```").expect("it ends");
-    assert_eq!(said(&format!("services:{text}")), Vec::<String>::new());
+    assert_eq!(said(&format!("services:\n{text}")), Vec::<String>::new());
 }

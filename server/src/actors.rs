@@ -13,9 +13,14 @@
 
 use std::pin::Pin;
 
-use asl::{Data, Failure, Resource};
-use engine::ExecutionKey;
+use std::time::Duration;
 
+use asl::{Data, Failure, Resource};
+use bytes::Bytes;
+use engine::ExecutionKey;
+use hyper::{HeaderMap, Method};
+
+use crate::client::Answer;
 use crate::clock::Busy;
 
 /// Answers tasks. What it is asked is already stored; after a restart it may be asked again.
@@ -51,4 +56,44 @@ pub struct Asked {
     pub parameters: Data,
     /// The task token of this attempt.
     pub token: String,
+}
+
+/// Answers requests to some places in their stead: what is asked of the real client comes here instead of on the wire.
+pub trait Nearby: Send + Sync {
+    /// Takes a request; nothing if its URL is not one of those places. Whoever answers later lets time go on meanwhile
+    /// ([`crate::clock::let_time_go`]).
+    fn request(&self, request: &Outgoing<'_>) -> Option<Answering>;
+}
+
+/// What comes back, or why nothing does.
+pub type Answering = Pin<Box<dyn Future<Output = Result<Answer, Silence>> + Send>>;
+
+/// A request that goes out.
+#[derive(Debug)]
+pub struct Outgoing<'a> {
+    /// `POST`, for example.
+    pub method: &'a Method,
+    /// Where it goes.
+    pub url: &'a str,
+    /// Its headers.
+    pub headers: &'a HeaderMap,
+    /// Its body.
+    pub body: &'a Bytes,
+    /// How long the answer may take.
+    pub limit: Duration,
+}
+
+/// Why a request has no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Silence {
+    /// The connection was reset.
+    Reset,
+    /// There was none in time.
+    TooLate,
+}
+
+impl std::fmt::Debug for dyn Nearby {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Nearby")
+    }
 }

@@ -197,7 +197,7 @@ impl App {
             ));
         }
         clock.attach(Arc::new(store.clone()));
-        let client = Client::new();
+        let client = Client::beside(environment.nearby().cloned());
         let machines = Machines::new(store.clone());
         let activity_documents = Activities::new(store.clone(), Table::Activity);
         let tokens = token_key(&store).await?;

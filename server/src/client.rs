@@ -14,12 +14,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
+use hyper::header::{HeaderName, HeaderValue};
 use hyper::http::uri::Scheme;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+
+use crate::actors::{Nearby, Outgoing, Silence};
 
 /// Longer answers are not read to their end: the largest that has a use is a function's, of 6 MB.
 pub const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -39,6 +42,8 @@ struct Connections {
     plain: Plain,
     /// Made with the first `https` request; the error is a sentence.
     secure: OnceLock<Result<Secure, String>>,
+    /// Who answers for some places.
+    nearby: Option<Arc<dyn Nearby>>,
 }
 
 /// What a request came to.
@@ -113,9 +118,15 @@ impl Default for Client {
 impl Client {
     /// A client without connections yet.
     pub fn new() -> Client {
+        Client::beside(None)
+    }
+
+    /// A client whose requests to some places somebody else answers.
+    pub fn beside(nearby: Option<Arc<dyn Nearby>>) -> Client {
         Client(Arc::new(Connections {
             plain: pool().build(connector()),
             secure: OnceLock::new(),
+            nearby,
         }))
     }
 
@@ -133,6 +144,25 @@ impl Client {
     ) -> Result<Answer, String> {
         let uri = address(url)?;
         let place = place(&uri);
+        if let Some(nearby) = &self.0.nearby {
+            let headers = headers.iter().filter_map(|(name, value)| {
+                let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+                Some((name, HeaderValue::from_str(value).ok()?))
+            });
+            let request = Outgoing {
+                method: &method,
+                url,
+                headers: &headers.collect(),
+                body: &body,
+                limit,
+            };
+            if let Some(answer) = nearby.request(&request) {
+                return answer.await.map_err(|silence| match silence {
+                    Silence::Reset => format!("{place} gave no answer: connection reset"),
+                    Silence::TooLate => too_late(&place, limit),
+                });
+            }
+        }
         let exchange = async {
             let response = self.exchange(method, uri, &place, headers, body).await?;
             whole(response).await.map_err(|e| unreadable(&place, &*e))
@@ -247,11 +277,12 @@ async fn in_time<T>(
 ) -> Result<T, String> {
     match tokio::time::timeout(limit, exchange).await {
         Ok(done) => done,
-        Err(_) => Err(format!(
-            "{place} did not answer within {} s",
-            limit.as_secs_f64()
-        )),
+        Err(_) => Err(too_late(place, limit)),
     }
+}
+
+fn too_late(place: &str, limit: Duration) -> String {
+    format!("{place} did not answer within {} s", limit.as_secs_f64())
 }
 
 fn unreadable(place: &str, error: &(dyn Error + 'static)) -> String {

@@ -18,6 +18,7 @@
 //! Long polls of clients wait in real time on either clock: they are a matter of sockets, and a
 //! worker that polls must not make the years go by.
 
+mod held;
 mod slow;
 
 use std::cmp::Reverse;
@@ -31,6 +32,8 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use tokio::sync::oneshot;
 
+pub(crate) use held::Held;
+pub use held::let_time_go;
 use slow::Ceilings;
 pub use slow::Slow;
 

@@ -45,7 +45,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::client::Client;
-use crate::clock::{Busy, Clock};
+use crate::clock::{Busy, Clock, Held};
 use crate::trace::Sent;
 use program::Program;
 pub use task_result::{function_not_found, lambda_result, payload_not_json};
@@ -297,10 +297,11 @@ pub(crate) async fn with_grace<T>(
     if !clock.is_virtual() {
         return work.await;
     }
-    let mut work = pin!(work);
+    let held = Held::of(busy);
+    let mut work = pin!(held.during(work));
     if let Ok(done) = tokio::time::timeout(clock.grace(), &mut work).await {
         return done;
     }
-    drop(busy);
+    held.let_go();
     work.await
 }

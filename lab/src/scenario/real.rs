@@ -5,7 +5,7 @@
 //! | --- | --- |
 //! | a function, a topic | the one that is configured |
 //! | `states`, activities | the case's own server |
-//! | `http:invoke` | this machine; anybody else only if the file says `real` |
+//! | `http:invoke` | a service of the case; this machine; anybody else only if the file says `real` |
 //! | all else | what is configured to stand in for AWS |
 
 use std::net::IpAddr;
@@ -44,7 +44,9 @@ pub(super) fn answered(settings: &Settings, task: &Asked, real: bool) -> Result<
             }
             "http" => {
                 let url = text("ApiEndpoint");
-                (url.to_owned(), real || is_here(url))
+                let services = settings.services.as_ref();
+                let played = services.is_some_and(|services| services.mock.at(url).is_some());
+                (url.to_owned(), real || played || is_here(url))
             }
             service => (format!("{service}:{action}"), elsewhere),
         },

@@ -10,9 +10,12 @@ use hyper::{HeaderMap, StatusCode};
 use mock::played::{Callback, Callbacks, Given, Ready, Request};
 use mock::{Fault, Mock, Played};
 use serde_json::Value;
-use server::clock::Clock;
+use server::actors::{Answering, Nearby, Outgoing, Silence};
+use server::client::Answer;
+use server::clock::{Clock, let_time_go};
+use tokio::sync::oneshot;
 
-use super::{About, Due, Outside, World};
+use super::{About, Due, Outside, Stagehand, World};
 use crate::part::{Asked, Part};
 use crate::seen::{Done, Served};
 
@@ -153,6 +156,58 @@ impl World {
             let path = url.strip_prefix(base.trim_end_matches('/'))?;
             path.starts_with('/').then(|| path.to_owned())
         })
+    }
+}
+
+/// What the server itself asks of a service: `http:invoke`, a function that is a URL.
+impl Nearby for Stagehand {
+    fn request(&self, request: &Outgoing<'_>) -> Option<Answering> {
+        let mut outside = self.0.lock();
+        let services = outside.services.clone()?;
+        let (service, path) = services.mock().at(request.url)?;
+        let brought = Request {
+            method: request.method.clone(),
+            path,
+            headers: request.headers.clone(),
+            body: request.body.clone(),
+        };
+        let told = services.ask(service, &brought)?;
+        if let Some(callbacks) = told.callbacks {
+            outside.schedule(callbacks.due(), Due::Callback(callbacks));
+        }
+        let limit = i64::try_from(request.limit.as_millis()).unwrap_or(i64::MAX);
+        let (after, answer) = match told.answer {
+            Given::Nothing => (limit, Err(Silence::TooLate)),
+            _ if told.after > limit => (limit, Err(Silence::TooLate)),
+            Given::Reset => (told.after, Err(Silence::Reset)),
+            Given::Reply {
+                status,
+                headers,
+                body,
+            } => {
+                let answer = Answer {
+                    status,
+                    headers,
+                    body,
+                };
+                (told.after, Ok(answer))
+            }
+        };
+        // It is there once all that is due by then was done, the callbacks of an early one too.
+        let (there, is_there) = oneshot::channel();
+        let at = outside.clock.now().plus_millis(after);
+        outside.schedule(at, Due::Answer(there));
+        Some(Box::pin(async move {
+            let woken = async {
+                match is_there.await {
+                    Ok(busy) => busy,
+                    // The world is gone, and this server with it.
+                    Err(_) => std::future::pending().await,
+                }
+            };
+            let_time_go(woken).await;
+            answer
+        }))
     }
 }
 

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::service::Service;
-use crate::actors::Actors;
+use crate::actors::{Actors, Nearby};
 use crate::gateway::EngineConfig;
 use crate::logs::LogsTo;
 use crate::mocks::Mocks;
@@ -38,6 +38,7 @@ pub struct Environment {
     mocks: Option<Arc<Mocks>>,
     telemetry: Option<Arc<Export>>,
     actors: Option<Arc<dyn Actors>>,
+    nearby: Option<Arc<dyn Nearby>>,
 }
 
 /// Who signs.
@@ -99,6 +100,7 @@ impl Environment {
             mocks: None,
             telemetry: None,
             actors: None,
+            nearby: None,
         }
     }
 
@@ -155,6 +157,17 @@ impl Environment {
     /// Who answers tasks instead of their resources.
     pub(crate) fn actors(&self) -> Option<&dyn Actors> {
         self.actors.as_deref()
+    }
+
+    /// Names who answers requests to some places in their stead.
+    pub fn beside(mut self, nearby: Arc<dyn Nearby>) -> Environment {
+        self.nearby = Some(nearby);
+        self
+    }
+
+    /// Who answers requests to some places in their stead.
+    pub(crate) fn nearby(&self) -> Option<&Arc<dyn Nearby>> {
+        self.nearby.as_ref()
     }
 
     /// Names where spans go.
