@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use flate2::read::MultiGzDecoder;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -266,15 +266,33 @@ impl std::fmt::Display for Unreadable {
 
 /// What has come of a body so far.
 #[derive(Default)]
-struct Arrived(Vec<Bytes>);
+struct Arrived {
+    /// All of it; most bodies are one piece, which is not copied.
+    whole: Bytes,
+    /// All of it if there were several: a piece of one byte, kept as a piece, would take forty.
+    joined: BytesMut,
+}
 
 impl Arrived {
-    /// All of it in one piece; most bodies are one already.
-    fn whole(&self) -> Bytes {
-        match self.0.as_slice() {
-            [one] => one.clone(),
-            pieces => pieces.concat().into(),
+    fn add(&mut self, piece: Bytes) {
+        match (self.whole.is_empty(), self.joined.is_empty()) {
+            (true, true) => self.whole = piece,
+            (_, first) => {
+                if first {
+                    self.joined
+                        .extend_from_slice(&std::mem::take(&mut self.whole));
+                }
+                self.joined.extend_from_slice(&piece);
+            }
         }
+    }
+
+    /// All of it in one piece.
+    fn whole(&mut self) -> Bytes {
+        if !self.joined.is_empty() {
+            self.whole = self.joined.split().freeze();
+        }
+        self.whole.clone()
     }
 }
 
@@ -293,7 +311,7 @@ async fn read(
         left = left
             .checked_sub(data.len())
             .ok_or(Unreadable::TooLarge(most))?;
-        arrived.0.push(data);
+        arrived.add(data);
     }
     let sent = arrived.whole();
     match headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes) {
@@ -326,6 +344,17 @@ mod tests {
     use flate2::write::GzEncoder;
 
     use super::*;
+
+    #[test]
+    fn a_body_is_whole_in_however_many_pieces_it_came() {
+        for pieces in [&[][..], &["one"], &["", "one"], &["o", "", "n", "e"]] {
+            let mut arrived = Arrived::default();
+            pieces.iter().for_each(|piece| arrived.add((*piece).into()));
+            let whole = pieces.concat();
+            assert_eq!(arrived.whole(), whole, "{pieces:?}");
+            assert_eq!(arrived.whole(), whole, "and again");
+        }
+    }
 
     fn packed(plain: &[u8]) -> Vec<u8> {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::best());

@@ -450,10 +450,22 @@ impl Failing {
             None => None,
         };
         Ok(Intent::Failure {
-            error: Some(error),
-            cause,
+            error: Some(first_of(error, ERROR_CHARS_MAX)),
+            cause: cause.map(|cause| first_of(cause, CAUSE_CHARS_MAX)),
         })
     }
+}
+
+/// So many characters of an error and of a cause does `SendTaskFailure` take. A failure that has more to say fails its task with
+/// the first of them, and the inbox has all of it: refused, it would leave the workflow to its timeout.
+const ERROR_CHARS_MAX: usize = 256;
+const CAUSE_CHARS_MAX: usize = 32_768;
+
+fn first_of(mut text: String, chars_max: usize) -> String {
+    if let Some((end, _)) = text.char_indices().nth(chars_max) {
+        text.truncate(end);
+    }
+    text
 }
 
 impl Answer {

@@ -79,7 +79,8 @@ impl Remote {
             None => ("SendTaskHeartbeat", json!({ "taskToken": token })),
             Some(Outcome::Success(output)) => (
                 "SendTaskSuccess",
-                json!({ "taskToken": token, "output": output.value().to_string() }),
+                // As it came, with all its digits.
+                json!({ "taskToken": token, "output": output.text() }),
             ),
             Some(Outcome::Failure(failure)) => {
                 let mut request = json!({ "taskToken": token });

@@ -139,6 +139,19 @@ fn rows() -> Vec<Row> {
             expected: Err("There is no reference at $.ref."),
             ..plain("an empty body", json!({}), "")
         },
+        Row {
+            expected: failed(&"é".repeat(256), Some(&"x".repeat(32_768))),
+            ..plain(
+                "a failure that says more than Step Functions takes",
+                json!({"failure": {"when": "$.failed", "error": "$.error", "cause": "$.reason"}}),
+                format!(
+                    r#"{{"ref":"r1","failed":true,"error":"{}","reason":"{}"}}"#,
+                    "é".repeat(300),
+                    "x".repeat(40_000)
+                )
+                .leak(),
+            )
+        },
         // Which of several it was is not known any more.
         Row {
             expected: Err("The reference at $.ref is a number with more digits than are read of one"),
