@@ -41,7 +41,7 @@ pub struct Quotas {
     /// [`INLINE_MAP_CONCURRENCY_MAX`].
     pub inline_map_concurrency: u32,
     /// [`EXECUTION_SECONDS_MAX`]. No timer is set for it: a year in which nothing happens is no reason for
-    /// time to move. It is seen with the next tick.
+    /// time to move. It is seen with the next tick, so somebody has to see to it that there is one.
     pub execution_seconds: u64,
 }
 

@@ -340,6 +340,7 @@ impl App {
         app.express.resume().await?;
         tokio::spawn(scheduler::run(app.clone()));
         tokio::spawn(retention.clone().watch());
+        retention.watch_the_oldest();
         retention.sweep_sometimes();
         Ok((app, opening))
     }

@@ -87,9 +87,11 @@ async fn attend(app: App, due: Due, _busy: Busy) {
     }
 }
 
-/// Forgets executions that ended long ago, and ends those that are too old. It has no timer of its own (on the
-/// virtual clock that would be a reason for time to move): it looks as executions end, at most once a minute,
-/// when the virtual clock is moved, and each hour of real time.
+/// Forgets executions that ended long ago, and ends those that are too old.
+///
+/// What is to be forgotten has no timer (on the virtual clock that would be a reason for time to move): it is looked
+/// for as executions end, at most once a minute, when the virtual clock is moved, and each hour of real time. An
+/// execution is ended at the moment at which it is too old, if time comes by there.
 #[derive(Clone)]
 pub struct Retention(Arc<Sweep>);
 
@@ -104,7 +106,7 @@ struct Sweep {
     told: AtomicBool,
 }
 
-/// How often a sweep may begin, and how many executions one commit forgets.
+/// How often a sweep may begin, after how long an execution that could not be ended is tried again, and how many executions one commit forgets.
 const SWEEP_MILLIS: i64 = 60_000;
 const SWEEP_BATCH: usize = 1000;
 
@@ -129,6 +131,29 @@ impl Retention {
             swept_at: AtomicI64::new(i64::MIN),
             told: AtomicBool::new(false),
         }))
+    }
+
+    /// Ends each execution when it is too old, for as long as the server runs; and may be called once at most. That an
+    /// execution hangs is no reason for a virtual year to go by, so the moment is only seen in passing.
+    pub fn watch_the_oldest(&self) {
+        let sweep = self.0.clone();
+        let mut busy = sweep.clock.busy();
+        tokio::spawn(async move {
+            loop {
+                let now = sweep.clock.now();
+                let oldest = sweep.store.oldest_open().unwrap_or(now);
+                // Longer than allowed is a millisecond more. What could not be ended is tried again.
+                let too_old = oldest.plus_seconds(sweep.open_seconds()).plus_millis(1);
+                let alarm = match too_old {
+                    at if at <= now => now.plus_millis(SWEEP_MILLIS),
+                    at => at,
+                };
+                let alarm = sweep.clock.alarm_in_passing(alarm);
+                drop(busy);
+                busy = alarm.await;
+                sweep.end_the_oldest(sweep.clock.now()).await;
+            }
+        });
     }
 
     /// Looks each hour, for as long as the server runs.
@@ -199,7 +224,6 @@ impl Sweep {
         {
             crate::log::say!("disk space is not given back before the next start: {what}");
         }
-        self.end_the_oldest(now).await;
         let before = now.plus_seconds(self.keep_seconds.saturating_neg());
         loop {
             match self.store.forget_ended_before(before, SWEEP_BATCH).await {
@@ -214,16 +238,24 @@ impl Sweep {
         }
     }
 
+    fn open_seconds(&self) -> i64 {
+        i64::try_from(self.execution_seconds).unwrap_or(i64::MAX)
+    }
+
     async fn end_the_oldest(&self, now: Timestamp) {
-        let seconds = i64::try_from(self.execution_seconds).unwrap_or(i64::MAX);
-        let before = now.plus_seconds(seconds.saturating_neg());
-        // If there are more, the next sweep finds them.
-        for key in self.store.open_since_before(before, SWEEP_BATCH) {
-            if let Err(what) = self.runner.tick(key).await {
-                crate::log::say_about!(
-                    self.runner.about(key).await,
-                    "an execution that is too old could not be ended: {what}"
-                );
+        let before = now.plus_seconds(self.open_seconds().saturating_neg());
+        loop {
+            let old = self.store.open_since_before(before, SWEEP_BATCH);
+            for key in &old {
+                if let Err(what) = self.runner.tick(*key).await {
+                    crate::log::say_about!(
+                        self.runner.about(*key).await,
+                        "an execution that is too old could not be ended: {what}"
+                    );
+                    return;
+                }
+            }
+            if old.len() < SWEEP_BATCH {
                 return;
             }
         }

@@ -259,6 +259,34 @@ async fn an_execution_is_followed_to_its_end_however_far() {
 }
 
 #[tokio::test]
+async fn nothing_is_open_for_longer_than_a_year() {
+    let day = 86_400;
+    for waits in [json!({"TimeoutSeconds": 40_000_000}), json!({})] {
+        let (app, arn) = asking(waits.clone()).await;
+        let body = json!({"seconds": 400 * day}).to_string();
+        let (status, _) = ask(&app, Method::POST, "/rejoin/clock/advance", "", &body).await;
+        assert_eq!(status, 200);
+        let described = operation(&app, "DescribeExecution", json!({"executionArn": arn})).await;
+        assert_eq!(described["status"], "TIMED_OUT", "{waits}");
+        let too_old = START.plus_seconds(365 * day).plus_millis(1);
+        assert_eq!(
+            described["stopDate"],
+            json!(too_old.as_seconds()),
+            "{waits}"
+        );
+    }
+    // Where time goes by itself, too.
+    let (app, arn) = asking(json!({"TimeoutSeconds": 40_000_000})).await;
+    let (status, said) = until_ended(&app, &arn, None).await;
+    assert_eq!(
+        (status, &said["status"]),
+        (200, &json!("TIMED_OUT")),
+        "{said}"
+    );
+    assert_eq!(said["stopDate"], "2024-11-13T22:13:20.001Z");
+}
+
+#[tokio::test]
 async fn what_time_alone_can_not_end_is_said_at_once() {
     let (app, arn) = asking(json!({})).await;
     // The hour after which a wait counts as stuck, and whatever else time only comes by, is no reason to go on.

@@ -579,6 +579,11 @@ impl Store {
         index.quiet_waits(after, until, limit)
     }
 
+    /// When the oldest of the executions that have not ended started. Looks at all there are.
+    pub fn oldest_open(&self) -> Option<Timestamp> {
+        self.0.shared.index.read().oldest_open()
+    }
+
     /// Executions that have not ended and started before `time`, at most `limit`. Looks at all there are.
     pub fn open_since_before(&self, time: Timestamp, limit: usize) -> Vec<ExecutionKey> {
         self.0.shared.index.read().open_since_before(time, limit)

@@ -13,7 +13,7 @@ use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
+use tokio::sync::{Barrier, Notify};
 
 /// What the next request meets instead of an answer.
 #[derive(Clone)]
@@ -45,6 +45,8 @@ pub struct State {
     pub histories: BTreeMap<String, Value>,
     pub most_at_once: usize,
     at_once: usize,
+    /// None of the requests is answered before so many are there.
+    pub together: Option<Arc<Barrier>>,
 }
 
 #[derive(Clone)]
@@ -124,8 +126,10 @@ impl Engine {
             next.or_else(|| state.of_token.get(&token).cloned())
                 .or_else(|| state.always.clone())
         };
-        // Others have a chance to be there at the same time.
-        tokio::task::yield_now().await;
+        let together = self.state.lock().together.clone();
+        if let Some(together) = together {
+            together.wait().await;
+        }
         let reply = match fault {
             Some(Fault::Hang) => {
                 self.let_go.notified().await;

@@ -750,6 +750,16 @@ impl Index {
             .collect()
     }
 
+    /// When the oldest open execution started. All slots are looked at.
+    pub(crate) fn oldest_open(&self) -> Option<Timestamp> {
+        let slots = self
+            .by_key
+            .iter()
+            .map(|number| &self.slots[*number as usize]);
+        let open = slots.filter(|slot| slot.stopped_at == NEVER);
+        open.map(|slot| Timestamp(slot.started_at)).min()
+    }
+
     /// Open executions that started before `time`, at most `limit`. All slots are looked at.
     pub(crate) fn open_since_before(&self, time: Timestamp, limit: usize) -> Vec<ExecutionKey> {
         self.by_key
