@@ -484,7 +484,7 @@ fn a_finding_says_for_how_long() {
         (
             asks(json!({ "TimeoutSeconds": 40_000_000 })),
             "waits-too-long",
-            "Ask is given up only after 462 d",
+            "Ask is given up only after 365 d",
         ),
         (
             asks(json!({})),
