@@ -617,6 +617,7 @@ impl Gateway {
             note,
             wait_ended_at: None,
             kept: false,
+            given_up: false,
         }
     }
 
@@ -723,18 +724,19 @@ fn reply(route: &Route, id: &str, met: Result<Step, String>, manner: Manner) -> 
     if met.is_ok() {
         body["deliveryId"] = id.into();
     }
-    let kept = met.as_ref().is_ok_and(|step| step.kept);
+    let acknowledged = met.as_ref().is_ok_and(Step::is_acknowledged);
     let status = manner.status.filter(|_| met.is_ok());
-    let status = status.or(kept.then_some(StatusCode::ACCEPTED));
+    let status = status.or(acknowledged.then_some(StatusCode::ACCEPTED));
     let mut reply = Reply::json(status.unwrap_or(disposition.status()), &body);
     if met.is_ok() {
         if manner.person {
-            reply = told_to_a_person(reply.status, disposition);
+            let given_up = met.as_ref().is_ok_and(|step| step.given_up);
+            reply = told_to_a_person(reply.status, disposition, given_up);
         }
         reply = route.answer(disposition, reply);
     }
     let retry_after = match disposition {
-        Disposition::Undeliverable if !kept => Some(RETRY_AFTER_SECONDS),
+        Disposition::Undeliverable if !acknowledged => Some(RETRY_AFTER_SECONDS),
         _ => manner.retry_after_seconds,
     };
     if let Some(seconds) = retry_after {
@@ -775,6 +777,9 @@ fn told(step: &Step) -> &str {
         Disposition::Unverified => "The callback is not verified.",
         Disposition::Undeliverable if step.kept => {
             "The callback is stored, and will be delivered; do not send it again."
+        }
+        Disposition::Undeliverable if step.given_up => {
+            "The callback is stored, and could not be delivered; do not send it again, those who can help know of it."
         }
         Disposition::Undeliverable => "The callback is stored, and could not be delivered yet.",
     }

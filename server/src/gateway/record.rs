@@ -180,6 +180,16 @@ pub(super) struct Step {
     /// It is stored and goes out by itself: whoever sent it need not send it again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub kept: bool,
+    /// It is stored and goes nowhere by itself: to send it again would help nobody, only an operator can.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub given_up: bool,
+}
+
+impl Step {
+    /// What to do with it is nobody's concern any more who sent it.
+    pub fn is_acknowledged(&self) -> bool {
+        self.kept || self.given_up
+    }
 }
 
 impl Delivery {
