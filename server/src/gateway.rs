@@ -114,6 +114,7 @@ pub(crate) use self::record::Place;
 pub use self::remote::EngineConfig;
 pub use self::route::config::RouteConfig;
 pub use self::sweep::InboxLimits;
+pub use self::verify::Doubt;
 pub use self::verify::config::VerifyConfig;
 
 use self::astray::Astray;

@@ -90,6 +90,7 @@ impl Gateway {
                 let fault = Fault {
                     disposition: Disposition::RateLimited,
                     reason: too_many.reason.clone(),
+                    doubt: None,
                 };
                 if let Some(counted) = self.count_refused(&at, &too_many).await {
                     let step = self.step(fault.disposition, fault.reason);
@@ -116,6 +117,7 @@ impl Gateway {
                     Some(reason) => Err(Fault {
                         disposition: Disposition::Malformed,
                         reason,
+                        doubt: None,
                     }),
                 };
                 (Some(verified), read)
@@ -166,9 +168,10 @@ impl Gateway {
             Verification::SignedUrl => self.check_url(route, parameters, now),
             _ => route.verification.check(call, now),
         };
-        verified.map_err(|reason| Fault {
+        verified.map_err(|unverified| Fault {
             disposition: Disposition::Unverified,
-            reason,
+            reason: unverified.reason,
+            doubt: Some(unverified.doubt),
         })
     }
 
@@ -186,7 +189,10 @@ impl Gateway {
             Err(fault) => {
                 // Nothing has come of it, so it may come again.
                 arrival.receipts.clear();
-                let step = self.step(fault.disposition, fault.reason);
+                let step = Step {
+                    doubt: fault.doubt,
+                    ..self.step(fault.disposition, fault.reason)
+                };
                 loop {
                     match self.settle(route, arrival, None, step.clone(), None).await {
                         Ok(step) => return Ok(step),
@@ -618,6 +624,7 @@ impl Gateway {
             wait_ended_at: None,
             kept: false,
             given_up: false,
+            doubt: None,
         }
     }
 
@@ -692,6 +699,7 @@ fn broken(call: &Call, why: Unreadable) -> Fault {
             _ => Disposition::Malformed,
         },
         reason,
+        doubt: None,
     }
 }
 

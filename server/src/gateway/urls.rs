@@ -15,7 +15,7 @@ use super::record::Standing;
 use super::register::invalid_body;
 use super::remote::{Told, trace_told};
 use super::route::Route;
-use super::verify::{UrlKey, Verification};
+use super::verify::{Unverified, UrlKey, Verification};
 use super::{Gateway, server_error};
 use crate::http::{Call, Reply};
 
@@ -108,9 +108,11 @@ impl Gateway {
         route: &Route,
         parameters: &[(String, String)],
         now: Timestamp,
-    ) -> Result<super::verify::Verified, String> {
+    ) -> Result<super::verify::Verified, Unverified> {
         let code = self.code(route, parameters);
-        self.url_key()?.check(&route.name, code, now)
+        self.url_key()
+            .map_err(str::to_owned)?
+            .check(&route.name, code, now)
     }
 
     /// The code in a call's path.
