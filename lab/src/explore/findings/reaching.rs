@@ -6,9 +6,26 @@ use std::sync::Arc;
 use asl::{Recovery, StateKind};
 
 use super::Evidence;
+use crate::explore::course;
 use crate::explore::errors::is_the_engines_own;
 use crate::explore::finding::{Finding, Severity, listed};
 use crate::explore::row::Row;
+
+/// That no course ends well, so that not much of the machine was explored.
+pub(super) fn ends_badly(evidence: &Evidence<'_>) -> Option<Finding> {
+    let how = course::ends_badly(evidence.courses)?;
+    let (what, todo) = how.split_once("; ").unwrap_or((&how, ""));
+    let last = evidence.courses.first()?.well.states.last();
+    Some(Finding {
+        severity: Severity::Warning,
+        code: "ends-badly",
+        states: last.cloned().into_iter().collect(),
+        what: what.to_owned(),
+        why: "What comes after that was not explored.".to_owned(),
+        todo: format!("If it should not, {todo}."),
+        cases: Vec::new(),
+    })
+}
 
 /// Entries of Retry and Catch, and states, that were not reached.
 pub(super) fn unreached(evidence: &Evidence<'_>) -> Vec<Finding> {
