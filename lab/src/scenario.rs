@@ -199,6 +199,17 @@ impl Reader<'_> {
             );
             return Err(faults.report(&texts.blocks, paint));
         }
+        let too_many = texts.headings.len() + 1..values.len();
+        if !too_many.is_empty() {
+            for block in too_many {
+                let hint = "Give it a `##` heading of its own; the fence of what is only for people says ```text.";
+                root(block).wrong_but(
+                    "there is a block of YAML before this one, and a case has one",
+                    hint,
+                );
+            }
+            return Err(faults.report(&texts.blocks, paint));
+        }
         if !(0..values.len()).all(|block| root(block).is_object()) {
             return Err(faults.report(&texts.blocks, paint));
         }
