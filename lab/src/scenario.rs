@@ -91,7 +91,23 @@ pub struct File {
     pub files: BTreeSet<PathBuf>,
     /// All that is wrong with it, for people.
     pub faults: Option<String>,
+    /// The same for programs.
+    pub wrong: Vec<Mistake>,
 }
+
+/// Something that is wrong with a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    /// Line and column, both from 1; none if it is the whole file.
+    pub place: Option<(usize, usize)>,
+    /// What.
+    pub message: String,
+    /// What to do, if that is known.
+    pub hint: Option<String>,
+}
+
+/// Both.
+type Refused = (String, Vec<Mistake>);
 
 /// One case: an execution, what happens to it, and what must come of it.
 pub struct Case {
@@ -146,16 +162,25 @@ pub fn read(path: &Path, configure: Configure<'_>, paint: Paint) -> File {
     };
     let read = match std::fs::read_to_string(path) {
         Ok(text) => reader.cases(text, paint),
-        Err(why) => Err(format!("{} can't be read: {why}\n", path.display())),
+        Err(why) => {
+            let message = format!("{} can't be read: {why}", path.display());
+            let wrong = Mistake {
+                place: None,
+                message: message.clone(),
+                hint: None,
+            };
+            Err((message + "\n", vec![wrong]))
+        }
     };
-    let (cases, faults) = match read {
-        Ok(cases) => (cases, None),
-        Err(faults) => (Vec::new(), Some(faults)),
+    let (cases, faults, wrong) = match read {
+        Ok(cases) => (cases, None, Vec::new()),
+        Err((faults, wrong)) => (Vec::new(), Some(faults), wrong),
     };
     File {
         cases,
         files: reader.files,
         faults,
+        wrong,
     }
 }
 
@@ -169,20 +194,23 @@ struct Reader<'c> {
 }
 
 impl Reader<'_> {
-    fn cases(&mut self, text: String, paint: Paint) -> Result<Vec<Case>, String> {
+    fn cases(&mut self, text: String, paint: Paint) -> Result<Vec<Case>, Refused> {
         let texts = text::texts(&self.file, text);
         let mut values = Vec::with_capacity(texts.blocks.len());
-        let mut unreadable = String::new();
+        let (mut unreadable, mut wrong) = (String::new(), Vec::new());
         for (index, block) in texts.blocks.iter().enumerate() {
             let nothing = texts.document && index == 0 && block.json().is_empty();
             match block.value() {
                 _ if nothing => values.push(json!({})),
                 Ok(value) => values.push(value),
-                Err(found) => unreadable.push_str(&block.report(&found, paint)),
+                Err(found) => {
+                    unreadable.push_str(&block.report(&found, paint));
+                    wrong.extend(found.iter().map(Mistake::of));
+                }
             }
         }
         if !unreadable.is_empty() {
-            return Err(unreadable);
+            return Err((unreadable, wrong));
         }
         let faults = Faults::default();
         let root = |block: usize| Given::root(&values[block], block, &faults);
