@@ -48,6 +48,7 @@ use std::time::Duration;
 
 use asl::StateMachine;
 use serde_json::{Value, json};
+use server::gateway::misnamed;
 use server::mocks::{Mocks, Validation};
 use source::report::Paint;
 
@@ -306,6 +307,17 @@ impl Reader<'_> {
         settings.services =
             self.services
                 .read(of("services"), of("faults"), &folder, &mut self.files)?;
+        let mut machines = others.iter().map(|(name, other)| (name, &*other.machine));
+        if let Some(config) = of("config") {
+            let own = (&machine, &*definition.machine);
+            for (name, machine) in machines.by_ref().chain(std::iter::once(own)) {
+                for route in &settings.routes {
+                    for what in misnamed(&route.name, &route.expects, name, machine) {
+                        config.wrong(what);
+                    }
+                }
+            }
+        }
         let test_case = match of("mock") {
             Some(mock) => Some(self.mocked(mock, &mut settings)?),
             None => None,
