@@ -99,7 +99,7 @@ fn severity(alert: &Value) -> String {
 }
 
 /// Shown in this order, by these names; the rest is said in other ways.
-const FACTS: [(&str, &str); 24] = [
+const FACTS: [(&str, &str); 25] = [
     ("kind", "kind"),
     ("count", "times"),
     ("firstAt", "first"),
@@ -112,6 +112,7 @@ const FACTS: [(&str, &str); 24] = [
     ("waitEndedAt", "wait ended"),
     ("lastHeartbeatAt", "last heartbeat"),
     ("lateBySeconds", "late by (s)"),
+    ("doubt", "is"),
     ("route", "route"),
     ("reference", "reference"),
     ("deliveryId", "delivery"),

@@ -22,6 +22,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
+use crate::screen::show;
 use crate::serve::runtime;
 use crate::table::Table;
 
@@ -105,8 +106,8 @@ impl Bench {
         if let Some(count) = self.scenarios {
             let row = scenarios::drive(&self.scenario_file, count)?;
             match self.json {
-                true => println!("{:#}", row.json()),
-                false => println!("{}", row.line()),
+                true => show!("{:#}", row.json()),
+                false => show!("{}", row.line()),
             }
             return Ok(ExitCode::SUCCESS);
         }
@@ -124,7 +125,7 @@ impl Bench {
         let report = outcome?;
         removed.map_err(|e| format!("{} can't be removed: {e}", folder.display()))?;
         if self.json {
-            println!("{report:#}");
+            show!("{report:#}");
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -134,7 +135,7 @@ impl Bench {
         if self.json {
             eprintln!("{line}")
         } else {
-            println!("{line}")
+            show!("{line}")
         }
     }
 
@@ -165,7 +166,7 @@ impl Bench {
             callbacks.push(row);
         }
         if !self.json && !callbacks.is_empty() {
-            println!("\n{table}");
+            show!("\n{table}");
         }
         let mut table = Table::new(&[
             "references",
@@ -194,7 +195,7 @@ impl Bench {
             ]);
         }
         if !self.json && !references.is_empty() {
-            println!("\n{table}");
+            show!("\n{table}");
         }
         let mut table = Table::new(&[
             "deliveries",
@@ -226,7 +227,7 @@ impl Bench {
             searches.push(row);
         }
         if !self.json && !searches.is_empty() {
-            println!("\n{table}");
+            show!("\n{table}");
         }
         Ok(json!({ "callbacks": callbacks, "references": references, "searches": searches }))
     }
@@ -280,7 +281,7 @@ impl Bench {
             rows.push(row);
         }
         if !self.json {
-            println!("\n{table}");
+            show!("\n{table}");
         }
         report.insert("round_trips".into(), json!(rows));
 
@@ -304,7 +305,7 @@ impl Bench {
             rows.push(row);
         }
         if !self.json && !rows.is_empty() {
-            println!("\n{table}");
+            show!("\n{table}");
         }
         report.insert("parked".into(), json!(rows));
         Ok(Value::Object(report))

@@ -8,6 +8,7 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use crate::ask::{At, Server, age, cell};
+use crate::screen::show;
 
 const EXAMPLES: &str = "\
 The server has to run on a virtual clock: rejoin serve --clock virtual. Time stands until it is moved, and stops
@@ -87,7 +88,7 @@ impl Clock {
                     "until-ended",
                     json!({ "executionArn": arn, "seconds": within }),
                 )?;
-                println!("{}", ending(&ended));
+                show!("{}", ending(&ended));
                 return Ok(ExitCode::SUCCESS);
             }
             Order::Freeze => post("freeze", json!({}))?,
@@ -96,7 +97,7 @@ impl Clock {
                 send(&server, Method::PUT, "automatic", body)?
             }
         };
-        println!("{}", shown(&said));
+        show!("{}", shown(&said));
         Ok(ExitCode::SUCCESS)
     }
 }

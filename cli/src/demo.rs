@@ -19,6 +19,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use crate::config::ClockKind;
+use crate::screen::show;
 use crate::serve::runtime;
 
 use self::outcome::Outcome;
@@ -59,7 +60,7 @@ impl Demo {
             closed?;
             if self.json {
                 for outcome in &outcomes {
-                    println!("{}", outcome.json());
+                    show!("{}", outcome.json());
                 }
             } else {
                 report::print(&outcomes, self.real_time);

@@ -395,12 +395,15 @@ impl Replay {
         body.insert("key".into(), key().into());
         let mut table = Table::new(&["came", "was", "reference", "becomes", "because", "id"]);
         let mut all_well = true;
-        let mut count = 0;
+        let (mut done, mut refused) = (0, 0);
         loop {
             let asked = Value::from(body.clone());
             let page = server.send(Method::POST, "/rejoin/deliveries/replay", &[], Some(&asked))?;
             for one in page["deliveries"].as_array().into_iter().flatten() {
-                count += 1;
+                match one["result"]["refused"].is_null() {
+                    true => done += 1,
+                    false => refused += 1,
+                }
                 let (became, because, well) = outcome(&one["result"]);
                 all_well &= well;
                 match self.json {
@@ -426,15 +429,7 @@ impl Replay {
             };
         }
         if !self.json {
-            print(&match (count, self.yes) {
-                (0, _) => "there is no delivery that fits\n".to_owned(),
-                (count, true) => format!("\n{count} replayed\n"),
-                (count, false) => {
-                    format!(
-                        "\n{count} would be replayed, in this order; nothing was done. --yes does it\n"
-                    )
-                }
-            });
+            print(&replayed(done, refused, self.yes));
         }
         Ok(match all_well || !self.yes {
             true => ExitCode::SUCCESS,
@@ -567,6 +562,25 @@ fn told(said: &Value, as_json: bool) -> ExitCode {
 }
 
 /// What became of one, why, and whether it is well.
+/// The last line of a replay of many.
+fn replayed(done: u64, refused: u64, yes: bool) -> String {
+    let not = match refused {
+        0 => String::new(),
+        refused if yes => format!(", {refused} refused"),
+        refused => format!(", {refused} would be refused"),
+    };
+    match (done, refused, yes) {
+        (0, 0, _) => "there is no delivery that fits\n".to_owned(),
+        (_, _, true) => format!("\n{done} replayed{not}\n"),
+        (0, refused, false) => format!("\n{refused} would be refused; nothing was done\n"),
+        (_, _, false) => {
+            format!(
+                "\n{done} would be replayed, in this order{not}; nothing was done. --yes does it\n"
+            )
+        }
+    }
+}
+
 fn outcome(said: &Value) -> (String, String, bool) {
     if !said["refused"].is_null() {
         let refused = &said["refused"];
@@ -614,6 +628,31 @@ mod tests {
         let would =
             json!({"would": {"disposition": "delivered", "note": "It fits."}, "warnings": []});
         assert!(outcome(&would).2);
+    }
+
+    #[test]
+    fn what_is_refused_is_not_counted_as_replayed() {
+        for (done, refused, yes, said) in [
+            (0, 0, true, "there is no delivery that fits"),
+            (3, 0, true, "3 replayed"),
+            (2, 1, true, "2 replayed, 1 refused"),
+            (0, 3, true, "0 replayed, 3 refused"),
+            (
+                2,
+                0,
+                false,
+                "2 would be replayed, in this order; nothing was done. --yes does it",
+            ),
+            (
+                2,
+                1,
+                false,
+                "2 would be replayed, in this order, 1 would be refused; nothing was done. --yes does it",
+            ),
+            (0, 3, false, "3 would be refused; nothing was done"),
+        ] {
+            assert_eq!(replayed(done, refused, yes).trim(), said);
+        }
     }
 
     #[test]

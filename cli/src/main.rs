@@ -21,6 +21,9 @@
 //! - [`waits`]: who waits on a running server, and what is stuck.
 //! - [`colour`]: colours where a terminal shows them.
 
+// It panics if nobody reads on: `screen::show!` does not.
+#![deny(clippy::print_stdout)]
+
 mod alerts;
 #[allow(
     dead_code,

@@ -4,7 +4,21 @@
 //! certain characters for commands (it changes its title, moves the cursor, types for its owner), so none of them
 //! reaches one.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
+
+/// As `println!`, for what a reader may have seen enough of: that nobody reads on is no fault.
+macro_rules! show {
+    ($($text:tt)*) => {
+        $crate::screen::say(format!("{}\n", format_args!($($text)*)).as_bytes())
+    };
+}
+pub(crate) use show;
+
+/// Writes to standard output, if anybody reads it.
+pub fn say(text: &[u8]) {
+    let mut output = std::io::stdout().lock();
+    let _ = output.write_all(text).and_then(|()| output.flush());
+}
 
 /// A narrower screen is not laid out for: its lines break.
 const WIDTH_MIN: usize = 40;

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use lab::report::{junit, text};
-use lab::scenario::{self, Case, File};
+use lab::scenario::{self, Case, File, Mistake};
 use lab::{Settings, scenario::Outcome};
 use serde_json::{Value, json};
 use server::app::Place;
@@ -129,25 +129,19 @@ impl Test {
             case.patience = self.timeout;
             Arc::new(case)
         });
-        let mut cases: Vec<Arc<Case>> = cases.collect();
-        for faulty in &faults {
-            complain(&faulty.said);
-        }
-        if !faults.is_empty() {
-            // Whoever has mistyped a file does not look for the one line that says so among a hundred others.
-            cases.clear();
-        } else if cases.is_empty() {
+        let cases: Vec<Arc<Case>> = cases.collect();
+        if faults.is_empty() && cases.is_empty() {
             complain("rejoin: no case has this text in its file or name\n");
         }
-        let unusable = cases.is_empty();
-        if self.list {
-            if !unusable {
-                self.listed(&cases)?;
-            }
-            return Ok(status(unusable, 0));
-        }
-        if self.breaks && !unusable {
-            return broken::run(&cases, self.json);
+        let unusable = !faults.is_empty() || cases.is_empty();
+        let complain_of_faults = || faults.iter().for_each(|faulty| complain(&faulty.said));
+        if self.list || self.breaks {
+            complain_of_faults();
+            return match self.list {
+                _ if unusable => Ok(status(true, 0)),
+                true => self.listed(&cases).map(|()| status(false, 0)),
+                false => broken::run(&cases, self.json),
+            };
         }
         let mut shown = Shown::default();
         let mut told = Ok(());
@@ -160,6 +154,8 @@ impl Test {
         let played: Vec<(&Case, &Outcome)> =
             cases.iter().map(|case| &**case).zip(&outcomes).collect();
         let failed = outcomes.iter().filter(|outcome| !outcome.passed()).count();
+        // Last, so that nobody has to look for it among a hundred other lines.
+        complain_of_faults();
         let covered = covered::Covered::of(&played);
         if let Some(file) = &self.junit {
             let faults = faults.iter().map(|faulty| (&*faulty.file, &*faulty.said));
@@ -174,12 +170,12 @@ impl Test {
                 "passed": outcomes.len() - failed,
                 "failed": failed,
                 "milliseconds": begun.elapsed().as_millis() as u64,
-                "faults": faults.map(|faulty| json!({ "file": faulty.file, "message": faulty.said })).collect::<Value>(),
+                "faults": faults.flat_map(Faulty::json).collect::<Value>(),
                 "cases": played.iter().map(|(case, outcome)| described(case, outcome)).collect::<Value>(),
                 "coverage": covered.json(),
             });
             say(&format!("{document:#}\n"))?;
-        } else if !unusable {
+        } else if !cases.is_empty() {
             if self.coverage {
                 say(&covered.table())?;
             }
@@ -221,13 +217,31 @@ struct Round {
 struct Faulty {
     file: String,
     said: String,
+    wrong: Vec<Mistake>,
 }
 
 impl Faulty {
     fn of((file, path): (&File, &PathBuf)) -> Option<Faulty> {
-        let said = file.faults.clone()?;
-        let file = path.display().to_string();
-        Some(Faulty { file, said })
+        Some(Faulty {
+            said: file.faults.clone()?,
+            wrong: file.wrong.clone(),
+            file: path.display().to_string(),
+        })
+    }
+
+    fn json(&self) -> Vec<Value> {
+        let each = self.wrong.iter().map(|wrong| {
+            let mut fault = json!({ "file": self.file, "message": wrong.message });
+            if let Some((line, column)) = wrong.place {
+                fault["line"] = line.into();
+                fault["column"] = column.into();
+            }
+            if let Some(hint) = &wrong.hint {
+                fault["hint"] = hint.as_str().into();
+            }
+            fault
+        });
+        each.collect()
     }
 }
 

@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use asl::Severity;
 
 use crate::colour::{Paint, paint};
+use crate::screen::{say, show};
 use source::{Found, Source};
 
 const EXAMPLES: &str = "\
@@ -99,9 +100,9 @@ impl Validate {
         }
         let examined: Vec<Examined<'_>> = sources.iter().map(|s| self.examine(s)).collect();
         if self.json {
-            println!("{}", json::document(&examined));
+            show!("{}", json::document(&examined));
         } else {
-            print!("{}", report::text(&examined, paint));
+            say(report::text(&examined, paint).as_bytes());
         }
         let bad = |examined: &Examined<'_>| {
             let strict = self.strict && examined.count(Severity::Warning) > 0;

@@ -355,3 +355,24 @@ fn while_it_waits_the_story_says_for_how_long_and_for_what() {
         "{why}"
     );
 }
+
+#[test]
+fn what_somebody_else_sends_is_no_matter_of_a_wait_that_was_answered() {
+    let stage = Stage::set();
+    let row = &ROWS[0];
+    stage.start(row);
+    stage.advance(1);
+    let stray = json!({ "valuationReference": "of somebody else" }).to_string();
+    let answer = stage
+        .client()
+        .send("POST", "/callbacks/valuation", "", &stray);
+    assert_eq!(answer.expect("the server answers").0, 401);
+    let waiting = stage.screen(&row.name());
+    assert!(waiting.contains("perhaps for this wait"), "{waiting}");
+    stage.advance(60);
+    let told = stage.screen(&row.name());
+    for wanted in ["SUCCEEDED", "delivered at ", "Nothing has to be done."] {
+        assert!(told.contains(wanted), "{wanted:?} is not in\n{told}");
+    }
+    assert!(!told.contains("perhaps for this wait"), "{told}");
+}

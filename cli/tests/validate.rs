@@ -133,6 +133,30 @@ bad.asl.json: 4 errors, 3 warnings
 }
 
 #[test]
+fn a_reader_that_has_seen_enough_changes_nothing() {
+    for arguments in [&["-"][..], &["--json", "-"]] {
+        let folder = folder("closed-pipe");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_rejoin"))
+            .arg("validate")
+            .args(arguments)
+            .current_dir(&folder.0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program runs");
+        // Before it has anything to say.
+        drop(child.stdout.take());
+        let mut stdin = child.stdin.take().expect("it was asked for");
+        stdin.write_all(BAD.as_bytes()).expect("it reads its input");
+        drop(stdin);
+        let output = child.wait_with_output().expect("the program ends");
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    }
+}
+
+#[test]
 fn several_files_are_told_apart_and_one_that_is_wrong_decides() {
     let folder = folder("validate-several");
     let (status, text) = said(&validate(&folder, &["good.asl.json", "waits.asl.yaml"], ""));

@@ -37,6 +37,7 @@ mod text;
 mod theme;
 
 pub use overlay::{Finding, Mark, Overlay, Severity, Status, Step};
+pub use region::containers;
 pub use theme::Theme;
 
 use asl::StateMachine;

@@ -77,6 +77,20 @@ pub fn inside(machine: &StateMachine, id: StateId) -> Vec<(StateId, String)> {
     }
 }
 
+/// The Parallel or Map state that each nested state stands in, the nearest one.
+pub fn containers(machine: &StateMachine) -> BTreeMap<StateId, StateId> {
+    let all = 0..machine.states.len();
+    let ids = all
+        .filter_map(|index| u32::try_from(index).ok())
+        .map(StateId);
+    let of = |container: StateId| {
+        let starts = inside(machine, container).into_iter();
+        let inner = starts.flat_map(|(start, _)| region(machine, start).states);
+        inner.map(move |id| (id, container))
+    };
+    ids.flat_map(of).collect()
+}
+
 /// The links that leave a state, those with the same end as one.
 fn leaving(machine: &StateMachine, id: StateId) -> Vec<Link> {
     let mut links: Vec<Link> = Vec::new();

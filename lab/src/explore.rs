@@ -143,6 +143,9 @@ pub fn explore(question: &Question) -> Result<Exploration, String> {
     if rows.is_empty() && choice.is_restricted() {
         return Err(choice.chooses_nothing(&sites));
     }
+    if let Some(why) = course::no_task_is_reached(&sites, &courses).filter(|_| rows.is_empty()) {
+        return Err(why);
+    }
     notes.extend(cut.clone());
     let findings = findings::all(&Evidence {
         sites: &sites,

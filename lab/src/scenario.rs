@@ -49,6 +49,7 @@ use std::time::Duration;
 
 use asl::StateMachine;
 use serde_json::{Value, json};
+use server::gateway::misnamed;
 use server::mocks::{Mocks, Validation};
 use source::report::Paint;
 
@@ -92,7 +93,23 @@ pub struct File {
     pub files: BTreeSet<PathBuf>,
     /// All that is wrong with it, for people.
     pub faults: Option<String>,
+    /// The same for programs.
+    pub wrong: Vec<Mistake>,
 }
+
+/// Something that is wrong with a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    /// Line and column, both from 1; none if it is the whole file.
+    pub place: Option<(usize, usize)>,
+    /// What.
+    pub message: String,
+    /// What to do, if that is known.
+    pub hint: Option<String>,
+}
+
+/// Both.
+type Refused = (String, Vec<Mistake>);
 
 /// One case: an execution, what happens to it, and what must come of it.
 pub struct Case {
@@ -147,16 +164,25 @@ pub fn read(path: &Path, configure: Configure<'_>, paint: Paint) -> File {
     };
     let read = match std::fs::read_to_string(path) {
         Ok(text) => reader.cases(text, paint),
-        Err(why) => Err(format!("{} can't be read: {why}\n", path.display())),
+        Err(why) => {
+            let message = format!("{} can't be read: {why}", path.display());
+            let wrong = Mistake {
+                place: None,
+                message: message.clone(),
+                hint: None,
+            };
+            Err((message + "\n", vec![wrong]))
+        }
     };
-    let (cases, faults) = match read {
-        Ok(cases) => (cases, None),
-        Err(faults) => (Vec::new(), Some(faults)),
+    let (cases, faults, wrong) = match read {
+        Ok(cases) => (cases, None, Vec::new()),
+        Err((faults, wrong)) => (Vec::new(), Some(faults), wrong),
     };
     File {
         cases,
         files: reader.files,
         faults,
+        wrong,
     }
 }
 
@@ -170,20 +196,23 @@ struct Reader<'c> {
 }
 
 impl Reader<'_> {
-    fn cases(&mut self, text: String, paint: Paint) -> Result<Vec<Case>, String> {
+    fn cases(&mut self, text: String, paint: Paint) -> Result<Vec<Case>, Refused> {
         let texts = text::texts(&self.file, text);
         let mut values = Vec::with_capacity(texts.blocks.len());
-        let mut unreadable = String::new();
+        let (mut unreadable, mut wrong) = (String::new(), Vec::new());
         for (index, block) in texts.blocks.iter().enumerate() {
             let nothing = texts.document && index == 0 && block.json().is_empty();
             match block.value() {
                 _ if nothing => values.push(json!({})),
                 Ok(value) => values.push(value),
-                Err(found) => unreadable.push_str(&block.report(&found, paint)),
+                Err(found) => {
+                    unreadable.push_str(&block.report(&found, paint));
+                    wrong.extend(found.iter().map(Mistake::of));
+                }
             }
         }
         if !unreadable.is_empty() {
-            return Err(unreadable);
+            return Err((unreadable, wrong));
         }
         let faults = Faults::default();
         let root = |block: usize| Given::root(&values[block], block, &faults);
@@ -198,6 +227,17 @@ impl Reader<'_> {
                 "this is a state machine's definition, and no scenario",
                 hint,
             );
+            return Err(faults.report(&texts.blocks, paint));
+        }
+        let too_many = texts.headings.len() + 1..values.len();
+        if !too_many.is_empty() {
+            for block in too_many {
+                let hint = "Give it a `##` heading of its own; the fence of what is only for people says ```text.";
+                root(block).wrong_but(
+                    "there is a block of YAML before this one, and a case has one",
+                    hint,
+                );
+            }
             return Err(faults.report(&texts.blocks, paint));
         }
         if !(0..values.len()).all(|block| root(block).is_object()) {
@@ -268,6 +308,17 @@ impl Reader<'_> {
         settings.services =
             self.services
                 .read(of("services"), of("faults"), &folder, &mut self.files)?;
+        let mut machines = others.iter().map(|(name, other)| (name, &*other.machine));
+        if let Some(config) = of("config") {
+            let own = (&machine, &*definition.machine);
+            for (name, machine) in machines.by_ref().chain(std::iter::once(own)) {
+                for route in &settings.routes {
+                    for what in misnamed(&route.name, &route.expects, name, machine) {
+                        config.wrong(what);
+                    }
+                }
+            }
+        }
         let test_case = match of("mock") {
             Some(mock) => Some(self.mocked(mock, &mut settings)?),
             None => None,

@@ -366,13 +366,10 @@ fn what_nobody_gives_is_made_up_and_each_way_is_tried() {
     // What is given stays as it is, and what it lacks is said.
     let mut given = question(&approval());
     given.input = Some(json!({}));
-    let notes = explore(&given).unwrap().notes;
-    assert!(
-        notes
-            .iter()
-            .any(|note| note.contains("FAILED States.Runtime") && note.contains("--input")),
-        "{notes:?}"
-    );
+    let findings = explore(&given).unwrap().findings;
+    let said = findings.iter().find(|found| found.code == "ends-badly");
+    let what = &said.expect("it is found").what;
+    assert!(what.contains("FAILED in Ask (States.Runtime"), "{what}");
     given.input = None;
     given.results = [("Nobody".to_owned(), json!({}))].into();
     let why = explore(&given).err().unwrap();

@@ -140,6 +140,20 @@ fn handled(catch: Value, handlers: Value) -> Machinery {
     of(machine(states))
 }
 
+/// `Work` in a Map in a Parallel, whose handlers these are.
+fn within(map: Value, parallel: Value) -> Machinery {
+    let alone = |name: &str, state: Value| json!({ "StartAt": name, "States": { name: state } });
+    let work = function(json!({ "End": true }));
+    let each = json!({ "Type": "Map", "ItemsPath": "$.items", "ItemProcessor": alone("Work", work), "End": true });
+    let both =
+        json!({ "Type": "Parallel", "Branches": [alone("Each", with(each, map))], "End": true });
+    of(machine(json!({
+        "Both": with(both, parallel),
+        "Mend": { "Type": "Pass", "End": true },
+    })))
+    .given(json!({ "items": [1] }))
+}
+
 /// A function that is to call back.
 fn asks_function(more: Value) -> Machinery {
     let parameters = json!({ "FunctionName": "f", "Payload": { "token.$": "$$.Task.Token" } });
@@ -357,15 +371,28 @@ fn what_is_there_is_found_and_what_is_not_is_not() {
         ),
         (
             "never-reached",
-            vec![works(json!({ "Retry": [
-                { "ErrorEquals": ["Lambda.ServiceException", "Mine"] },
-                { "ErrorEquals": ["Mine"], "MaxAttempts": 1 },
-            ] }))],
-            vec![works(json!({ "Retry": [
-                { "ErrorEquals": ["Lambda.ServiceException"] },
-                { "ErrorEquals": ["Mine"], "MaxAttempts": 1 },
-                { "ErrorEquals": ["States.ALL"], "MaxAttempts": 1 },
-            ] }))],
+            vec![
+                works(json!({ "Retry": [
+                    { "ErrorEquals": ["Lambda.ServiceException", "Mine"] },
+                    { "ErrorEquals": ["Mine"], "MaxAttempts": 1 },
+                ] })),
+                // The first one leaves nothing of it.
+                within(
+                    json!({}),
+                    json!({ "Catch": [{ "ErrorEquals": ["Mine"], "Next": "Mend" }, { "ErrorEquals": ["Mine"], "Next": "Mend" }] }),
+                ),
+            ],
+            vec![
+                works(json!({ "Retry": [
+                    { "ErrorEquals": ["Lambda.ServiceException"] },
+                    { "ErrorEquals": ["Mine"], "MaxAttempts": 1 },
+                    { "ErrorEquals": ["States.ALL"], "MaxAttempts": 1 },
+                ] })),
+                within(
+                    json!({ "Retry": [{ "ErrorEquals": ["Own"], "MaxAttempts": 1 }] }),
+                    json!({ "Catch": [{ "ErrorEquals": ["Mine"], "Next": "Mend" }] }),
+                ),
+            ],
         ),
         (
             "state-not-reached",
@@ -374,6 +401,10 @@ fn what_is_there_is_found_and_what_is_not_is_not() {
                 chooses(),
                 round(rests),
                 handled(catching("Broken", json!({})), json!({ "Broken": failed })),
+                within(
+                    json!({}),
+                    json!({ "Catch": [{ "ErrorEquals": ["Mine"], "Next": "Mend" }] }),
+                ),
             ],
         ),
         (
@@ -484,7 +515,7 @@ fn a_finding_says_for_how_long() {
         (
             asks(json!({ "TimeoutSeconds": 40_000_000 })),
             "waits-too-long",
-            "Ask is given up only after 462 d",
+            "Ask is given up only after 365 d",
         ),
         (
             asks(json!({})),

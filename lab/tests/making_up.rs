@@ -351,3 +351,69 @@ fn what_goes_round_without_a_task_is_left_alone_soon() {
     // AWS would go on until the history is full, for months.
     assert!(well.after < 3 * 86_400_000, "{}", well.after);
 }
+
+/// `Ask`, whose answer goes through this into a Choice between two.
+fn computed(output: Value, condition: &str) -> Value {
+    jsonata(json!({ "StartAt": "Ask", "States": {
+        "Ask": asks(json!("{% 1 %}"), json!({ "Output": output, "Next": "Which" })),
+        "Which": { "Type": "Choice", "Choices": [{ "Condition": condition, "Next": "Few" }], "Default": "Many" },
+        "Few": { "Type": "Succeed" },
+        "Many": { "Type": "Succeed" },
+    }}))
+}
+
+#[test]
+fn what_is_computed_with_is_no_text() {
+    for (output, condition) in [
+        // Members of what a block looks at, one by one.
+        (
+            json!({ "n": "{% $sum($states.input.lines.(price * qty)) %}" }),
+            "{% $states.input.n > 2 %}",
+        ),
+        (
+            json!({ "n": "{% $number($states.result.Payload.n) %}" }),
+            "{% $states.input.n > 2 %}",
+        ),
+        // Where it comes from can't be followed.
+        (
+            json!("{% $merge([$states.input, { 'n': $states.result.Payload.n }]) %}"),
+            "{% $states.input.n > 2 %}",
+        ),
+    ] {
+        let definition = computed(output.clone(), condition);
+        let exploration = explored(&definition);
+        let well = &exploration.courses[0].well;
+        assert_eq!(well.end, End::Succeeded, "{output}: {:?}", well.cause);
+        let cases: Vec<String> = exploration
+            .rows
+            .iter()
+            .map(|r| r.case.to_string())
+            .collect();
+        assert!(cases.contains(&"Ask/no-answer".to_owned()), "{cases:?}");
+    }
+}
+
+#[test]
+fn what_ends_badly_whatever_is_made_up_is_said() {
+    let output = json!("{% $error('no way') %}");
+    let exploration = explored(&computed(output, "{% true %}"));
+    let finding = exploration
+        .findings
+        .iter()
+        .find(|found| found.code == "ends-badly");
+    let finding = finding.expect("it is found");
+    assert_eq!(finding.states, ["Ask"]);
+    assert!(finding.what.contains("no way"), "{}", finding.what);
+    // Before any task there is nothing to explore.
+    let first = json!({ "Type": "Pass", "Output": "{% $error('no way') %}", "Next": "Ask" });
+    let mut definition = computed(json!({}), "{% true %}");
+    definition["StartAt"] = json!("First");
+    definition["States"]["First"] = first;
+    let why = explore(&question(&definition))
+        .err()
+        .expect("nothing is explored");
+    assert!(
+        why.contains("no task was asked") && why.contains("in First"),
+        "{why}"
+    );
+}

@@ -78,6 +78,10 @@ fn what_is_no_scenario_file_says_what_it_is() {
             "## A\n\n```yaml\nexpect: {error: X}\n```\n",
             "- there is no definition = Add `definition: FILE`, for one case or at the top for all.",
         ),
+        (
+            "## A\n\n```yaml\ndefinition: {StartAt: A, States: {A: {Type: Succeed}}}\n```\n\n### More\n\n```yaml\nexpect: {error: X}\n```\n",
+            "10:1 there is a block of YAML before this one, and a case has one = Give it a `##` heading of its own; the fence of what is only for people says ```text.",
+        ),
     ] {
         assert_eq!(said(text), [expected], "{text}");
     }
@@ -211,6 +215,22 @@ fn a_document_is_read_as_people_write_it() {
         .into_iter()
         .map(|case| play(&Arc::new(case)).passed());
     assert_eq!(passed.collect::<Vec<_>>(), [true, false]);
+}
+
+#[test]
+fn what_an_operator_is_refused_fails_the_case() {
+    let text = "definition: {StartAt: A, States: {A: {Type: Wait, Seconds: 60, End: true}}}\ncases:\n- {name: in vain, script: [30s: redrive], expect: {status: SUCCEEDED}}\n- {name: as is, expect: {status: SUCCEEDED}}\n";
+    let read = Written::of(text).read();
+    let played = read.cases.into_iter().map(|case| play(&Arc::new(case)));
+    let troubles: Vec<Vec<String>> = played.map(|outcome| outcome.troubles).collect();
+    let [in_vain, as_is] = troubles.as_slice() else {
+        panic!("two cases: {troubles:?}");
+    };
+    assert!(
+        in_vain[0].starts_with("RedriveExecution was refused with 400: "),
+        "{in_vain:?}"
+    );
+    assert_eq!(as_is, &Vec::<String>::new());
 }
 
 /// Each expectation fits what comes, and the one beside it does not: none of them passes whatever happens.

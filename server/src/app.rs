@@ -248,6 +248,7 @@ impl App {
             bytes_max: quotas.inbox_bytes_max,
         });
         gateway.load_routes().await?;
+        gateway.say_all_misnamed(&machines, &place).await;
         gateway.announce(address);
         let activities = ActivityQueues::default();
         activities.connect(runner.clone());

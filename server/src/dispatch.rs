@@ -8,8 +8,6 @@ use std::sync::{Arc, Weak};
 
 use asl::{Data, Failure, Pattern, Resource};
 use engine::{CommandKind, Dispatch, ExecutionKey, Identity, Outcome, Status, Token, WaitId};
-use hashbrown::HashMap;
-use parking_lot::Mutex;
 use serde_json::Value;
 
 use crate::activities::ActivityQueues;
@@ -29,8 +27,6 @@ pub struct Dispatcher(Arc<Inner>);
 
 struct Inner {
     resources: Resources,
-    /// The executions that `.sync` tasks wait for.
-    children: Mutex<HashMap<(ExecutionKey, WaitId), Arc<str>>>,
 }
 
 /// A dispatcher as the runner knows it: if each held the other, an app that is dropped would never let
@@ -65,10 +61,7 @@ pub struct Resources {
 impl Dispatcher {
     /// A dispatcher to these resources.
     pub fn new(resources: Resources) -> Dispatcher {
-        Dispatcher(Arc::new(Inner {
-            resources,
-            children: Mutex::default(),
-        }))
+        Dispatcher(Arc::new(Inner { resources }))
     }
 
     /// For the runner.
@@ -165,22 +158,6 @@ impl Dispatcher {
         resources.map_runs.wait_ended(key, wait, busy);
         self.0.resources.gateway.wait_ended(key, wait);
         self.0.resources.activities.wait_ended(key, wait);
-        self.give_up(key, wait);
-    }
-
-    /// Stops the execution that a wait was for, if there is one and nobody has given it up before.
-    fn give_up(&self, key: ExecutionKey, wait: WaitId) {
-        let Some(child) = self.0.children.lock().remove(&(key, wait)) else {
-            return;
-        };
-        let (services, busy) = (
-            self.0.resources.services.clone(),
-            self.0.resources.clock.busy(),
-        );
-        tokio::spawn(async move {
-            services.give_up(key, wait, &child).await;
-            drop(busy);
-        });
     }
 
     /// An execution is over.
@@ -383,14 +360,21 @@ impl Dispatcher {
             Err(failure) => return self.complete(key, wait, Err(failure)).await,
         };
         let child: Arc<str> = started["ExecutionArn"].as_str().unwrap_or_default().into();
-        self.0.children.lock().insert((key, wait), child.clone());
         let output = Data::from(started);
         if !self
             .bring(key, CommandKind::Submitted { wait, output })
             .await
         {
             // The wait ended while its execution was being started, so nobody knew of that one then.
-            return self.give_up(key, wait);
+            let child = ExecutionKey::of(&child);
+            if let Err(what) = resources.runner.stop(child, None, None).await {
+                let about = resources.runner.about(key).await;
+                crate::log::say_about!(
+                    about,
+                    "the execution of a task that was given up could not be stopped: {what}"
+                );
+            }
+            return;
         }
 
         // Time may go on while the execution runs, and the server may go: the task goes out again after
@@ -414,7 +398,6 @@ impl Dispatcher {
         let Some(_app) = this.0.resources.services.app() else {
             return;
         };
-        this.0.children.lock().remove(&(key, wait));
         let as_json = action.ends_with(".sync:2");
         let services = &this.0.resources.services;
         let result = services.execution_result(&child, as_json).await;

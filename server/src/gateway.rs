@@ -79,6 +79,7 @@ mod inbox;
 mod keep;
 mod manage;
 mod marks;
+mod misnamed;
 mod rate;
 mod recall;
 mod receive;
@@ -110,10 +111,12 @@ use uuid::Uuid;
 
 pub use self::chosen::{Choosing, Phase};
 pub use self::disposition::Disposition;
+pub use self::misnamed::misnamed;
 pub(crate) use self::record::Place;
 pub use self::remote::EngineConfig;
 pub use self::route::config::RouteConfig;
 pub use self::sweep::InboxLimits;
+pub use self::verify::Doubt;
 pub use self::verify::config::VerifyConfig;
 
 use self::astray::Astray;

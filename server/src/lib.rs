@@ -12,7 +12,7 @@
 //! - [`runner`]: the four beats for all executions; `aside`: what takes long; [`dispatch`]: tasks to their
 //!   resources; [`express`]: executions that are not stored.
 //! - [`scheduler`]: what is due. [`logs`]: what executions leave in CloudWatch Logs.
-//!   [`redrives`]: which were redriven.
+//!   [`redrives`]: which were redriven; `abandoned`: which nobody waits for any more.
 //! - [`machines`], [`versions`], [`activity`], [`activities`]: what executions are made of and work for;
 //!   [`registry`]: their documents, kept in memory; [`tags`].
 //! - [`quotas`]: how much of everything there may be.
@@ -30,6 +30,7 @@
 //! - [`gateway`]: references, callbacks, dispositions.
 //! - [`waits`]: which waits are open, and which are stuck. [`metrics`]: what Prometheus is told.
 
+mod abandoned;
 pub mod activities;
 pub mod activity;
 pub mod actors;

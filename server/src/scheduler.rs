@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinSet;
 
+use crate::abandoned;
 use crate::app::App;
 use crate::clock::{Busy, Clock};
 use crate::redrives::Redrives;
@@ -60,6 +61,16 @@ async fn attend_documents(app: App, mut due: UnboundedReceiver<(Due, Busy)>) {
     }
 }
 
+fn try_again(store: Store, due: Due) {
+    tokio::spawn(async move {
+        tokio::time::sleep(AGAIN_AFTER).await;
+        // A store that can't be written any more is not what time mends.
+        if store.write_problem().is_none() {
+            store.give_back(due);
+        }
+    });
+}
+
 async fn attend(app: App, due: Due, _busy: Busy) {
     match &due {
         Due::Execution(key) => {
@@ -71,14 +82,17 @@ async fn attend(app: App, due: Due, _busy: Busy) {
                 app.runner.about(*key).await,
                 "a timer could not be served, and is tried again in {seconds} s: {what}"
             );
-            let store = app.store.clone();
-            tokio::spawn(async move {
-                tokio::time::sleep(AGAIN_AFTER).await;
-                // A store that can't be written any more is not what time mends.
-                if store.write_problem().is_none() {
-                    store.give_back(due);
-                }
-            });
+            try_again(app.store.clone(), due);
+        }
+        Due::Document(Table::Abandoned, key) => {
+            let Err(what) = abandoned::attend(&app, key).await else {
+                return;
+            };
+            let seconds = AGAIN_AFTER.as_secs();
+            crate::log::say!(
+                "the execution of a task that was given up could not be stopped, which is tried again in {seconds} s: {what}"
+            );
+            try_again(app.store.clone(), due);
         }
         Due::Document(Table::Message, key) => app.topics.attend(key).await,
         Due::Document(Table::Alerting, key) => app.alerts.attend(key).await,

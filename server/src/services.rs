@@ -57,6 +57,7 @@ pub use keys::KeyRefusal;
 pub use logs::{CloudWatchLogs, NotTaken};
 pub(crate) use objects::Content;
 pub use service::{Service, json_service};
+pub(crate) use states::started_for;
 pub(crate) use step_functions::{Refused, StepFunctions, moment};
 
 /// Calls services. Cloning is a reference count.

@@ -278,6 +278,10 @@ impl Story {
         let Some(wait) = self.wait().filter(|wait| wait.is_callback()) else {
             return Ok(());
         };
+        // One that was answered had nothing of what came besides.
+        if matches!(wait.ended, Some((_, Ended::Succeeded | Ended::Failed(_)))) {
+            return Ok(());
+        }
         let to = wait.ended.as_ref().map_or(self.now, |(at, _)| *at);
         let (from, state) = (wait.since, wait.state.clone());
         let registered = self.trail.registrations.iter().map(|r| r.route.clone());

@@ -281,7 +281,7 @@ async fn each_error_of_aws_has_its_disposition() {
     let rows = [
         (400, "TaskTimedOut", 410, "late-timed-out", 0),
         (400, "TaskDoesNotExist", 410, "late-ended", 0),
-        (400, "InvalidToken", 503, "undeliverable", 0),
+        (400, "InvalidToken", 202, "undeliverable", 0),
         (400, "InvalidOutput", 400, "malformed", 0),
         (400, "ValidationException", 400, "malformed", 0),
         (400, "ThrottlingException", 202, "undeliverable", 1),

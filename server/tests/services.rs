@@ -519,6 +519,25 @@ async fn who_gives_up_a_task_stops_the_execution_that_it_waits_for() {
     assert_eq!(server.ended(CHILD).await["status"], "ABORTED");
 }
 
+#[tokio::test]
+async fn the_execution_of_a_task_that_was_given_up_is_stopped_after_a_crash() {
+    let directory = scratch();
+    let server = Server::open(Environment::default(), Some(directory.clone())).await;
+    let parent = parked(&server).await;
+    server
+        .ask("StopExecution", json!({ "executionArn": parent }))
+        .await;
+    // At once: that the child is to be stopped is durable, that it was is perhaps not.
+    let copy = scratch();
+    copy_all(&directory, &copy);
+
+    let server = Server::open(Environment::default(), Some(copy.clone())).await;
+    assert_eq!(server.ended(CHILD).await["status"], "ABORTED");
+    for directory in [directory, copy] {
+        let _ = std::fs::remove_dir_all(directory);
+    }
+}
+
 fn scratch() -> PathBuf {
     std::env::temp_dir().join(format!("rejoin-services-{}", uuid::Uuid::new_v4()))
 }

@@ -191,6 +191,8 @@ pub enum Table {
     HeldReference = 22,
     /// What was said to fail: subscribers, by topic and subscriber; engines elsewhere, by name. No content.
     FailingSink = 23,
+    /// Waits for an execution that nobody waits for any more and is to be stopped, by execution and wait. No content.
+    Abandoned = 24,
 }
 
 /// A document to be written or removed.

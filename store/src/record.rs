@@ -591,7 +591,7 @@ pub(crate) fn status_of(number: u8) -> Result<Status, String> {
 }
 
 /// All tables, in the order of their numbers, in which there may be gaps.
-pub(crate) const TABLES: [Table; 21] = [
+pub(crate) const TABLES: [Table; 22] = [
     Table::Meta,
     Table::StateMachine,
     Table::Definition,
@@ -613,6 +613,7 @@ pub(crate) const TABLES: [Table; 21] = [
     Table::Remote,
     Table::HeldReference,
     Table::FailingSink,
+    Table::Abandoned,
 ];
 
 /// Room for each table in an array that is looked up by its number.

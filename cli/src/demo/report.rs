@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::outcome::{Outcome, description};
 use crate::colour::{BOLD, GREEN, RED, YELLOW, paint};
+use crate::screen::show;
 use crate::table::Table;
 
 /// A line for a row that is done.
@@ -13,7 +14,7 @@ pub fn progress(outcome: &Outcome) {
     } else {
         paint(RED, "WRONG")
     };
-    println!("  {:<26} {mark}", outcome.row.scenario);
+    show!("  {:<26} {mark}", outcome.row.scenario);
 }
 
 /// The table and the alerts.
@@ -46,11 +47,11 @@ pub fn print(outcomes: &[Outcome], real_time: bool) {
             },
         ]);
     }
-    println!("\n{table}");
-    println!("What the error topic heard:");
+    show!("\n{table}");
+    show!("What the error topic heard:");
     for outcome in outcomes {
         for alert in &outcome.alerts {
-            println!(
+            show!(
                 "  {} {}",
                 paint(YELLOW, &format!("[{}]", outcome.row.scenario)),
                 first_thing(alert)
@@ -58,21 +59,26 @@ pub fn print(outcomes: &[Outcome], real_time: bool) {
         }
     }
     for outcome in outcomes.iter().filter(|outcome| !outcome.ok()) {
-        println!("\n{} {}", paint(RED, "WRONG:"), outcome.row.scenario);
-        println!(
+        show!("\n{} {}", paint(RED, "WRONG:"), outcome.row.scenario);
+        show!(
             "  wanted {} {:?} {:?} {:?}",
-            outcome.row.status, outcome.row.error, outcome.row.dispositions, outcome.row.alerts
+            outcome.row.status,
+            outcome.row.error,
+            outcome.row.dispositions,
+            outcome.row.alerts
         );
         let heard: Vec<&str> = outcome.alerts.iter().map(description).collect();
-        println!(
+        show!(
             "  got    {} {:?} {:?} {heard:?}",
-            outcome.status, outcome.error, outcome.dispositions
+            outcome.status,
+            outcome.error,
+            outcome.dispositions
         );
     }
     let well = outcomes.iter().filter(|outcome| outcome.ok()).count();
     let real: f64 = outcomes.iter().map(|outcome| outcome.real_ms).sum();
     let passed: f64 = outcomes.iter().map(|outcome| outcome.virtual_seconds).sum();
-    println!(
+    show!(
         "\n{}",
         paint(
             BOLD,
@@ -80,7 +86,7 @@ pub fn print(outcomes: &[Outcome], real_time: bool) {
         )
     );
     if !real_time {
-        println!(
+        show!(
             "{passed:.0} s of waiting, tested in {:.1} s. `rejoin demo --serve` leaves it running for you.",
             real / 1000.0
         );

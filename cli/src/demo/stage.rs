@@ -15,6 +15,7 @@ use server::clock::Clock;
 use super::rows::Row;
 use crate::config::{ClockKind, Config};
 use crate::connection::Connection;
+use crate::screen::show;
 use crate::serve::{bind, until_told_to_stop};
 
 /// Where `--serve` listens: the port of `rejoin serve`.
@@ -289,26 +290,24 @@ fn say_how_to_use(stage: &Stage) {
         "in real time".to_owned()
     };
     let input = application("Late callback");
-    println!("The loan processor is up at {url}, {time}. Try:\n");
-    println!(
-        "  export AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any AWS_DEFAULT_REGION={REGION}"
-    );
-    println!("  aws stepfunctions start-execution --endpoint-url {url} \\");
-    println!(
+    show!("The loan processor is up at {url}, {time}. Try:\n");
+    show!("  export AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any AWS_DEFAULT_REGION={REGION}");
+    show!("  aws stepfunctions start-execution --endpoint-url {url} \\");
+    show!(
         "    --state-machine-arn arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{} \\",
         loan_processor::STATE_MACHINE
     );
-    println!("    --input '{input}'\n");
-    println!("nameOrNumber may be: {}.", faults());
+    show!("    --input '{input}'\n");
+    show!("nameOrNumber may be: {}.", faults());
     if stage.clock.is_virtual() {
-        println!("A minute on:   curl -X POST {url}/rejoin/clock/advance -d '{{\"seconds\": 60}}'");
+        show!("A minute on:   curl -X POST {url}/rejoin/clock/advance -d '{{\"seconds\": 60}}'");
     }
-    println!("What arrived:  curl {url}/rejoin/deliveries");
-    println!(
+    show!("What arrived:  curl {url}/rejoin/deliveries");
+    show!(
         "What is wrong: curl {url}/rejoin/topics/{}/messages\n",
         loan_processor::TOPIC
     );
-    println!("Ctrl-C ends it and removes its data.");
+    show!("Ctrl-C ends it and removes its data.");
 }
 
 fn faults() -> String {

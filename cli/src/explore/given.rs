@@ -7,6 +7,7 @@ use asl::Severity;
 use lab::explore::{Question, plan::Choice};
 use lab::{Machine, Settings};
 use serde_json::Value;
+use server::gateway::misnamed;
 use server::services::Environment;
 
 use crate::colour::paint_error;
@@ -64,6 +65,13 @@ impl Given<'_> {
             Some(name) => name.to_owned(),
             None => expected(&settings, &model).unwrap_or_else(|| stem(self.definition)),
         };
+        for route in &settings.routes {
+            if let Some(what) = misnamed(&route.name, &route.expects, &name, &model).pop() {
+                return Err(what);
+            }
+        }
+        let mut notes = notes;
+        notes.extend(named_otherwise(&settings, &model, &name));
         Ok(Question {
             machine: Machine { name, definition },
             input: self.input.map(input).transpose()?,
@@ -140,6 +148,26 @@ fn expected(settings: &Settings, model: &asl::StateMachine) -> Option<String> {
     let mut known = expected.filter_map(|expected| expected.split_once('.'));
     let (machine, _) = known.find(|(_, state)| model.find(state).is_some())?;
     Some(machine.to_owned())
+}
+
+/// That a route expects one of its tasks, of a machine with another name.
+fn named_otherwise(settings: &Settings, model: &asl::StateMachine, name: &str) -> Vec<String> {
+    let notes = settings.routes.iter().filter_map(|route| {
+        let expected = route.expects.iter();
+        let expected = expected.filter_map(|expected| expected.split_once('.'));
+        let ours: Vec<_> = expected
+            .filter(|(_, state)| model.find(state).is_some())
+            .collect();
+        if ours.iter().any(|(machine, _)| *machine == name) {
+            return None;
+        }
+        let (other, state) = ours.first()?;
+        Some(format!(
+            "the route {:?} expects {other}.{state}, and this machine is called {name} here, so no callback comes on it: --machine {other} would have them come",
+            route.name
+        ))
+    });
+    notes.collect()
 }
 
 /// `order` of `workflows/order.asl.yaml`, with nothing in it that a name can't have.

@@ -184,7 +184,7 @@ impl Narrator {
             EventKind::TaskTimedOut { heartbeat, .. } => {
                 state.failed = true;
                 let about = match heartbeat {
-                    true => "States.HeartbeatTimeout: no heartbeat in time",
+                    true => "States.Timeout: no heartbeat in time",
                     false => "States.Timeout: no answer in time",
                 };
                 vec![line("✗", RED, &state.name, about)]

@@ -1,4 +1,8 @@
 //! What happens when all goes well, from made-up results if nobody gives any.
+//!
+//! - [`kinds`]: other kinds of values than text, where that fails.
+
+mod kinds;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -141,11 +145,8 @@ impl Attempt<'_> {
     /// Plays until nothing is missing any more that can be made up.
     fn settled(&self, mut draft: Draft) -> Result<(Course, Draft), String> {
         for _ in 0..ROUNDS_MAX {
-            let script = script(self.sites, draft.results.clone());
-            let cut = Arc::new(AtomicBool::new(false));
-            let outside = Outside::new(script, Vec::new(), cut);
-            let Tried { seen, .. } = self.stage.try_out(&draft.input, Box::new(outside), &[])?;
-            if !self.supply(&mut draft, &seen) {
+            let seen = self.tried(&draft)?;
+            if !self.supply(&mut draft, &seen) && !self.in_other_kinds(&mut draft, &seen)? {
                 break;
             }
         }
@@ -166,6 +167,15 @@ impl Attempt<'_> {
             made_up: draft.made_up.iter().cloned().collect(),
         };
         Ok((course, draft))
+    }
+
+    /// What comes of a draft.
+    fn tried(&self, draft: &Draft) -> Result<Seen, String> {
+        let script = script(self.sites, draft.results.clone());
+        let cut = Arc::new(AtomicBool::new(false));
+        let outside = Outside::new(script, Vec::new(), cut);
+        let Tried { seen, .. } = self.stage.try_out(&draft.input, Box::new(outside), &[])?;
+        Ok(seen)
     }
 
     /// Makes up what states did not find; whether there was anything.
@@ -354,14 +364,43 @@ pub fn notes(sites: &[Site], courses: &[Course]) -> Vec<String> {
             .collect();
         notes.push(format!("explored too: {}", listed(&others)));
     }
-    let first = &courses[0].well;
-    if first.end != End::Succeeded {
-        let error = first.error.as_deref().unwrap_or_default();
-        let cause = first.cause.as_deref().unwrap_or_default();
-        notes.push(format!(
-            "even with nothing wrong the execution ends {} {error} {cause}: give an --input, or the results of tasks with --results",
-            first.end.name(),
-        ));
-    }
     notes
+}
+
+/// Why there is nothing to explore, if there are tasks and the execution failed before any was asked.
+pub fn no_task_is_reached(sites: &[Site], courses: &[Course]) -> Option<String> {
+    let asked = |site: &Site| {
+        let mut courses = courses.iter();
+        courses.any(|course| course.well.states.contains(&site.state))
+    };
+    if sites.is_empty() || sites.iter().any(asked) {
+        return None;
+    }
+    let how = ends_badly(courses)?;
+    Some(format!(
+        "nothing is explored, since no task was asked: {how}"
+    ))
+}
+
+/// How the best course ends, if not even that ends well, and what to do.
+pub fn ends_badly(courses: &[Course]) -> Option<String> {
+    let first = &courses.first()?.well;
+    if first.end == End::Succeeded {
+        return None;
+    }
+    let told = [first.error.as_deref(), first.cause.as_deref()];
+    let told: Vec<&str> = told
+        .into_iter()
+        .flatten()
+        .filter(|text| !text.is_empty())
+        .collect();
+    let last = first.states.last().map(String::as_str).unwrap_or_default();
+    let why = match told.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", told.join(": ")),
+    };
+    Some(format!(
+        "even with nothing wrong the execution ends {} in {last}{why}; give an --input, or the results of tasks with --results",
+        first.end.name(),
+    ))
 }

@@ -84,6 +84,7 @@ impl Evidence<'_> {
 pub fn all(evidence: &Evidence<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     found.extend(not_played(evidence));
+    found.extend(reaching::ends_badly(evidence));
     found.extend(waiting::for_ever(evidence));
     found.extend(waiting::too_long(evidence));
     found.extend(beating::heartbeats(evidence));

@@ -190,10 +190,13 @@ fn plausible(field: &str, before: &str, place: &[Step]) -> Value {
     made_up_for(place)
 }
 
+/// What begins a text that says what it is.
+pub const MADE_UP: &str = "made-up ";
+
 /// A text that says what it is.
 fn made_up_for(place: &[Step]) -> Value {
     match place.last() {
-        Some(Step::Name(name)) => json!(format!("made-up {name}")),
+        Some(Step::Name(name)) => json!(format!("{MADE_UP}{name}")),
         _ => json!({}),
     }
 }
@@ -211,12 +214,66 @@ fn jsonata(field: &str, text: &str, needs: &mut Vec<Need>) {
             _ => made_up_for(&place),
         };
         needs.push(Need {
-            root,
-            place,
+            root: root.clone(),
+            place: place.clone(),
             value,
             exact: false,
         });
+        // After what they are in, which they make an object.
+        for (name, value) in members_of_block(&rest[end_of_place(rest)..]) {
+            let mut place = place.clone();
+            place.push(Step::Name(name));
+            needs.push(Need {
+                root: root.clone(),
+                place,
+                value,
+                exact: false,
+            });
+        }
     }
+}
+
+/// How much of a text behind a root is steps.
+fn end_of_place(text: &str) -> usize {
+    text.find(|c: char| !(c.is_alphanumeric() || "_-@.[]*'\"".contains(c)))
+        .unwrap_or(text.len())
+}
+
+/// The members that the block behind a path looks at in each of what is there, `(price * qty)` for example; what is
+/// computed with is a number.
+fn members_of_block(text: &str) -> Vec<(String, Value)> {
+    let Some(block) = text.strip_prefix('(') else {
+        return Vec::new();
+    };
+    let block = &block[..block.find(')').unwrap_or(block.len())];
+    let is_name = |c: char| c.is_alphanumeric() || c == '_';
+    let computes = block.contains(['*', '/', '+', '%', '<', '>']) || block.contains(" - ");
+    let mut members = Vec::new();
+    let mut rest = block;
+    while let Some(begin) = rest.find(|c: char| c.is_alphabetic() || c == '"' || c == '\'') {
+        let before = rest[..begin].chars().next_back();
+        let word = &rest[begin..];
+        if let Some(quote) = word.chars().next().filter(|c| !c.is_alphabetic()) {
+            let after = word[1..].find(quote).map_or(word.len(), |end| end + 2);
+            rest = &word[after..];
+            continue;
+        }
+        let end = word.find(|c| !is_name(c)).unwrap_or(word.len());
+        let (name, after) = word.split_at(end);
+        rest = after;
+        let is_other = before.is_some_and(|c| c == '$' || c == '.' || is_name(c))
+            || after.starts_with('(')
+            || matches!(name, "and" | "or" | "in" | "true" | "false" | "null");
+        if !is_other {
+            let name = name.to_owned();
+            let value = match computes {
+                true => json!(1),
+                false => made_up_for(&[Step::Name(name.clone())]),
+            };
+            members.push((name, value));
+        }
+    }
+    members
 }
 
 /// Where an expression of JSONata reads, each with the text behind it.

@@ -1,8 +1,8 @@
 //! The Task states of a machine, and every way in which each can go wrong.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use asl::{Pattern, Recovery, Resource, StateKind, StateMachine, Task};
+use asl::{Pattern, Recovery, Resource, StateId, StateKind, StateMachine, Task};
 
 use super::channel::{Channel, Door, Registers};
 use super::errors;
@@ -32,6 +32,8 @@ pub struct Site {
     pub retries: Vec<Vec<String>>,
     /// The same of Catch.
     pub catches: Vec<Vec<String>>,
+    /// What the Retry and Catch of the states around it name: they get what its own leave.
+    pub named_around: BTreeSet<String>,
     /// Milliseconds, if a run has shown them.
     pub timeout: Option<i64>,
     /// The same for heartbeats.
@@ -97,6 +99,7 @@ impl Site {
                 .iter()
                 .map(|catcher| names(&catcher.errors))
                 .collect(),
+            named_around: BTreeSet::new(),
             timeout: None,
             heartbeat: None,
         }
@@ -148,7 +151,8 @@ impl Site {
         let mut ways = Vec::new();
         let mut raised: Vec<String> = errors::raised_by(&self.resource);
         // What the definition names has a reason to be there.
-        let named: BTreeSet<&String> = self.retries.iter().chain(&self.catches).flatten().collect();
+        let own = self.retries.iter().chain(&self.catches).flatten();
+        let named: BTreeSet<&String> = own.chain(&self.named_around).collect();
         let named = named
             .into_iter()
             .filter(|name| !errors::is_the_engines_own(name));
@@ -246,10 +250,34 @@ impl Site {
 
 /// All Task states, in the order of the definition.
 pub fn all(machine: &StateMachine, name: &str, settings: &Settings) -> Vec<Site> {
-    let states = machine.states.iter();
-    let tasks = states.filter_map(|state| match &state.kind {
-        StateKind::Task(task) => Some(Site::of(&state.name, task, name, settings)),
+    let containers = graph::containers(machine);
+    let states = (0..).map(StateId).zip(&machine.states);
+    let tasks = states.filter_map(|(id, state)| match &state.kind {
+        StateKind::Task(task) => Some(Site {
+            named_around: named_around(machine, &containers, id),
+            ..Site::of(&state.name, task, name, settings)
+        }),
         _ => None,
     });
     tasks.collect()
+}
+
+/// What the handlers of the states around this one name, as far as its errors get. A distributed Map fails with errors
+/// of its own.
+fn named_around(
+    machine: &StateMachine,
+    containers: &BTreeMap<StateId, StateId>,
+    id: StateId,
+) -> BTreeSet<String> {
+    let around = std::iter::successors(containers.get(&id), |id| containers.get(id));
+    let recoveries = around.map_while(|id| match &machine.state(*id).kind {
+        StateKind::Parallel(parallel) => Some(&parallel.recovery),
+        StateKind::Map(map) if map.distributed.is_none() => Some(&map.recovery),
+        _ => None,
+    });
+    let names = recoveries.flat_map(|Recovery { retriers, catchers }| {
+        let retried = retriers.iter().flat_map(|retrier| retrier.errors.iter());
+        retried.chain(catchers.iter().flat_map(|catcher| catcher.errors.iter()))
+    });
+    names.map(ToString::to_string).collect()
 }

@@ -6,9 +6,9 @@ use asl::{Diagnostic, nearest};
 use mock::{Mock, Wrong};
 use serde_json::{Map, Value};
 use source::report::Paint;
-use source::{Part, Source};
+use source::{Found, Part, Source};
 
-use super::definition;
+use super::{Mistake, definition};
 
 /// All that is wrong with a file, as far as it was read.
 #[derive(Default)]
@@ -42,6 +42,18 @@ impl Fault {
     }
 }
 
+impl Mistake {
+    /// The same as it was found.
+    pub(super) fn of(found: &Found<'_>) -> Mistake {
+        let place = found.place.as_ref();
+        Mistake {
+            place: place.map(|place| (place.line, place.column)),
+            message: found.diagnostic.message.clone(),
+            hint: found.diagnostic.hint.clone(),
+        }
+    }
+}
+
 impl Faults {
     /// Whether there are any.
     pub(super) fn any(&self) -> bool {
@@ -49,13 +61,13 @@ impl Faults {
     }
 
     /// What a person is told, in the order of the file; `blocks` are the texts that it consists of.
-    pub(super) fn report(&self, blocks: &[Source], paint: Paint) -> String {
+    pub(super) fn report(&self, blocks: &[Source], paint: Paint) -> (String, Vec<Mistake>) {
         let mut said = Vec::new();
         for fault in self.0.borrow().iter() {
             let source = &blocks[fault.block];
             let hint = fault.hint.clone();
             let found = source.wrong(&fault.pointer, fault.part, &fault.message, hint);
-            let place = found.place.as_ref().map(|place| (place.line, place.column));
+            let wrong = Mistake::of(&found);
             let mut report = source.report(&[found], paint);
             match &fault.elsewhere {
                 Some(Elsewhere::Definition(definition, express)) => {
@@ -67,10 +79,14 @@ impl Faults {
                 }
                 None => {}
             }
-            said.push(((fault.block, place), report));
+            said.push((fault.block, wrong, report));
         }
-        said.sort_by_key(|(place, _)| *place);
-        said.into_iter().map(|(_, text)| text).collect()
+        said.sort_by_key(|(block, wrong, _)| (*block, wrong.place));
+        let (wrong, texts): (Vec<Mistake>, Vec<String>) = said
+            .into_iter()
+            .map(|(_, wrong, text)| (wrong, text))
+            .unzip();
+        (texts.concat(), wrong)
     }
 }
 

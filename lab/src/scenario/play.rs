@@ -154,8 +154,25 @@ fn played(
     };
     let passed = world.clock().now().0 - begun.0;
     let seen = world.seen()?;
+    let cut = cut.or_else(|| in_vain(&seen));
     let ended = seen.ended.as_ref().map(|ended| ended.at);
     Ok((seen, ended.unwrap_or(passed), cut))
+}
+
+/// What an operator was refused: unlike a third party's callback or a worker's answer, nobody does that to see it refused.
+fn in_vain(seen: &Seen) -> Option<String> {
+    let by_operators = ["RedriveExecution", "StopExecution"];
+    let refused = seen
+        .deeds
+        .iter()
+        .find(|done| done.answer.0 >= 400 && by_operators.contains(&&*done.what))?;
+    let (status, said) = &refused.answer;
+    let why = said["message"].as_str().or(said["__type"].as_str());
+    Some(format!(
+        "{} was refused with {status}: {}",
+        refused.what,
+        why.unwrap_or_default()
+    ))
 }
 
 /// Lets time go as far as the case wants it to.

@@ -1,15 +1,17 @@
 //! The texts that a scenario file consists of: one of YAML, or those of a Markdown document.
 //!
 //! Of a document, the first fenced block of YAML above the first `##` heading is what all cases have in common, and
-//! under each `##` heading the first one is a case, which has the heading's name. Everything else is for people.
+//! under each `##` heading one is a case, which has the heading's name. Everything else is for people; a second block of
+//! YAML would look as if it counted, and is a fault.
 
 use source::Source;
 
 /// The texts, and what a case is called that has a text of its own.
 pub(super) struct Texts {
-    /// The first one is what cases have in common.
+    /// The first one is what cases have in common; then one for each of the headings, and at last those that are
+    /// too many.
     pub(super) blocks: Vec<Source>,
-    /// The headings, one for each of the others.
+    /// The headings of the cases.
     pub(super) headings: Vec<String>,
     /// Whether it is a document.
     pub(super) document: bool,
@@ -38,6 +40,7 @@ pub(super) fn texts(file: &str, text: String) -> Texts {
     };
     let mut heading: Option<String> = None;
     let mut common = false;
+    let mut too_many = Vec::new();
     let mut take = |(before, block): (usize, String), heading: Option<String>| {
         // Faults stand where they stand in the document.
         let block = || Source::of(file, "\n".repeat(before) + &block, true);
@@ -50,7 +53,7 @@ pub(super) fn texts(file: &str, text: String) -> Texts {
                 texts.blocks[0] = block();
                 common = true;
             }
-            None => {}
+            None => too_many.push(block()),
         }
     };
     let mut fence: Option<Fence> = None;
@@ -77,6 +80,7 @@ pub(super) fn texts(file: &str, text: String) -> Texts {
     if let Some(block) = fence.and_then(|open| open.block) {
         take(block, heading);
     }
+    texts.blocks.append(&mut too_many);
     texts
 }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 use super::kind::{Kind, Severity};
-use crate::gateway::Disposition;
+use crate::gateway::{Disposition, Doubt};
 
 /// How much of a body an alert repeats: with all else it stays far below the 256 KiB that SNS takes.
 pub const EVENT_BODY_BYTES_MAX: usize = 65_536;
@@ -94,6 +94,9 @@ pub struct Alert {
     /// What became of the callback.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disposition: Option<Disposition>,
+    /// If it is not verified: what is the matter with what should prove it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<Doubt>,
     /// When it came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub received_at: Option<Moment>,
@@ -221,6 +224,7 @@ impl Alert {
             reference: None,
             delivery_id: None,
             disposition: None,
+            doubt: None,
             received_at: None,
             peer: None,
             event_request_id: None,
@@ -294,7 +298,7 @@ impl Alert {
             .or(self.state_machine_arn.as_ref());
         // Of an engine there is no more than the source.
         let engine = (self.kind == Kind::EngineUnreachable).then_some(&self.source);
-        hash(&[
+        let mut parts = vec![
             self.kind.name(),
             text(engine),
             text(route),
@@ -303,7 +307,10 @@ impl Alert {
             text(self.state_name.as_ref().filter(|_| wait)),
             text(self.topic.as_ref()),
             text(self.subscriber.as_ref()),
-        ])
+        ];
+        // Who is not believed for one reason does not hide who is not for another.
+        parts.extend(self.doubt.map(Doubt::name));
+        hash(&parts)
     }
 }
 

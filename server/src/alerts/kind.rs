@@ -172,7 +172,7 @@ fn after(disposition: Disposition) -> &'static str {
             "Ask the third party which of the two answers is right; the first one has counted."
         }
         Disposition::LateTimedOut => {
-            "Decide whether the answer is still wanted: redrive the execution or start another one; if this is common, the state's TimeoutSeconds are too short."
+            "Decide whether the answer is still wanted: redrive the execution or start another one; if this is common, the state's TimeoutSeconds or HeartbeatSeconds are too short."
         }
         Disposition::LateEnded => {
             "See in the execution's history how the wait ended, and whether this answer changes anything."

@@ -7,7 +7,7 @@ use asl::Timestamp;
 use serde_json::{Map, Value};
 
 use super::{Alert, Kind, LookFurther, Moment, SCHEMA};
-use crate::gateway::Disposition;
+use crate::gateway::{Disposition, Doubt};
 
 /// What is wrong with `value`, by the keywords that our schema uses. One that is not known here is a fault of
 /// the test, not of the value.
@@ -100,6 +100,7 @@ fn full(kind: Kind) -> Alert {
         reference: text(),
         delivery_id: text(),
         disposition: Some(Disposition::Early),
+        doubt: Some(Doubt::Forged),
         received_at: at(),
         peer: text(),
         event_request_id: text(),

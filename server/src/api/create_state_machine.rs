@@ -100,6 +100,7 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
         None => wanted,
     };
     let most = app.quotas.state_machines;
+    let compiled = definition.compiled.clone();
     let created = app.machines.create(wanted.clone(), definition, most).await;
     let created = created
         .map_err(ApiError::server)?
@@ -112,6 +113,7 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
             false => ApiError::machine_already_exists(&created.arn),
         });
     }
+    app.gateway.say_misnamed(&created.name, &compiled);
     write(&Response {
         state_machine_arn: &created.arn,
         creation_date: created.created_at.as_seconds(),

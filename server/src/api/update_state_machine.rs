@@ -87,6 +87,9 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     let hash = definition
         .as_ref()
         .map(|definition| definition.hash.clone());
+    let compiled = definition
+        .as_ref()
+        .map(|definition| definition.compiled.clone());
     let now = app.clock.now();
     let change = |current: &Machine| {
         versions::check_unchanged(&machine, current)?;
@@ -117,6 +120,9 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Answer {
     let updated = updated
         .map_err(ApiError::server)?
         .ok_or_else(|| ApiError::machine_does_not_exist(arn))??;
+    if let Some(compiled) = compiled {
+        app.gateway.say_misnamed(&updated.name, &compiled);
+    }
     let version = updated.current_version().filter(|_| publishes);
     write(&Response {
         update_date: now.as_seconds(),

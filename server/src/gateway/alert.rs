@@ -26,6 +26,7 @@ pub(super) fn about(delivery: &Delivery, step: &Step) -> Alert {
         reference: delivery.reference.clone(),
         delivery_id: Some(delivery.id.clone()),
         disposition: Some(step.disposition),
+        doubt: step.doubt,
         received_at: Some(delivery.received_at.into()),
         peer: Some(delivery.peer.clone()),
         event_request_id: Some(request_id(delivery).to_owned()),

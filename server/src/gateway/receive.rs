@@ -90,6 +90,7 @@ impl Gateway {
                 let fault = Fault {
                     disposition: Disposition::RateLimited,
                     reason: too_many.reason.clone(),
+                    doubt: None,
                 };
                 if let Some(counted) = self.count_refused(&at, &too_many).await {
                     let step = self.step(fault.disposition, fault.reason);
@@ -116,6 +117,7 @@ impl Gateway {
                     Some(reason) => Err(Fault {
                         disposition: Disposition::Malformed,
                         reason,
+                        doubt: None,
                     }),
                 };
                 (Some(verified), read)
@@ -166,9 +168,10 @@ impl Gateway {
             Verification::SignedUrl => self.check_url(route, parameters, now),
             _ => route.verification.check(call, now),
         };
-        verified.map_err(|reason| Fault {
+        verified.map_err(|unverified| Fault {
             disposition: Disposition::Unverified,
-            reason,
+            reason: unverified.reason,
+            doubt: Some(unverified.doubt),
         })
     }
 
@@ -186,7 +189,10 @@ impl Gateway {
             Err(fault) => {
                 // Nothing has come of it, so it may come again.
                 arrival.receipts.clear();
-                let step = self.step(fault.disposition, fault.reason);
+                let step = Step {
+                    doubt: fault.doubt,
+                    ..self.step(fault.disposition, fault.reason)
+                };
                 loop {
                     match self.settle(route, arrival, None, step.clone(), None).await {
                         Ok(step) => return Ok(step),
@@ -617,6 +623,8 @@ impl Gateway {
             note,
             wait_ended_at: None,
             kept: false,
+            given_up: false,
+            doubt: None,
         }
     }
 
@@ -691,6 +699,7 @@ fn broken(call: &Call, why: Unreadable) -> Fault {
             _ => Disposition::Malformed,
         },
         reason,
+        doubt: None,
     }
 }
 
@@ -723,18 +732,19 @@ fn reply(route: &Route, id: &str, met: Result<Step, String>, manner: Manner) -> 
     if met.is_ok() {
         body["deliveryId"] = id.into();
     }
-    let kept = met.as_ref().is_ok_and(|step| step.kept);
+    let acknowledged = met.as_ref().is_ok_and(Step::is_acknowledged);
     let status = manner.status.filter(|_| met.is_ok());
-    let status = status.or(kept.then_some(StatusCode::ACCEPTED));
+    let status = status.or(acknowledged.then_some(StatusCode::ACCEPTED));
     let mut reply = Reply::json(status.unwrap_or(disposition.status()), &body);
     if met.is_ok() {
         if manner.person {
-            reply = told_to_a_person(reply.status, disposition);
+            let given_up = met.as_ref().is_ok_and(|step| step.given_up);
+            reply = told_to_a_person(reply.status, disposition, given_up);
         }
         reply = route.answer(disposition, reply);
     }
     let retry_after = match disposition {
-        Disposition::Undeliverable if !kept => Some(RETRY_AFTER_SECONDS),
+        Disposition::Undeliverable if !acknowledged => Some(RETRY_AFTER_SECONDS),
         _ => manner.retry_after_seconds,
     };
     if let Some(seconds) = retry_after {
@@ -775,6 +785,9 @@ fn told(step: &Step) -> &str {
         Disposition::Unverified => "The callback is not verified.",
         Disposition::Undeliverable if step.kept => {
             "The callback is stored, and will be delivered; do not send it again."
+        }
+        Disposition::Undeliverable if step.given_up => {
+            "The callback is stored, and could not be delivered; do not send it again, those who can help know of it."
         }
         Disposition::Undeliverable => "The callback is stored, and could not be delivered yet.",
     }

@@ -18,6 +18,7 @@ use super::found::Found;
 use super::marks::{Mark, Try};
 use super::rate::Refused;
 use super::start::{Start, Started};
+use super::verify::Doubt;
 
 /// A third party's name for a piece of work, and how far things are with it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -180,6 +181,19 @@ pub(super) struct Step {
     /// It is stored and goes out by itself: whoever sent it need not send it again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub kept: bool,
+    /// It is stored and goes nowhere by itself: to send it again would help nobody, only an operator can.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub given_up: bool,
+    /// If it is not verified: what is the matter with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<Doubt>,
+}
+
+impl Step {
+    /// What to do with it is nobody's concern any more who sent it.
+    pub fn is_acknowledged(&self) -> bool {
+        self.kept || self.given_up
+    }
 }
 
 impl Delivery {

@@ -21,7 +21,7 @@ use super::rate::Rate;
 use super::record::Intent;
 use super::redact::Redaction;
 use super::start::{Start, Starts};
-use super::verify::Verification;
+use super::verify::{Doubt, Verification};
 use super::words::did_you_mean;
 use crate::http::{Call, Reply};
 use crate::topics::Topics;
@@ -131,6 +131,8 @@ pub(super) struct Fault {
     pub disposition: Disposition,
     /// One sentence.
     pub reason: String,
+    /// If it is not verified.
+    pub doubt: Option<Doubt>,
 }
 
 impl Fault {
@@ -298,12 +300,14 @@ impl Route {
                     body.len(),
                     self.body_bytes_max
                 ),
+                doubt: None,
             });
         }
         self.understand(reference, entrance, call, parameters, now)
             .map_err(|reason| Fault {
                 disposition: Disposition::Malformed,
                 reason,
+                doubt: None,
             })
     }
 

@@ -15,7 +15,7 @@ use super::record::Standing;
 use super::register::invalid_body;
 use super::remote::{Told, trace_told};
 use super::route::Route;
-use super::verify::{UrlKey, Verification};
+use super::verify::{Unverified, UrlKey, Verification};
 use super::{Gateway, server_error};
 use crate::http::{Call, Reply};
 
@@ -108,9 +108,11 @@ impl Gateway {
         route: &Route,
         parameters: &[(String, String)],
         now: Timestamp,
-    ) -> Result<super::verify::Verified, String> {
+    ) -> Result<super::verify::Verified, Unverified> {
         let code = self.code(route, parameters);
-        self.url_key()?.check(&route.name, code, now)
+        self.url_key()
+            .map_err(str::to_owned)?
+            .check(&route.name, code, now)
     }
 
     /// The code in a call's path.
@@ -186,7 +188,11 @@ const NOBODY_WAITS: &str = "Nobody waits for this answer any longer";
 const NOT_GOOD: &str = "This link is not valid, or is no longer";
 
 /// What a person hears instead of JSON, who pressed the button.
-pub(super) fn told_to_a_person(status: StatusCode, disposition: Disposition) -> Reply {
+pub(super) fn told_to_a_person(
+    status: StatusCode,
+    disposition: Disposition,
+    given_up: bool,
+) -> Reply {
     let text = match disposition {
         Disposition::Delivered
         | Disposition::DeliveredAsFailure
@@ -201,6 +207,9 @@ pub(super) fn told_to_a_person(status: StatusCode, disposition: Disposition) -> 
         Disposition::Unverified | Disposition::UnknownReference => NOT_GOOD,
         Disposition::Malformed | Disposition::TooLarge => "This answer could not be read",
         Disposition::RateLimited => "Too many answers at once. Please try again in a moment",
+        Disposition::Undeliverable if given_up => {
+            "Your answer is stored, and those who can see to it have been told"
+        }
         Disposition::Undeliverable => "Your answer is stored, and will be delivered",
     };
     page(status, text, "")

@@ -47,6 +47,7 @@ use asl::Timestamp;
 use hyper::HeaderMap;
 use hyper::header::HeaderName;
 use ring::digest::{SHA256, digest};
+use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
 use self::credentials::Credentials;
@@ -95,12 +96,63 @@ pub(super) struct SignedId {
     pub replayable_seconds: Option<i64>,
 }
 
+/// Why a callback is not verified.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Unverified {
+    pub doubt: Doubt,
+    /// In sentences for the operator. The caller must not hear them.
+    pub reason: String,
+}
+
+/// What is the matter with a callback that is not verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Doubt {
+    /// What should prove it is not there, or can't be read.
+    Unsigned,
+    /// What should prove it proves something else.
+    Forged,
+    /// It was good once.
+    Expired,
+}
+
+impl Doubt {
+    /// As it is written in alerts.
+    pub fn name(self) -> &'static str {
+        match self {
+            Doubt::Unsigned => "unsigned",
+            Doubt::Forged => "forged",
+            Doubt::Expired => "expired",
+        }
+    }
+}
+
+impl Unverified {
+    fn forged(reason: String) -> Unverified {
+        let doubt = Doubt::Forged;
+        Unverified { doubt, reason }
+    }
+
+    fn expired(reason: String) -> Unverified {
+        let doubt = Doubt::Expired;
+        Unverified { doubt, reason }
+    }
+}
+
+/// What is wrong with what should prove it.
+impl From<String> for Unverified {
+    fn from(reason: String) -> Unverified {
+        let doubt = Doubt::Unsigned;
+        Unverified { doubt, reason }
+    }
+}
+
 impl Verification {
     /// Whether `call` comes from the third party.
     ///
     /// # Errors
     /// Why not, in sentences for the operator. The caller must not hear them.
-    pub fn check(&self, call: &Call, now: Timestamp) -> Result<Verified, String> {
+    pub fn check(&self, call: &Call, now: Timestamp) -> Result<Verified, Unverified> {
         match self {
             Verification::None => Ok(Verified { by: None, id: None }),
             Verification::StandardWebhooks(scheme) => scheme.check(call, now),
@@ -108,7 +160,7 @@ impl Verification {
             Verification::Stripe(scheme) => scheme.check(call, now),
             Verification::Credentials(scheme) => scheme.check(call),
             Verification::Proxy(scheme) => scheme.check(call),
-            Verification::SignedUrl => Err("Its URL was not looked at.".into()),
+            Verification::SignedUrl => Err("Its URL was not looked at.".to_owned().into()),
         }
     }
 
@@ -138,7 +190,7 @@ struct Tolerance {
 impl Tolerance {
     /// The moment behind a timestamp header, if it is near enough: seconds or milliseconds since 1970,
     /// or RFC 3339.
-    fn check(self, text: &str, now: Timestamp) -> Result<(), String> {
+    fn check(self, text: &str, now: Timestamp) -> Result<(), Unverified> {
         /// As seconds this is the year 5138, as milliseconds 1973: no timestamp means the other.
         const MILLISECONDS_FROM: i64 = 100_000_000_000;
         let at = match text.parse::<i64>() {
@@ -153,11 +205,11 @@ impl Tolerance {
             return Ok(());
         }
         let way = if off > 0 { "before" } else { "after" };
-        Err(format!(
+        Err(Unverified::expired(format!(
             "It is expired: its timestamp {at} is {} s {way} the server's clock, and the route allows {} s.",
             off.unsigned_abs() / 1000,
             self.seconds
-        ))
+        )))
     }
 
     /// For how long the same callback may be sent again: from as early as is allowed to as late.
@@ -199,7 +251,7 @@ fn same(one: &[u8], other: &[u8]) -> bool {
 
 /// The reason if no secret fits the signature. A body that is JSON up to a sudden end was cut off
 /// somewhere, which is the first thing that whoever looks for the reason wants to know.
-fn does_not_fit(body: &[u8], secrets: usize) -> String {
+fn does_not_fit(body: &[u8], secrets: usize) -> Unverified {
     let whose = match secrets {
         1 => "the route's secret".to_owned(),
         several => format!("any of the route's {several} secrets"),
@@ -210,5 +262,7 @@ fn does_not_fit(body: &[u8], secrets: usize) -> String {
         }
         _ => "",
     };
-    format!("Its signature was not made with {whose} for what came.{cut}")
+    Unverified::forged(format!(
+        "Its signature was not made with {whose} for what came.{cut}"
+    ))
 }

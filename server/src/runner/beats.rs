@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use asl::StateMachine;
-use engine::{Event, EventKind, Execution, ExecutionKey, Identity, Status, Surroundings};
+use engine::{EventKind, Execution, ExecutionKey, Identity, Status, Surroundings};
 use store::{Commit, CommitError, ExecutionCommit, MachineKey, Summary, WaitChanges};
 
 use super::cell::{Keeping, Resident};
@@ -11,6 +11,7 @@ use super::decide::Decided;
 use super::request::{Request, answer_all};
 use super::volatile::Volatile;
 use super::{Inner, Runner};
+use crate::abandoned;
 use crate::aside;
 use crate::logs::Logging;
 use crate::redrives::Redrives;
@@ -75,7 +76,7 @@ impl Runner {
             let waits = self.0.wait_changes(resident.as_ref(), &decided);
             let committed = self
                 .0
-                .commit(key, resident.as_mut(), &decided.events, waits.clone())
+                .commit(key, resident.as_mut(), &decided, waits.clone())
                 .await;
             match committed {
                 Ok(()) => {
@@ -273,12 +274,13 @@ impl Inner {
         &self,
         key: ExecutionKey,
         resident: Option<&mut Resident>,
-        events: &Arc<[Event]>,
+        decided: &Decided,
         waits: WaitChanges,
     ) -> Result<(), CommitError> {
         let Some(resident) = resident else {
             return Ok(());
         };
+        let events = &decided.events;
         if events.is_empty() {
             return Ok(());
         }
@@ -297,6 +299,8 @@ impl Inner {
         let changes = self.status_changes.get();
         let told = changes.map(|changes| changes.documents(execution, events));
         let told = told.into_iter().flatten();
+        let at = events[events.len() - 1].at;
+        let given_up = abandoned::changes(key, at, &decided.ended);
         let commit = Commit {
             execution: Some(ExecutionCommit {
                 key,
@@ -324,6 +328,7 @@ impl Inner {
                 .flatten()
                 .into_iter()
                 .chain(told)
+                .chain(given_up)
                 .collect(),
         };
         *version = self.store.commit(commit).await?;

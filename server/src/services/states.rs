@@ -10,7 +10,7 @@
 //! goes out a second time, after a restart, finds the execution of the first time.
 
 use asl::{Data, Failure, Pattern, Timestamp};
-use engine::{Event, EventKind, ExecutionKey, WaitEnd, WaitId};
+use engine::{Event, EventKind, ExecutionKey, WaitId};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use uuid::{Builder, Uuid};
@@ -147,32 +147,6 @@ impl Services {
         (result, busy)
     }
 
-    /// Stops the execution that a `.sync` task waits for, if the task was given up.
-    pub(crate) async fn give_up(&self, parent: ExecutionKey, wait: WaitId, child: &str) {
-        let Some(app) = self.app() else {
-            return;
-        };
-        let ended = match app.runner.events(parent).await {
-            Ok(events) => engine::execution::wait_end(&events, wait),
-            Err(what) => {
-                let about = app.runner.about(parent).await;
-                crate::log::say_about!(about, "why a task ended could not be read: {what}");
-                None
-            }
-        };
-        let given_up = matches!(
-            ended.map(|ended| ended.end),
-            Some(WaitEnd::Aborted | WaitEnd::TimedOut | WaitEnd::HeartbeatTimedOut)
-        );
-        if given_up && let Err(what) = app.runner.stop(ExecutionKey::of(child), None, None).await {
-            let about = app.runner.about(parent).await;
-            crate::log::say_about!(
-                about,
-                "the execution {child} of a task that was given up could not be stopped: {what}"
-            );
-        }
-    }
-
     /// One operation of this server's API.
     async fn perform(&self, operation: &str, request: Value) -> Result<Value, Reported> {
         let busy = self.0.clock.busy();
@@ -224,6 +198,16 @@ impl Services {
         let is_it = |event: &Event| matches!(&event.kind, EventKind::TaskSubmitted { wait: of, .. } if *of == wait);
         events.is_ok_and(|events| events.iter().any(is_it))
     }
+}
+
+/// The execution that a wait with these parameters has started, if it has and its name was drawn. With a name of its own
+/// it may be anybody's.
+pub(crate) fn started_for(parent_arn: &str, wait: WaitId, parameters: &Value) -> Option<String> {
+    let request = members(parameters).ok()?;
+    let machine = request.get("StateMachineArn")?.as_str()?;
+    let machine = machine.split('#').next().unwrap_or(machine);
+    let drawn = !request.contains_key("Name");
+    drawn.then(|| execution_arn(machine, &name_for(parent_arn, wait)))
 }
 
 /// A name that is the same each time the same wait asks for it.

@@ -103,7 +103,7 @@ async fn another_rejoin_takes_what_aws_takes() {
     front.register("r4", json!({}), "no token of its own").await;
     assert_eq!(
         front.call_back(json!({"ref": "r4"})).await,
-        took(503, "undeliverable")
+        took(202, "undeliverable")
     );
     let (_, note) = front.last().await;
     assert!(note.contains("InvalidToken"), "{note}");

@@ -1,11 +1,31 @@
 //! What no case has come to, and what `asl` says of the definition.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use asl::{Recovery, StateKind};
 
 use super::Evidence;
+use crate::explore::course;
 use crate::explore::errors::is_the_engines_own;
 use crate::explore::finding::{Finding, Severity, listed};
 use crate::explore::row::Row;
+
+/// That no course ends well, so that not much of the machine was explored.
+pub(super) fn ends_badly(evidence: &Evidence<'_>) -> Option<Finding> {
+    let how = course::ends_badly(evidence.courses)?;
+    let (what, todo) = how.split_once("; ").unwrap_or((&how, ""));
+    let last = evidence.courses.first()?.well.states.last();
+    Some(Finding {
+        severity: Severity::Warning,
+        code: "ends-badly",
+        states: last.cloned().into_iter().collect(),
+        what: what.to_owned(),
+        why: "What comes after that was not explored.".to_owned(),
+        todo: format!("If it should not, {todo}."),
+        cases: Vec::new(),
+    })
+}
 
 /// Entries of Retry and Catch, and states, that were not reached.
 pub(super) fn unreached(evidence: &Evidence<'_>) -> Vec<Finding> {
@@ -22,38 +42,40 @@ pub(super) fn unreached(evidence: &Evidence<'_>) -> Vec<Finding> {
         .flat_map(|row| row.states.iter().map(String::as_str))
         .collect();
     let mut found = Vec::new();
-    for site in evidence
-        .sites
+    for state in evidence
+        .model
+        .states
         .iter()
-        .filter(|site| reached.contains(&*site.state))
+        .filter(|state| reached.contains(&*state.name))
     {
-        type Used = fn(&Row) -> &BTreeSet<(String, usize)>;
-        let fields: [(&str, &Vec<Vec<String>>, Used); 2] = [
-            ("Retry", &site.retries, |row| &row.retriers),
-            ("Catch", &site.catches, |row| &row.catchers),
-        ];
-        for (field, entries, used) in fields {
+        let name = state.name.to_string();
+        for Handlers {
+            field,
+            entries,
+            used,
+        } in handlers(&state.kind)
+        {
             let never: Vec<usize> = (0..entries.len())
-                .filter(|index| !all().any(|row| used(row).contains(&(site.state.clone(), *index))))
+                .filter(|index| !all().any(|row| used(row).contains(&(name.clone(), *index))))
                 // What the engine alone raises is not tried, except for time.
                 .filter(|index| !entries[*index].iter().all(|name| is_not_tried(name)))
                 .collect();
             for index in never {
                 let names = listed(&entries[index]);
-                let pointer = format!("/States/{}/{field}[{index}]", site.state);
+                let pointer = format!("/States/{}/{field}[{index}]", name);
                 let reason = evidence.diagnostics.iter().find(|diagnostic| {
                     diagnostic.pointer.starts_with(&pointer)
                         || diagnostic
                             .pointer
-                            .contains(&format!("/{}/{field}[{index}]", site.state))
+                            .contains(&format!("/{}/{field}[{index}]", name))
                 });
                 found.push(Finding {
                     severity: Severity::Info,
                     code: "never-reached",
-                    states: vec![site.state.clone()],
+                    states: vec![name.clone()],
                     what: format!(
                         "{field}[{index}] of {} ({names}) was reached by no failure",
-                        site.state
+                        name
                     ),
                     why: match reason {
                         Some(diagnostic) => {
@@ -96,6 +118,36 @@ pub(super) fn unreached(evidence: &Evidence<'_>) -> Vec<Finding> {
         });
     }
     found
+}
+
+/// The entries of `Retry` or of `Catch`, each with its errors.
+struct Handlers {
+    field: &'static str,
+    entries: Vec<Vec<String>>,
+    /// The entries that a run has used, with their states.
+    used: fn(&Row) -> &BTreeSet<(String, usize)>,
+}
+
+fn handlers(kind: &StateKind) -> Vec<Handlers> {
+    let Recovery { retriers, catchers } = match kind {
+        StateKind::Task(task) => &task.recovery,
+        StateKind::Parallel(parallel) => &parallel.recovery,
+        StateKind::Map(map) => &map.recovery,
+        _ => return Vec::new(),
+    };
+    let names = |errors: &[Arc<str>]| errors.iter().map(ToString::to_string).collect();
+    vec![
+        Handlers {
+            field: "Retry",
+            entries: retriers.iter().map(|one| names(&one.errors)).collect(),
+            used: |row| &row.retriers,
+        },
+        Handlers {
+            field: "Catch",
+            entries: catchers.iter().map(|one| names(&one.errors)).collect(),
+            used: |row| &row.catchers,
+        },
+    ]
 }
 
 fn is_not_tried(name: &str) -> bool {

@@ -37,12 +37,9 @@ impl Gateway {
                 Disposition::LateEnded,
                 format!("The engine {engine} no longer knows {whose} ({said})."),
             ),
-            Verdict::NotItsToken(said) => self.step(
-                Disposition::Undeliverable,
-                format!(
-                    "The engine {engine} says that the token registered for it is none of its own ({said}); it is not tried again. Was it registered for the right engine, region and account?"
-                ),
-            ),
+            Verdict::NotItsToken(said) => self.given_up(format!(
+                "The engine {engine} says that the token registered for it is none of its own ({said}); it is not tried again. Was it registered for the right engine, region and account?"
+            )),
             // The third party hears this one: nothing but the error's name.
             Verdict::NotAcceptable(said) => {
                 let delivery = &of.delivery.id;
@@ -61,6 +58,14 @@ impl Gateway {
     pub(in crate::gateway) fn kept(&self, note: String) -> Step {
         Step {
             kept: true,
+            ..self.step(Disposition::Undeliverable, note)
+        }
+    }
+
+    /// The step of a delivery that nobody tries again, in words.
+    pub(super) fn given_up(&self, note: String) -> Step {
+        Step {
+            given_up: true,
             ..self.step(Disposition::Undeliverable, note)
         }
     }

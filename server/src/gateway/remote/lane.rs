@@ -304,7 +304,7 @@ impl Gateway {
         let age = (now.0 - delivery.received_at.0) / 1000;
         if age > GIVE_UP_SECONDS {
             let note = "It could not be delivered for a year, and no wait is open for longer; it is given up.";
-            let step = self.step(Disposition::Undeliverable, note.into());
+            let step = self.given_up(note.into());
             self.settle_elsewhere(lane, &mut delivery, &holder, step, Next::Gone, None)
                 .await?;
             return Ok(true);

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use hyper::header::{AUTHORIZATION, HeaderName};
 
 use super::mac::{BASE64, Secret};
-use super::{Verified, header, same};
+use super::{Unverified, Verified, header, same};
 use crate::http::Call;
 
 /// The schemes, with what is accepted.
@@ -34,7 +34,7 @@ impl Credentials {
         }
     }
 
-    pub(super) fn check(&self, call: &Call) -> Result<Verified, String> {
+    pub(super) fn check(&self, call: &Call) -> Result<Verified, Unverified> {
         let name = &self.header;
         let value = header(&call.headers, name)?;
         let sent = match &self.form {
@@ -58,9 +58,9 @@ impl Credentials {
                 by: Some(by.clone()),
                 id: None,
             }),
-            None => Err(format!(
+            None => Err(Unverified::forged(format!(
                 "Its header {name} has another secret than the route's."
-            )),
+            ))),
         }
     }
 }

@@ -11,7 +11,7 @@ use hyper::header::HeaderName;
 use ring::hmac::{Context, Key};
 use subtle::ConstantTimeEq;
 
-use super::{SIGNATURES_MAX, SignedId, Tolerance, Verified, does_not_fit, header};
+use super::{SIGNATURES_MAX, SignedId, Tolerance, Unverified, Verified, does_not_fit, header};
 use crate::http::Call;
 
 /// Base64 as third parties write it, with or without its padding.
@@ -167,7 +167,7 @@ pub(in super::super) struct Signed {
 }
 
 impl Signed {
-    pub(super) fn check(&self, call: &Call, now: Timestamp) -> Result<Verified, String> {
+    pub(super) fn check(&self, call: &Call, now: Timestamp) -> Result<Verified, Unverified> {
         let signatures = self.signatures(call)?;
         let timestamp = match &self.timestamp {
             Some((name, _)) => header(&call.headers, name)?,

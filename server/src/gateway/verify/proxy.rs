@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use hyper::header::HeaderName;
 
-use super::{Verified, header, quoted};
+use super::{Unverified, Verified, header, quoted};
 use crate::http::Call;
 
 /// The scheme, with what is accepted.
@@ -19,20 +19,20 @@ pub(in super::super) struct Proxy {
 }
 
 impl Proxy {
-    pub(super) fn check(&self, call: &Call) -> Result<Verified, String> {
+    pub(super) fn check(&self, call: &Call) -> Result<Verified, Unverified> {
         let peer = call.peer.ip();
         if !self.trusted.iter().any(|network| network.contains(peer)) {
-            return Err(format!(
+            return Err(Unverified::forged(format!(
                 "It comes from {peer}, which is not one of the route's trusted proxies."
-            ));
+            )));
         }
         for (name, accepted) in &self.headers {
             let value = header(&call.headers, name)?;
             if !accepted.iter().any(|accepted| accepted == value) {
-                return Err(format!(
+                return Err(Unverified::forged(format!(
                     "Its header {name} is {}, which the route does not accept.",
                     quoted(value)
-                ));
+                )));
             }
         }
         Ok(Verified {

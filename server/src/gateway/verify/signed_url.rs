@@ -11,7 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::hmac::{Context, HMAC_SHA256, Key};
 use subtle::ConstantTimeEq;
 
-use super::Verified;
+use super::{Unverified, Verified};
 
 const RANDOM_BYTES: usize = 12;
 const MOMENT_BYTES: usize = 5;
@@ -42,8 +42,11 @@ impl UrlKey {
     ///
     /// # Errors
     /// Why not, in a sentence for the operator.
-    pub fn check(&self, route: &str, code: &str, now: Timestamp) -> Result<Verified, String> {
-        let foreign = || "Its URL is none that this server has made for the route.".to_owned();
+    pub fn check(&self, route: &str, code: &str, now: Timestamp) -> Result<Verified, Unverified> {
+        let foreign = || {
+            let reason = "Its URL is none that this server has made for the route.";
+            Unverified::forged(reason.to_owned())
+        };
         let bytes = URL_SAFE_NO_PAD.decode(code).map_err(|_| foreign())?;
         if bytes.len() != BODY_BYTES + MAC_BYTES {
             return Err(foreign());
@@ -58,7 +61,9 @@ impl UrlKey {
         let seconds = i64::try_from(u64::from_be_bytes(seconds)).expect("five bytes are no more");
         let expired = Timestamp(seconds * 1000);
         if now >= expired {
-            return Err(format!("It is expired: its URL was good until {expired}."));
+            return Err(Unverified::expired(format!(
+                "It is expired: its URL was good until {expired}."
+            )));
         }
         Ok(Verified {
             by: Some("signed-url".into()),

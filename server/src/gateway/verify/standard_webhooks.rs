@@ -8,7 +8,7 @@ use ring::hmac::{Context, HMAC_SHA256, Key};
 use ring::signature::{ED25519, ED25519_PUBLIC_KEY_LEN, UnparsedPublicKey};
 
 use super::mac::{BASE64, Secret, Write, signer};
-use super::{SIGNATURES_MAX, SignedId, Tolerance, Verified, does_not_fit, header};
+use super::{SIGNATURES_MAX, SignedId, Tolerance, Unverified, Verified, does_not_fit, header};
 use crate::http::Call;
 
 const ID: HeaderName = HeaderName::from_static("webhook-id");
@@ -111,7 +111,7 @@ impl StandardWebhooks {
         Ok(())
     }
 
-    pub(super) fn check(&self, call: &Call, now: Timestamp) -> Result<Verified, String> {
+    pub(super) fn check(&self, call: &Call, now: Timestamp) -> Result<Verified, Unverified> {
         let id = header(&call.headers, &ID)?;
         let timestamp = header(&call.headers, &TIMESTAMP)?;
         let sent = header(&call.headers, &SIGNATURE)?;
@@ -125,9 +125,9 @@ impl StandardWebhooks {
             }
         }
         if shared.is_empty() && public.is_empty() {
-            return Err(format!(
-                "Its header {SIGNATURE} has no signature of version v1 or v1a."
-            ));
+            return Err(
+                format!("Its header {SIGNATURE} has no signature of version v1 or v1a.").into(),
+            );
         }
         let feed = feed(id, timestamp, &call.body);
         let by = signer(&self.shared, &shared, &feed)
@@ -159,9 +159,9 @@ impl StandardWebhooks {
                     )
                 };
                 match missing {
-                    Some(missing) => format!(
+                    Some(missing) => Unverified::from(format!(
                         "It is signed by {kind}, and the route has no {missing} among its secrets."
-                    ),
+                    )),
                     None => does_not_fit(&call.body, self.shared.len() + self.public.len()),
                 }
             })?;

@@ -5,7 +5,7 @@ use hyper::header::HeaderName;
 use ring::hmac::Key;
 
 use super::mac::{Encoding, Secret, Write, fingerprint, signer};
-use super::{SIGNATURES_MAX, SignedId, Tolerance, Verified, does_not_fit, header};
+use super::{SIGNATURES_MAX, SignedId, Tolerance, Unverified, Verified, does_not_fit, header};
 use crate::http::Call;
 
 const SIGNATURE: HeaderName = HeaderName::from_static("stripe-signature");
@@ -17,7 +17,7 @@ pub(in super::super) struct Stripe {
 }
 
 impl Stripe {
-    pub(super) fn check(&self, call: &Call, now: Timestamp) -> Result<Verified, String> {
+    pub(super) fn check(&self, call: &Call, now: Timestamp) -> Result<Verified, Unverified> {
         let (mut timestamp, mut signatures) = (None, Vec::new());
         for item in header(&call.headers, &SIGNATURE)?.split(',') {
             match item.trim().split_once('=') {
@@ -32,7 +32,7 @@ impl Stripe {
         let timestamp =
             timestamp.ok_or_else(|| format!("Its header {SIGNATURE} has no timestamp (t=...)."))?;
         if signatures.is_empty() {
-            return Err(format!("Its header {SIGNATURE} has no signature (v1=...)."));
+            return Err(format!("Its header {SIGNATURE} has no signature (v1=...).").into());
         }
         let feed = |write: &mut Write<'_>| {
             for part in [timestamp.as_bytes(), b".", &call.body] {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::config::VerifyConfig;
 use super::proxy::Network;
-use super::{SignedId, Verification, Verified};
+use super::{Doubt, SignedId, Unverified, Verification, Verified};
 use crate::clock::Clock;
 use crate::http::Call;
 
@@ -172,6 +172,10 @@ fn examples() -> Vec<Example> {
     ]
 }
 
+fn reason(unverified: Unverified) -> String {
+    unverified.reason
+}
+
 impl Example {
     fn check(
         &self,
@@ -179,7 +183,13 @@ impl Example {
         body: &str,
         at: Timestamp,
     ) -> Result<Verified, String> {
-        scheme(self.config.clone()).check(&call(headers, body), at)
+        let checked = scheme(self.config.clone()).check(&call(headers, body), at);
+        checked.map_err(reason)
+    }
+
+    fn doubt(&self, headers: &[(&str, &str)], body: &str, at: Timestamp) -> Option<Doubt> {
+        let checked = scheme(self.config.clone()).check(&call(headers, body), at);
+        checked.err().map(|unverified| unverified.doubt)
     }
 
     fn timed(&self) -> bool {
@@ -210,6 +220,8 @@ fn one_bit_of_the_body_the_signature_or_the_time_makes_a_forgery() {
             why.starts_with("Its signature was not made with the route's secret"),
             "{config}: {why}"
         );
+        let doubt = example.doubt(&example.headers, &changed, example.at);
+        assert_eq!(doubt, Some(Doubt::Forged), "{config}");
 
         let with = |name: &str, value: &'static str| -> Vec<(&str, &str)> {
             let headers = example.headers.iter();
@@ -252,6 +264,8 @@ fn a_missing_a_doubled_and_an_empty_header_say_which() {
                 .check(&without, example.body, example.at)
                 .expect_err("one is missing");
             assert_eq!(why, format!("It has no header {name}."));
+            let doubt = example.doubt(&without, example.body, example.at);
+            assert_eq!(doubt, Some(Doubt::Unsigned));
 
             let mut twice = example.headers.clone();
             twice.push((name, "something else"));
@@ -280,6 +294,8 @@ fn a_time_that_is_too_far_away_is_expired_on_either_side() {
             if let Err(why) = checked {
                 assert!(why.starts_with("It is expired: its timestamp "), "{why}");
                 assert!(why.ends_with("the route allows 300 s."), "{why}");
+                let doubt = example.doubt(&example.headers, example.body, at);
+                assert_eq!(doubt, Some(Doubt::Expired));
             }
         }
     }
@@ -313,6 +329,7 @@ fn any_of_several_secrets_will_do_and_the_inbox_hears_which() {
         config["secrets"] = json!([other, other]);
         let why = scheme(config.clone())
             .check(&call(&example.headers, example.body), example.at)
+            .map_err(reason)
             .expect_err("neither fits");
         assert!(
             why.contains("any of the route's 2 secrets")
@@ -467,7 +484,7 @@ fn passwords_are_compared_whole() {
     ] {
         let checked = scheme(config.clone()).check(&call(&[(header, value)], ""), seconds(0));
         assert_eq!(checked.is_ok(), good, "{config} {value}");
-        if let Err(why) = checked {
+        if let Err(why) = checked.map_err(reason) {
             assert!(!why.contains("t0ken") && !why.contains("sesame"), "{why}");
         }
     }
@@ -522,7 +539,11 @@ fn what_a_proxy_has_seen_counts_from_the_proxy_alone() {
         ),
     ] {
         let checked = scheme(config(trusted)).check(&call(&headers, ""), seconds(0));
-        assert_eq!(checked.err().as_deref(), why, "{trusted} {headers:?}");
+        assert_eq!(
+            checked.map_err(reason).err().as_deref(),
+            why,
+            "{trusted} {headers:?}"
+        );
     }
     let mapped = "::ffff:10.1.2.3".parse().expect("an address");
     assert!(Network::parse("10.0.0.0/8").is_some_and(|network| network.contains(mapped)));
