@@ -16,9 +16,8 @@ definition:
   States:
     Ask: {Type: Task, Resource: "arn:aws:states:::lambda:invoke.waitForTaskToken", TimeoutSeconds: 60, Parameters: {FunctionName: f, Payload: {"t.$": $$.Task.Token}}, End: true}
 config: rejoin.toml
-tasks:
-  Ask: {registers: {route: valuation, reference: r-1}}
 "#;
+const REGISTERED: &str = "tasks: {Ask: {registers: {route: valuation, reference: r-1}}}";
 
 /// What is wrong with the case, all of it.
 fn wrong(more: &str) -> Vec<String> {
@@ -30,7 +29,7 @@ fn wrong(more: &str) -> Vec<String> {
 #[test]
 fn a_step_that_is_refused_fails_its_case_unless_it_is_expected() {
     for (script, expected) in [
-        ("30s: {succeed: {}}", None),
+        ("{30s: {succeed: {}}}", None),
         (
             "[{10s: redrive}, {30s: {succeed: {}}}]",
             Some("script, 10s redrive: expected it is taken, got 400 ExecutionNotRedrivable: "),
@@ -79,7 +78,7 @@ fn a_step_that_is_refused_fails_its_case_unless_it_is_expected() {
             Some("script, 500d stop: expected it is taken, got it was never done: "),
         ),
     ] {
-        let wrong = wrong(&format!("script: {script}\n"));
+        let wrong = wrong(&format!("{REGISTERED}\nscript: {script}\n"));
         match expected {
             None => assert!(wrong.is_empty(), "{script}: {wrong:?}"),
             Some(expected) => {
@@ -111,4 +110,12 @@ fn what_can_not_be_refused_is_said() {
         let faults = file.faults.unwrap_or_default();
         assert!(faults.contains(expected), "{act}: {faults}");
     }
+}
+
+#[test]
+fn what_an_operator_is_refused_after_a_task_fails_the_case_too() {
+    let wrong = wrong("tasks: {Ask: {then: [{10s: redrive}, {30s: {succeed: {}}}]}}\n");
+    assert_eq!(wrong.len(), 1, "{wrong:?}");
+    let refused = "RedriveExecution was refused with 400: ";
+    assert!(wrong[0].starts_with(refused), "{wrong:?}");
 }

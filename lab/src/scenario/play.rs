@@ -159,12 +159,14 @@ fn played(
     Ok((seen, ended.unwrap_or(passed), cut))
 }
 
-/// What an operator was refused: unlike a third party's callback or a worker's answer, nobody does that to see it refused.
+/// What an operator was refused that follows a task; steps of the script say themselves whether they are refused. Unlike a
+/// third party's callback or a worker's answer, nobody does that to see it refused.
 fn in_vain(seen: &Seen) -> Option<String> {
     let by_operators = ["RedriveExecution", "StopExecution"];
     let refused = seen
         .deeds
         .iter()
+        .filter(|done| done.step.is_none())
         .find(|done| done.answer.0 >= 400 && by_operators.contains(&&*done.what))?;
     let (status, said) = &refused.answer;
     let why = said["message"].as_str().or(said["__type"].as_str());
