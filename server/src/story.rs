@@ -191,7 +191,11 @@ async fn find(
     if route.is_some() {
         return Ok(None);
     }
-    if let Some(arn) = by_name(app, text).await? {
+    let named = match by_name(app, text).await? {
+        Some(arn) => Some(arn),
+        None => app.gateway.execution_called_back(text).await?,
+    };
+    if let Some(arn) = named {
         return Ok(Some((Asked::Execution, Some(arn), Trail::default())));
     }
     if let Ok(trace) = text.parse() {
@@ -400,7 +404,10 @@ impl Story {
     /// The engine elsewhere that it happens at.
     fn engine(&self) -> Option<&str> {
         let mut registered = self.trail.registrations.iter();
-        registered.find_map(|registration| registration.engine.as_deref())
+        let mut arrived = self.trail.arrived.iter();
+        registered
+            .find_map(|registration| registration.engine.as_deref())
+            .or_else(|| arrived.find_map(|arrived| arrived.engine.as_deref()))
     }
 
     fn place(&self) -> Option<&crate::gateway::Place> {

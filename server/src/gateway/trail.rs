@@ -50,6 +50,8 @@ pub(crate) struct Arrived {
     /// The wait that it met, and when the reference of that was registered.
     pub met: Option<(Place, Timestamp)>,
     pub wait: Option<WaitId>,
+    /// The engine elsewhere that it was for.
+    pub engine: Option<String>,
     /// What it was taken for, one after the other, and why.
     pub steps: Vec<(Timestamp, Disposition, String)>,
     /// The trace that it said it belongs to.
@@ -107,7 +109,39 @@ impl Gateway {
             .filter(its)
             .map(|d| self.arrived(d))
             .collect();
+        // Of an engine elsewhere nobody here knows the waits, but the callbacks name the references.
+        let mut names: Vec<(String, String)> = trail
+            .arrived
+            .iter()
+            .filter_map(|arrived| Some((arrived.route.clone(), arrived.reference.clone()?)))
+            .collect();
+        names.sort();
+        names.dedup();
+        for (route, name) in names {
+            let Some((_, reference)) = self.reference(&route, &name).await? else {
+                continue;
+            };
+            let registration = self.registration(&reference);
+            trail.add(Trail {
+                registrations: registration
+                    .into_iter()
+                    .filter(|r| r.place.execution_arn == arn)
+                    .collect(),
+                arrived: Vec::new(),
+            });
+        }
         Ok(trail)
+    }
+
+    /// The execution of this name that a callback was for last, as the callback has it: it may be at an engine elsewhere,
+    /// or no longer be kept.
+    pub(crate) async fn execution_called_back(&self, name: &str) -> Result<Option<String>, String> {
+        let deliveries = self.deliveries_of(&execution_prefix(name)).await?;
+        let places = deliveries
+            .iter()
+            .filter_map(|d| Some(&d.target.as_ref()?.place));
+        let mut named = places.filter(|place| place.execution_name == name);
+        Ok(named.next().map(|place| place.execution_arn.clone()))
     }
 
     /// The callbacks of a trace that began with one of them, or that third parties say they belong to; of the latter
@@ -319,6 +353,7 @@ impl Gateway {
             at: delivery.received_at,
             met: holder.map(|holder| (holder.place.clone(), holder.registered_at)),
             wait: holder.and_then(|holder| self.wait_of(holder)),
+            engine: holder.and_then(|holder| holder.engine.clone()),
             steps: steps
                 .map(|step| (step.at, step.disposition, step.note.clone()))
                 .collect(),
