@@ -428,6 +428,10 @@ impl World {
             let runtime = tokio::runtime::Builder::new_current_thread().build();
             let runtime = runtime.map_err(|e| format!("no runtime can be started: {e}"))?;
             let then = self.clock.now().plus_millis(down);
+            while let Some((at, callbacks)) = self.next_callback(then) {
+                drop(runtime.block_on(self.clock.advance(at)));
+                self.call_back(callbacks);
+            }
             drop(runtime.block_on(self.clock.advance(then)));
         }
         self.begin()
