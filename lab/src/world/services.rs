@@ -55,7 +55,7 @@ impl Outside {
     /// the first time was the doing of whoever is gone.
     pub(super) fn ask_again(&mut self, task: &Asked, call: usize, now: Timestamp) -> Part {
         let is_its = |due: &Due| match due {
-            Due::Act(_, About::Token(Some(token))) => *token == task.token,
+            Due::Act(_, About::Token(Some(token)), _) => *token == task.token,
             _ => false,
         };
         self.due.retain(|_, due| !is_its(due));
@@ -111,6 +111,7 @@ impl World {
             ),
             answer,
             call: None,
+            step: None,
         };
         self.outside.lock().done.push((at, done));
         status
