@@ -481,3 +481,16 @@ fn a_story_tells_what_came_first_first() {
         assert_eq!(short.collect::<Vec<_>>(), expected, "{case}");
     }
 }
+
+#[test]
+fn a_later_attempt_goes_wrong_only_where_there_is_one() {
+    let mut both = question(&read(PLAIN));
+    both.choice.pairs = true;
+    let rows = explore(&both).unwrap().rows;
+    let cases: BTreeSet<String> = rows.iter().map(|row| row.case.to_string()).collect();
+    let then = "RequestValuation/restart-waiting:then";
+    let pair = |first: &str| cases.contains(&format!("RequestValuation/{first}:once and {then}"));
+    assert!(pair("Lambda.ServiceException"), "{cases:?}");
+    // Nothing retries it.
+    assert!(!pair("Lambda.Unknown"), "{cases:?}");
+}
