@@ -489,7 +489,7 @@ fn a_later_attempt_goes_wrong_only_where_there_is_one() {
     let rows = explore(&both).unwrap().rows;
     let cases: BTreeSet<String> = rows.iter().map(|row| row.case.to_string()).collect();
     let then = "RequestValuation/restart-waiting:then";
-    let pair = |first: &str| cases.contains(&format!("RequestValuation/{first}:once and {then}"));
+    let pair = |first: &str| cases.contains(&format!("RequestValuation/{first}:once + {then}"));
     assert!(pair("Lambda.ServiceException"), "{cases:?}");
     // Nothing retries it.
     assert!(!pair("Lambda.Unknown"), "{cases:?}");
