@@ -194,6 +194,9 @@ async fn find(
     if let Some(arn) = by_name(app, text).await? {
         return Ok(Some((Asked::Execution, Some(arn), Trail::default())));
     }
+    if let Some(arn) = app.gateway.execution_heard_of(text).await? {
+        return Ok(Some((Asked::Execution, Some(arn), Trail::default())));
+    }
     if let Ok(trace) = text.parse() {
         if let Some(arn) = by_trace(app, trace).await? {
             return Ok(Some((Asked::Trace, Some(arn), Trail::default())));
@@ -396,13 +399,16 @@ impl Story {
         shown
     }
 
-    /// What a reference or a callback knows of the wait, beside the execution.
     /// The engine elsewhere that it happens at.
     fn engine(&self) -> Option<&str> {
         let mut registered = self.trail.registrations.iter();
-        registered.find_map(|registration| registration.engine.as_deref())
+        let mut met = self.trail.arrived.iter();
+        registered
+            .find_map(|registration| registration.engine.as_deref())
+            .or_else(|| met.find_map(|arrived| arrived.engine.as_deref()))
     }
 
+    /// What a reference or a callback knows of the wait, beside the execution.
     fn place(&self) -> Option<&crate::gateway::Place> {
         let registered = self.trail.registrations.iter();
         let met = self.trail.arrived.iter().filter_map(|a| a.met.as_ref());
