@@ -200,8 +200,12 @@ fn callback(sent: &Sent) -> String {
         true => String::new(),
         false => format!(" {}", paint(YELLOW, sent.fault)),
     };
+    let again = match sent.attempt {
+        1 => String::new(),
+        attempt => format!(", attempt {attempt}"),
+    };
     format!(
-        "{} ↗ {} {} {}{fault} to {} {} ⇒ {answer}",
+        "{} ↗ {} {} {}{again}{fault} to {} {} ⇒ {answer}",
         time(&sent.at),
         number(sent.id),
         sent.service,

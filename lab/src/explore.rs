@@ -137,6 +137,7 @@ pub fn explore(question: &Question) -> Result<Exploration, String> {
         played.extend(play(&led));
     }
     played.extend(play(&choice.of(&plan::paused(&courses, &played))));
+    pairs.retain(|pair| plan::can_come_about(pair, &played));
     played.extend(play(&pairs));
     let mut rows = played.clone();
     rows.retain(|row| choice.wants(&row.case));

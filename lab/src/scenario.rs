@@ -16,7 +16,7 @@
 //! | `services` | services that tasks ask: a mock's `services`, or its file, or a list of these | [`services`], the crate `mock` |
 //! | `faults` | what a service does wrong: `{SERVICE: late}` | the same |
 //! | `mock` | a test case of a mock configuration: `{file, case}` | `server::mocks` |
-//! | `script` | what happens at a time after the start | [`acts`] |
+//! | `script` | what happens at a time after the start, and what of it is refused | [`acts`], [`steps`] |
 //! | `until` | how far time goes; by default until nothing is due any more | |
 //! | `expect` | what must come of it | [`expect`], [`pattern`] |
 //! | `comment` | for people | |
@@ -36,6 +36,7 @@ pub mod play;
 mod real;
 mod served;
 mod services;
+mod steps;
 mod tasks;
 mod template;
 mod text;

@@ -119,6 +119,8 @@ pub struct Done {
     pub answer: (u16, Value),
     /// Which of [`Seen::calls`] it was about, if it was about one.
     pub call: Option<usize>,
+    /// Which step of the script it was, if it was one.
+    pub step: Option<usize>,
 }
 
 /// What a mock service did.

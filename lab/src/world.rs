@@ -183,8 +183,8 @@ struct Outside {
 
 /// What is yet to happen.
 enum Due {
-    /// The outside does something.
-    Act(Act, About),
+    /// The outside does something, at times as a step of a script.
+    Act(Act, About, Option<usize>),
     /// A service calls back.
     Callback(Callbacks),
     /// A task is answered that somebody else had to be asked for.
@@ -304,7 +304,7 @@ impl Outside {
         for deed in &part.deeds {
             let about = About::Token(Some(token.to_owned()));
             let at = now.plus_millis(deed.after);
-            self.schedule(at, Due::Act(deed.act.clone(), about));
+            self.schedule(at, Due::Act(deed.act.clone(), about, None));
         }
     }
 }
@@ -428,6 +428,10 @@ impl World {
             let runtime = tokio::runtime::Builder::new_current_thread().build();
             let runtime = runtime.map_err(|e| format!("no runtime can be started: {e}"))?;
             let then = self.clock.now().plus_millis(down);
+            while let Some((at, callbacks)) = self.next_callback(then) {
+                drop(runtime.block_on(self.clock.advance(at)));
+                self.call_back(callbacks);
+            }
             drop(runtime.block_on(self.clock.advance(then)));
         }
         self.begin()
@@ -487,15 +491,20 @@ impl World {
     /// Plans something for so many milliseconds from now. What is about a task is about the one with the token.
     pub fn plan(&mut self, after: i64, act: Act, token: Option<String>) {
         let at = self.clock.now().plus_millis(after);
-        let due = Due::Act(act, About::Token(token));
+        let due = Due::Act(act, About::Token(token), None);
         self.outside.lock().schedule(at, due);
     }
 
-    /// Plans something about the task that a state is in by then; `STATE` or `MACHINE.STATE`.
-    pub fn plan_about(&mut self, after: i64, act: Act, state: &str) {
+    /// Plans a step of a script, which [`Done::step`] tells from the others. It may be about the task that a state is
+    /// in by then; `STATE` or `MACHINE.STATE`.
+    pub fn plan_step(&mut self, step: usize, after: i64, act: Act, state: Option<&str>) {
         let at = self.clock.now().plus_millis(after);
-        let about = About::State(state.to_owned());
-        self.outside.lock().schedule(at, Due::Act(act, about));
+        let about = match state {
+            Some(state) => About::State(state.to_owned()),
+            None => About::Token(None),
+        };
+        let due = Due::Act(act, about, Some(step));
+        self.outside.lock().schedule(at, due);
     }
 
     /// Returns when all that is due now has had its turn.
@@ -646,8 +655,8 @@ impl World {
                 _ => return Ok(false),
             }
         };
-        let (act, about) = match due {
-            Due::Act(act, about) => (act, about),
+        let (act, about, step) = match due {
+            Due::Act(act, about, step) => (act, about, step),
             Due::Callback(callbacks) => {
                 self.call_back(callbacks);
                 return Ok(true);
@@ -678,6 +687,7 @@ impl World {
             what,
             answer,
             call: part.map(|(_, call)| *call),
+            step,
         };
         outside.done.push((now, done));
         drop(outside);

@@ -424,3 +424,73 @@ fn a_handler_that_fails_itself_is_found() {
             .contains(&"RequestValuation/no-callback".to_owned())
     );
 }
+
+#[test]
+fn a_story_tells_what_came_first_first() {
+    let exploration = explored(&read(PLAIN));
+    for (case, expected) in [
+        (
+            "RequestValuation/early",
+            &[
+                "0 RequestValuation begins",
+                "500 callback 202",
+                "1000 register 200",
+                "1000 the execution SUCCEEDED",
+            ][..],
+        ),
+        (
+            "RequestValuation/failed:ValuationFailed",
+            &[
+                "0 RequestValuation begins",
+                "0 register 200",
+                "6000 callback 200",
+                "6000 RequestValuation fails with ValuationFailed",
+                "6000 PublishValuationFailedError begins",
+                "6000 LoanErrors is told",
+                "6000 ValuationFailed begins",
+                "6000 the execution FAILED with ValuationFailed",
+            ],
+        ),
+        (
+            "RequestValuation/late",
+            &[
+                "0 RequestValuation begins",
+                "0 register 200",
+                "30000 RequestValuation",
+                "30000 PublishValuationServiceTimeoutError begins",
+                "30000 LoanErrors is told",
+                "30000 ValuationServiceTimedOut begins",
+                "30000 the execution FAILED with ValuationServiceTimedOut",
+                "45000 callback 410",
+                "45000 LoanErrors is told",
+            ],
+        ),
+    ] {
+        let rows = exploration.rows.iter();
+        let mut rows = rows.filter(|row| row.case.to_string() == case);
+        let story = rows.next().expect(case).chronicle();
+        let short = story
+            .iter()
+            .map(|(at, what)| match what.split_once(" -> ") {
+                Some((deed, status)) => {
+                    let word = deed.split(' ').next().unwrap();
+                    format!("{at} {word} {status}")
+                }
+                None => format!("{at} {}", what.split(':').next().unwrap()),
+            });
+        assert_eq!(short.collect::<Vec<_>>(), expected, "{case}");
+    }
+}
+
+#[test]
+fn a_later_attempt_goes_wrong_only_where_there_is_one() {
+    let mut both = question(&read(PLAIN));
+    both.choice.pairs = true;
+    let rows = explore(&both).unwrap().rows;
+    let cases: BTreeSet<String> = rows.iter().map(|row| row.case.to_string()).collect();
+    let then = "RequestValuation/restart-waiting:then";
+    let pair = |first: &str| cases.contains(&format!("RequestValuation/{first}:once + {then}"));
+    assert!(pair("Lambda.ServiceException"), "{cases:?}");
+    // Nothing retries it.
+    assert!(!pair("Lambda.Unknown"), "{cases:?}");
+}

@@ -217,22 +217,6 @@ fn a_document_is_read_as_people_write_it() {
     assert_eq!(passed.collect::<Vec<_>>(), [true, false]);
 }
 
-#[test]
-fn what_an_operator_is_refused_fails_the_case() {
-    let text = "definition: {StartAt: A, States: {A: {Type: Wait, Seconds: 60, End: true}}}\ncases:\n- {name: in vain, script: [30s: redrive], expect: {status: SUCCEEDED}}\n- {name: as is, expect: {status: SUCCEEDED}}\n";
-    let read = Written::of(text).read();
-    let played = read.cases.into_iter().map(|case| play(&Arc::new(case)));
-    let troubles: Vec<Vec<String>> = played.map(|outcome| outcome.troubles).collect();
-    let [in_vain, as_is] = troubles.as_slice() else {
-        panic!("two cases: {troubles:?}");
-    };
-    assert!(
-        in_vain[0].starts_with("RedriveExecution was refused with 400: "),
-        "{in_vain:?}"
-    );
-    assert_eq!(as_is, &Vec::<String>::new());
-}
-
 /// Each expectation fits what comes, and the one beside it does not: none of them passes whatever happens.
 #[test]
 fn every_expectation_can_fail() {

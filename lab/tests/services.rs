@@ -250,6 +250,45 @@ expect: {ended: 10s, services: {bank: {requests: 1, callbacks: [{at: 10s, status
     );
 }
 
+const RETRIES: &str = r#"
+services:
+  bank:
+    routes:
+      - post: /payments
+        reply: {status: 202, body: {reference: '{% $reference %}'}}
+        callbacks:
+          - {to: '{% $request.body.to %}', body: {reference: '{% $reference %}'}, after: 10s, PAUSES}
+script: [{8s: {restart: 6s}}]
+"#;
+
+/// Plays what a service does whose callback meets a server that is down from 8 s to 14 s.
+fn passes_while_down(pauses: &str, expect: &str) {
+    let (before, rest) = PAYS.split_once("services:").unwrap();
+    let (_, after) = rest.split_once("tasks:").unwrap();
+    let services = RETRIES.replace("PAUSES", pauses);
+    let cases = cases(&format!(
+        "{before}tasks:{after}{services}expect: {expect}\n"
+    ));
+    let outcome = play(&cases[0]);
+    let (why, told) = (reasons(&outcome), told(&outcome));
+    assert!(outcome.passed(), "{pauses}\n{why:#?}\n{told:#?}");
+}
+
+#[test]
+fn a_callback_that_meets_a_closed_port_is_sent_again_if_its_service_does_so() {
+    passes_while_down(
+        "retries: [1s, 5s, 1h]",
+        "{ended: 16s, callbacks: [delivered], services: {bank: {callbacks: [
+            {at: 10s, attempt: 1, error: connection refused}, {at: 11s, attempt: 2, error: connection refused},
+            {at: 16s, attempt: 3, status: 200}]}}}",
+    );
+    // One that sends it once has lost it.
+    passes_while_down(
+        "method: POST",
+        "{error: States.Timeout, callbacks: [], services: {bank: {callbacks: [{at: 10s, error: connection refused}]}}}",
+    );
+}
+
 #[test]
 fn cases_put_their_services_over_those_of_the_file() {
     let text = format!(

@@ -7,7 +7,7 @@
 //! | `secret` | text: what callbacks are signed with by Standard Webhooks; or an object: `scheme`, `secret`, and what else a route's `verify` has for the scheme |
 //! | route | `get`, `post`, `put`, `patch`, `delete` or `any`: its path, with `{name}` parameters; `when`, JSONata that must be true; `request`, which ones of them (`3`, `1..2`, `3..`); `key`, JSONata: what makes two requests the same work; `reply`, `callbacks`, `fault` |
 //! | `reply` | `status` (200), `headers`, `body`, `delay` |
-//! | callback | `after` (from the request on), `to`, `method` (POST), `headers`, `body`; `failure` and `heartbeat`, the bodies that say those things |
+//! | callback | `after` (from the request on), `to`, `method` (POST), `headers`, `body`; `failure` and `heartbeat`, the bodies that say those things; `retries`, the pauses (`[5s, 5m, 30m]`) after which it is sent again if nobody is reached, or the answer is 429 or 5xx; it is signed anew with the same id. Without it, it is sent once |
 //! | `fault` | a [`Fault`]; or JSONata that gives the name of one, in the service's `faults` if it has some; any other name is no fault |
 //!
 //! Of a service's routes the first that fits answers. Requests are counted by method and path as the file has them, and
@@ -92,6 +92,8 @@ pub(crate) struct Callback {
     pub body: Template,
     pub failure: Option<Template>,
     pub heartbeat: Option<Template>,
+    /// The pauses, in milliseconds, after which it is sent again.
+    pub retries: Vec<i64>,
 }
 
 /// Which fault a request meets.

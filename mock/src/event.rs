@@ -65,7 +65,8 @@ pub struct Answered {
     pub remark: Option<String>,
 }
 
-/// A callback that was sent, once: a service that tries again would hide what the mock is for.
+/// A callback that was sent. It is so once, unless the file says `retries`: a service that always tries again would hide
+/// what the mock is for.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Sent {
@@ -83,6 +84,8 @@ pub struct Sent {
     pub fault: &'static str,
     /// `result`, `contradiction`, `failure` or `heartbeat`.
     pub says: &'static str,
+    /// Which attempt to send it this is, from 1.
+    pub attempt: usize,
     /// Where it went.
     pub to: String,
     /// What was sent.

@@ -39,7 +39,7 @@
 //! | `duplicate` | calls back twice, saying the same | `after` (2s), counted from the first |
 //! | `contradicting` | calls back twice, saying different things | `after` (2s), `body` (sees `$body`, the first one) |
 //! | `out-of-order` | the last callback comes first; of one alone, a heartbeat comes after it | |
-//! | `wrong-reference` | calls back with a reference that it never gave | |
+//! | `wrong-reference` | calls back with a `$reference` that it never gave; where the caller chooses the reference, `malformed` or a `body` of `contradicting` is what there is | |
 //! | `malformed` | calls back with half of a body | |
 //! | `forged` | somebody else calls back, who does not know the secret | |
 //! | `unsigned` | calls back without a signature | |
@@ -53,12 +53,14 @@
 //! clock. Ids and randomness come from a seed and from what was asked, so the same requests get the same answers.
 //!
 //! In reading order: [`definition`] and [`fault`] (what a file says), `read`, `reading` and `template` (how it is read),
-//! [`call`] (a request as templates see it), `choose`, `plan` and `decide` (which route answers, what a fault makes of it, what follows),
+//! [`call`] (a request as templates see it), `choose`, `plan` and `decide` (which route answers, what a fault makes of it, what follows), `agenda`
+//! (which callback is next),
 //! `serve`, `said` and `send` (what is done), [`event`] (what is told of it), [`running`] (a mock at work), [`played`] (one
 //! without sockets, whose requests and callbacks somebody else carries).
 //!
 //! Not known here: flags, files, scenarios, state machines, and what a callback's receiver makes of it.
 
+mod agenda;
 pub mod call;
 mod choose;
 mod decide;

@@ -9,12 +9,13 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{HeaderMap, Method, StatusCode};
 use server::clock::Clock;
 
+use crate::agenda::{Agenda, Due};
 use crate::call;
 use crate::decide::{Decided, decide};
 use crate::definition::Mock;
 use crate::event::{Asked, Sent};
 use crate::fault::Fault;
-use crate::plan::{Answer, Says};
+use crate::plan::Answer;
 use crate::running::Inner;
 use crate::said::half;
 pub use crate::send::Ready;
@@ -69,7 +70,8 @@ pub enum Given {
 #[derive(Clone)]
 pub struct Callbacks {
     work: Arc<Work>,
-    next: usize,
+    agenda: Agenda,
+    next: Due,
 }
 
 /// A callback, to be sent now.
@@ -84,7 +86,7 @@ impl std::fmt::Debug for Callbacks {
         write!(
             f,
             "callbacks of request {}, from {} on",
-            self.work.id, self.next
+            self.work.id, self.next.deed
         )
     }
 }
@@ -166,9 +168,9 @@ impl Played {
                 reply(status, all, text)
             }
         };
-        let callbacks = work.map(|work| Callbacks {
-            work: Arc::new(work),
-            next: 0,
+        let callbacks = work.and_then(|work| {
+            let agenda = Agenda::of(&work.plan);
+            Callbacks::of(Arc::new(work), agenda)
         });
         Some(Told {
             after,
@@ -189,24 +191,21 @@ impl Played {
 }
 
 impl Callbacks {
+    fn of(work: Arc<Work>, agenda: Agenda) -> Option<Callbacks> {
+        let next = agenda.next()?;
+        Some(Callbacks { work, agenda, next })
+    }
+
     /// When the next one is to be sent.
     pub fn due(&self) -> Timestamp {
-        let (work, deed) = (&self.work, &self.work.plan.deeds[self.next]);
-        match work.plan.early {
-            true => work.request.at,
-            false => work.request.at.plus_millis(deed.after),
-        }
+        self.work.request.at.plus_millis(self.next.after)
     }
 
     /// The next one, as it is sent now.
     pub fn take(self) -> Callback {
-        let work = &self.work;
-        let deed = &work.plan.deeds[self.next];
-        let route = work.request.route(&work.inner);
-        let ready = work.ready(self.next, deed, &route.callbacks[deed.callback]);
         Callback {
-            at: work.inner.clock.now(),
-            ready,
+            at: self.work.inner.clock.now(),
+            ready: self.work.ready(self.next.deed),
             of: self,
         }
     }
@@ -223,9 +222,7 @@ impl Callback {
 
     /// `POST`, as a rule.
     pub fn method(&self) -> &Method {
-        let Callbacks { work, next } = &self.of;
-        let callback = work.plan.deeds[*next].callback;
-        &work.request.route(&work.inner).callbacks[callback].method
+        &self.of.work.callback(self.of.next.deed).method
     }
 
     /// The service that sends it.
@@ -240,18 +237,12 @@ impl Callback {
 
     /// Notes how it was answered, or why it was not; gives those that follow.
     pub fn answered(self, answer: Result<StatusCode, String>) -> Option<Callbacks> {
-        let Callbacks { work, next } = self.of;
-        let deed = &work.plan.deeds[next];
-        let (ready, answer) = match self.ready {
-            Ok(ready) => (ready, answer),
-            Err(why) => (Ready::default(), Err(why)),
-        };
-        let taken = work.note(self.at, deed, ready, answer);
-        let given_up = deed.says == Says::HeartbeatIfTaken && !taken;
-        let is_last = next + 1 == work.plan.deeds.len();
-        (!given_up && !is_last).then(|| Callbacks {
-            work: work.clone(),
-            next: next + 1,
-        })
+        let Callbacks {
+            work,
+            mut agenda,
+            next,
+        } = self.of;
+        work.note(self.at, next, &mut agenda, self.ready, answer);
+        Callbacks::of(work, agenda)
     }
 }

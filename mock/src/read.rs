@@ -31,7 +31,7 @@ const ROUTE: [&str; 12] = [
     "callbacks",
     "fault",
 ];
-const CALLBACK: [&str; 7] = [
+const CALLBACK: [&str; 8] = [
     "after",
     "to",
     "method",
@@ -39,6 +39,7 @@ const CALLBACK: [&str; 7] = [
     "body",
     "failure",
     "heartbeat",
+    "retries",
 ];
 
 pub(crate) fn definition(reading: &mut Reading, value: &Value, at: &str) -> Option<Definition> {
@@ -419,6 +420,7 @@ fn callback(reading: &mut Reading, value: &Value, at: &str) -> Option<Callback> 
     let headers = headers(reading, members, at);
     let failure = body(reading, members, "failure", at);
     let heartbeat = body(reading, members, "heartbeat", at);
+    let retries = retries(reading, members, at);
     Some(Callback {
         after: after?,
         to: to?,
@@ -427,7 +429,28 @@ fn callback(reading: &mut Reading, value: &Value, at: &str) -> Option<Callback> 
         body: says?,
         failure: failure?,
         heartbeat: heartbeat?,
+        retries: retries?,
     })
+}
+
+/// As often a callback is sent again at most.
+const RETRIES_MAX: usize = 20;
+
+/// The pauses after which a callback is sent again.
+fn retries(reading: &mut Reading, members: &Map<String, Value>, at: &str) -> Option<Vec<i64>> {
+    let Some(value) = members.get("retries") else {
+        return Some(Vec::new());
+    };
+    let at = format!("{at}/retries");
+    let pauses = value.as_array().filter(|pauses| !pauses.is_empty());
+    let Some(pauses) = pauses.filter(|pauses| pauses.len() <= RETRIES_MAX) else {
+        let hint = format!("Write the pauses, {RETRIES_MAX} at most: `retries: [5s, 5m, 30m]`.");
+        reading.wrong(&at, "it has to be a list of pauses", hint);
+        return None;
+    };
+    let pauses = pauses.iter().enumerate();
+    let read = pauses.map(|(index, pause)| reading.duration(pause, &format!("{at}[{index}]")));
+    read.collect()
 }
 
 fn method(reading: &mut Reading, value: &Value, at: &str) -> Option<Method> {

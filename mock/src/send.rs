@@ -11,6 +11,7 @@ use server::client::address;
 use server::clock::Busy;
 use server::gateway::verify::sign::Signable;
 
+use crate::agenda::{Agenda, Due};
 use crate::choose::Chosen;
 use crate::definition::Callback;
 use crate::event::Sent;
@@ -42,38 +43,35 @@ pub struct Ready {
 }
 
 impl Work {
-    /// Sends all callbacks now.
-    pub async fn at_once(&self) {
-        for (index, deed) in self.plan.deeds.iter().enumerate() {
-            self.call_back(index, deed).await;
+    /// Sends all callbacks that are due at once; those that follow are still there.
+    pub async fn at_once(&self, agenda: &mut Agenda) {
+        while let Some(due) = agenda.next().filter(|due| due.after == 0 && due.tried == 0) {
+            self.call_back(due, agenda).await;
         }
     }
 
     /// Sends each callback when it is time, and keeps virtual time standing only while it does.
-    pub async fn in_time(self, mut busy: Busy) {
-        for (index, deed) in self.plan.deeds.iter().enumerate() {
-            let moment = self.request.at.plus_millis(deed.after);
+    pub async fn in_time(self, mut agenda: Agenda, mut busy: Busy) {
+        while let Some(due) = agenda.next() {
+            let moment = self.request.at.plus_millis(due.after);
             if moment > self.inner.clock.now() {
                 // The alarm is set before time may move; else it could move past the moment.
                 let alarm = self.inner.clock.alarm(moment);
                 drop(busy);
                 busy = alarm.await;
             }
-            let taken = self.call_back(index, deed).await;
-            if deed.says == Says::HeartbeatIfTaken && !taken {
-                return;
-            }
+            self.call_back(due, &mut agenda).await;
         }
     }
 
-    /// Sends one callback, once; says whether it was taken.
-    async fn call_back(&self, index: usize, deed: &Deed) -> bool {
-        let route = self.request.route(&self.inner);
-        let callback = &route.callbacks[deed.callback];
+    /// Sends one callback, once.
+    async fn call_back(&self, due: Due, agenda: &mut Agenda) {
         let at = self.inner.clock.now();
-        let (ready, answer) = match self.ready(index, deed, callback) {
-            Err(why) => (Ready::default(), Err(why)),
+        let ready = self.ready(due.deed);
+        let answer = match &ready {
+            Err(_) => Err(String::new()),
             Ok(ready) => {
+                let callback = self.callback(due.deed);
                 let headers = ready
                     .headers
                     .iter()
@@ -87,23 +85,42 @@ impl Work {
                     body,
                     CALLBACK_LIMIT,
                 );
-                let answer = sent.await.map(|answer| answer.status);
-                (ready, answer)
+                sent.await.map(|answer| answer.status)
             }
         };
-        self.note(at, deed, ready, answer)
+        self.note(at, due, agenda, ready, answer);
     }
 
-    /// Notes a callback that was sent, or could not be; says whether it was taken.
+    /// Which of its route's callbacks one is.
+    pub fn callback(&self, deed: usize) -> &Callback {
+        let route = self.request.route(&self.inner);
+        &route.callbacks[self.plan.deeds[deed].callback]
+    }
+
+    /// Notes a callback that was sent, or could not be, and when it is sent again.
     pub fn note(
         &self,
         at: Timestamp,
-        deed: &Deed,
-        ready: Ready,
+        due: Due,
+        agenda: &mut Agenda,
+        ready: Result<Ready, String>,
         answer: Result<StatusCode, String>,
-    ) -> bool {
-        let taken = answer.as_ref().is_ok_and(|status| status.is_success());
+    ) {
+        let deed = &self.plan.deeds[due.deed];
+        // What can't be sent can't be sent later either.
+        let pauses = match &ready {
+            Ok(_) => &*self.callback(due.deed).retries,
+            Err(_) => &[],
+        };
+        let (ready, answer) = match ready {
+            Ok(ready) => (ready, answer),
+            Err(why) => (Ready::default(), Err(why)),
+        };
+        let now = self.inner.clock.now().0 - self.request.at.0;
+        let status = answer.as_ref().ok().copied();
+        agenda.sent(due, deed.says, now, pauses, status);
         self.inner.sent(Sent {
+            attempt: due.tried + 1,
             id: self.id,
             at: at.to_string(),
             service: self.request.asked.service.clone(),
@@ -117,11 +134,11 @@ impl Work {
             error: answer.err(),
             request: self.request.asked.request.clone(),
         });
-        taken
     }
 
     /// What is sent now.
-    pub fn ready(&self, index: usize, deed: &Deed, callback: &Callback) -> Result<Ready, String> {
+    pub fn ready(&self, index: usize) -> Result<Ready, String> {
+        let (deed, callback) = (&self.plan.deeds[index], self.callback(index));
         let mut world = self.request.world(&self.inner);
         let seed = self
             .inner

@@ -14,6 +14,7 @@ use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
+use crate::agenda::Agenda;
 use crate::call;
 use crate::decide::{Decided, decide};
 use crate::plan::Answer;
@@ -92,9 +93,12 @@ async fn answer(
         work,
     } = decided;
     if let Some(work) = work {
-        match work.plan.early {
-            true => work.at_once().await,
-            false => inner.spawn(work.in_time(busy.clone())),
+        let mut agenda = Agenda::of(&work.plan);
+        if work.plan.early {
+            work.at_once(&mut agenda).await;
+        }
+        if agenda.next().is_some() {
+            inner.spawn(work.in_time(agenda, busy.clone()));
         }
     }
     if delay > 0 {

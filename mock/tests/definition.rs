@@ -81,6 +81,11 @@ fn each_mistake_has_a_place_and_a_way_out() {
         ),
         ("callbacks: [{after: 1s}]", "a callback has `to` and `body`"),
         (
+            "callbacks: [{to: x, body: 1, retries: 5s}]",
+            "7:47 5s: it has to be a list of pauses (Write the pauses, 20 at most: `retries: [5s, 5m, 30m]`.)",
+        ),
+        ("callbacks: [{to: x, body: 1, retries: [5s, soon]}]", "soon"),
+        (
             "callbacks: [{to: x, body: 1, method: DELET}]",
             "7:46 DELET: `DELET` is not known here",
         ),

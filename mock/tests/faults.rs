@@ -407,6 +407,49 @@ async fn what_comes_last_comes_first_out_of_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_taken_is_sent_again_if_the_file_says_so() {
+    let more = "
+      - post: /again
+        callbacks:
+          - {to: '{% $request.body.to & \"/busy\" %}', body: 1, retries: [5s, 1m, 1h]}
+          - {to: '{% $request.body.to & \"/gone\" %}', body: 2, after: 7s, retries: [5s]}
+";
+    let busy =
+        "      - {post: /busy, request: 1..2, reply: {status: 503}}\n      - {post: /busy}\n";
+    let stage = Stage::set(&format!("{}{busy}", file(more))).await;
+    stage.ask("/again", &json!({})).await.expect("an answer");
+    stage.advance(7_200).await;
+    let sent = stage.running.sent();
+    let times: Vec<_> = sent
+        .iter()
+        .map(|sent| {
+            let at: Timestamp = sent.at.parse().expect("a time");
+            let seconds = (at.0 - stage.began.0) / 1000;
+            (seconds, &*sent.body, sent.attempt, sent.status)
+        })
+        .collect();
+    // What waits to be sent again holds up nobody; a refusal for good is none to try again.
+    assert_eq!(
+        times,
+        [
+            (0, "1", 1, Some(503)),
+            (5, "1", 2, Some(503)),
+            (7, "2", 1, Some(404)),
+            (65, "1", 3, Some(200)),
+        ]
+    );
+    let received = stage.received();
+    let ids: Vec<_> = received
+        .iter()
+        .map(|asked| &asked.request["headers"]["webhook-id"])
+        .collect();
+    assert!(
+        ids[0] == ids[1] && ids[1] == ids[3] && ids[0] != ids[2],
+        "{ids:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn after_a_crash_the_next_request_finds_the_work_done() {
     let more = "
       - {post: /jobs, request: 1, fault: crash, reply: &reply {body: '{% $reference %}'}, callbacks: &calls [{to: '{% $request.body.to %}', body: {of: '{% $reference %}'}}]}

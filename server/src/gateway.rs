@@ -57,6 +57,7 @@
 //! - `trail`: what a story is made of.
 //! - `held`: references by their waits. `in_hand`: a delivery that an operator works on.
 //! - `urls`: a URL for each wait. `chosen`: references that the workflow chooses itself.
+//! - `misnamed`: what routes expect of a state machine in vain.
 //! - `remote`: engines elsewhere, AWS's too. `expected`, `recall`, `flights`, `engine`: what the above needs.
 
 mod address;

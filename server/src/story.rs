@@ -191,10 +191,11 @@ async fn find(
     if route.is_some() {
         return Ok(None);
     }
-    if let Some(arn) = by_name(app, text).await? {
-        return Ok(Some((Asked::Execution, Some(arn), Trail::default())));
-    }
-    if let Some(arn) = app.gateway.execution_heard_of(text).await? {
+    let named = match by_name(app, text).await? {
+        Some(arn) => Some(arn),
+        None => app.gateway.execution_heard_of(text).await?,
+    };
+    if let Some(arn) = named {
         return Ok(Some((Asked::Execution, Some(arn), Trail::default())));
     }
     if let Ok(trace) = text.parse() {
@@ -402,10 +403,10 @@ impl Story {
     /// The engine elsewhere that it happens at.
     fn engine(&self) -> Option<&str> {
         let mut registered = self.trail.registrations.iter();
-        let mut met = self.trail.arrived.iter();
+        let mut arrived = self.trail.arrived.iter();
         registered
             .find_map(|registration| registration.engine.as_deref())
-            .or_else(|| met.find_map(|arrived| arrived.engine.as_deref()))
+            .or_else(|| arrived.find_map(|arrived| arrived.engine.as_deref()))
     }
 
     /// What a reference or a callback knows of the wait, beside the execution.

@@ -147,21 +147,13 @@ fn is_like(one: &Row, other: &Row) -> bool {
 /// All that happened in a case.
 fn story(row: &Row) -> String {
     let mut text = format!("\n{}\n", paint(BOLD, &row.case.to_string()));
-    for (at, what) in &row.story {
-        text.push_str(&format!("  {:>9}  {what}\n", span(*at)));
+    for (at, what) in row.chronicle() {
+        text.push_str(&format!("  {:>9}  {what}\n", span(at)));
     }
     match &row.end {
         End::Waits(what) => text.push_str(&format!("  {:>9}  {what}\n", "never")),
         End::NotPlayed(why) => text.push_str(&format!("  {why}\n")),
         _ => {}
-    }
-    for told in &row.told {
-        text.push_str(&format!(
-            "  {:>9}  {} is told: {}\n",
-            span(told.at),
-            told.to,
-            told.what
-        ));
     }
     text
 }

@@ -69,6 +69,29 @@ pub fn led(sites: &[Site], courses: &[Course], rows: &[Row]) -> Vec<Case> {
     cases
 }
 
+/// Whether what is to go wrong with a later attempt can: what is not tried again has no later attempts. `played` has the
+/// first thing alone.
+pub fn can_come_about(pair: &Case, played: &[Row]) -> bool {
+    let [first, then] = pair.faults.as_slice() else {
+        return true;
+    };
+    if first.state != then.state || then.attempts != Attempts::Later {
+        return true;
+    }
+    let alone = |row: &&Row| {
+        let [fault] = row.case.faults.as_slice() else {
+            return false;
+        };
+        row.case.course == pair.course
+            && (&fault.state, &fault.way) == (&first.state, &first.way)
+            && fault.attempts == Attempts::Every
+    };
+    played.iter().find(alone).is_none_or(|row| {
+        let mut pauses = row.pauses.iter();
+        pauses.any(|pause| pause.retrying && pause.state == first.state)
+    })
+}
+
 /// A restart in each Wait state, and before each task is tried again: halfway through the first such pause that
 /// there is. Where something had to go wrong to come there, it leads there.
 pub fn paused(courses: &[Course], rows: &[Row]) -> Vec<Case> {

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::outside::NO_END;
 use super::way::{Attempts, Case, Class};
-use crate::seen::{Call, Ended, Seen};
+use crate::seen::{Call, Done, Ended, Seen};
 use telling::{told_by, what_is_said};
 
 pub use telling::is_telling;
@@ -192,14 +192,65 @@ impl Row {
             });
         }
         for deed in &seen.deeds {
-            row.story
-                .push((deed.at, format!("{} -> {}", deed.what, deed.answer.0)));
+            row.place_deed(deed, &seen.calls);
             row.answers
                 .push((deed.at, deed.what.clone(), deed.answer.0));
         }
-        row.story.sort_by_key(|(at, _)| *at);
         row.calls = seen.calls;
         row
+    }
+
+    /// Puts what the outside did before what happened at the same time because of it: after the task that it was about
+    /// began, and at last if it was refused.
+    fn place_deed(&mut self, deed: &Done, calls: &[Call]) {
+        let line = (deed.at, format!("{} -> {}", deed.what, deed.answer.0));
+        let same = |(at, _): &(i64, String)| *at == deed.at;
+        let first = self.story.partition_point(|(at, _)| *at < deed.at);
+        let behind = first
+            + self.story[first..]
+                .iter()
+                .take_while(|line| same(line))
+                .count();
+        let call = deed.call.and_then(|call| calls.get(call));
+        let began = call.filter(|call| call.at == deed.at).and_then(|call| {
+            let begins = begins(&call.state);
+            let begun = self.story[first..behind]
+                .iter()
+                .rposition(|(_, what)| *what == begins)?;
+            Some(first + begun + 1)
+        });
+        let at = match began {
+            _ if deed.answer.0 >= 400 => behind,
+            Some(began) => began,
+            None => first,
+        };
+        // Behind other deeds of that place.
+        let others = self.story[at..behind].iter();
+        let others = others.take_while(|(_, what)| what.contains(" -> ")).count();
+        self.story.insert(at + others, line);
+    }
+
+    /// All that happened, with who was told.
+    pub fn chronicle(&self) -> Vec<(i64, String)> {
+        let mut all = self.story.clone();
+        for told in &self.told {
+            let line = (told.at, format!("{} is told: {}", told.to, told.what));
+            let first = all.partition_point(|(at, _)| *at < told.at);
+            let same = all[first..].iter().take_while(|(at, _)| *at == told.at);
+            let same: Vec<&str> = same.map(|(_, what)| what.as_str()).collect();
+            let by = told.by.as_deref().map(begins);
+            let begun = by.and_then(|by| same.iter().rposition(|what| *what == by));
+            let end = same
+                .iter()
+                .position(|what| what.starts_with("the execution "));
+            let at = match (begun, end) {
+                (Some(begun), _) => begun + 1,
+                (None, Some(end)) => end,
+                (None, None) => same.len(),
+            };
+            all.insert(first + at, line);
+        }
+        all
     }
 
     /// Adds the tasks that tell somebody: those that were asked after the first failure, and not just as they are
@@ -255,6 +306,11 @@ impl Row {
     pub fn detour<'r>(&'r self, well: &'r Row) -> impl Iterator<Item = &'r str> {
         self.states.difference(&well.states).map(String::as_str)
     }
+}
+
+/// What is said of a state that is entered.
+fn begins(state: &str) -> String {
+    format!("{state} begins")
 }
 
 fn end_of(ended: &Ended, cut: bool) -> End {

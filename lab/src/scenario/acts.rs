@@ -4,6 +4,7 @@ use asl::{Failure, Pattern, Resource, StateKind, StateMachine};
 use serde_json::Value;
 
 use super::given::{DURATION, Given, Members, member, millis};
+use super::steps::Refused;
 use super::template::{Surroundings, Template};
 use crate::part::{Act, Callback};
 use crate::world::Settings;
@@ -125,6 +126,8 @@ pub(super) struct Planned {
     /// Which state it is about, if a script says it.
     pub(super) of: Option<String>,
     pub(super) doing: Doing,
+    /// In a script: whether it has to be refused, and how.
+    pub(super) refused: Refused,
 }
 
 /// What happens.
@@ -166,6 +169,9 @@ const OF_TASKS: [&str; 8] = [
     "restart",
 ];
 
+/// What a script may say of an act.
+const ABOUT: [&str; 2] = ["of", "refused"];
+
 const WHEN: &str = "Say when and what: `- 6s: heartbeat`.";
 
 /// Reads a list of `TIME: {ACT: ...}`.
@@ -202,21 +208,28 @@ pub(super) fn read(given: &Given<'_>, known: &Known<'_>, script: bool) -> Vec<Pl
 }
 
 fn act(given: &Given<'_>, known: &Known<'_>, script: bool, after: i64) -> Option<Planned> {
-    let planned = |doing, of| Some(Planned { after, of, doing });
     if let Value::String(_) = given.value {
         let word = given.word("act", &OF_TASKS)?;
         let doing = bare(word).or_else(|| {
             given.wrong(format!("`{word}` needs more: `{{{word}: ...}}`"));
             None
         })?;
-        return planned(doing, about(given, None, known, script, word));
+        return Some(Planned {
+            after,
+            of: about(given, None, known, script, word),
+            doing,
+            refused: Refused::Not,
+        });
     }
     let mut names = OF_TASKS.to_vec();
     if script {
-        names.push("of");
+        names.extend(ABOUT);
     }
     let members = given.members(&names);
-    let acts: Vec<_> = members.iter().filter(|(name, _)| *name != "of").collect();
+    let acts: Vec<_> = members
+        .iter()
+        .filter(|(name, _)| !ABOUT.contains(name))
+        .collect();
     let [(name, what)] = acts.as_slice() else {
         if !acts.is_empty() {
             given.wrong_but(
@@ -238,7 +251,16 @@ fn act(given: &Given<'_>, known: &Known<'_>, script: bool, after: i64) -> Option
         "restart" if !what.value.is_null() => Doing::Restart(what.duration()?),
         word => bare(word)?,
     };
-    planned(doing, of)
+    let refused = match member(&members, "refused") {
+        Some(refused) => Refused::read(refused, name)?,
+        None => Refused::Not,
+    };
+    Some(Planned {
+        after,
+        of,
+        doing,
+        refused,
+    })
 }
 
 /// What needs no more than its word.
@@ -396,6 +418,20 @@ pub(super) fn failure(given: &Given<'_>) -> Option<Failure> {
 }
 
 impl Doing {
+    /// What it is called in a file.
+    pub(super) fn word(&self) -> &'static str {
+        match self {
+            Doing::Callback { .. } => "callback",
+            Doing::Register { .. } => "registers",
+            Doing::Succeed(_) => "succeed",
+            Doing::Fail(_) => "fail",
+            Doing::Heartbeat => "heartbeat",
+            Doing::Stop(_) => "stop",
+            Doing::Redrive => "redrive",
+            Doing::Restart(_) => "restart",
+        }
+    }
+
     /// What is done, now that it is known about what.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ use super::Case;
 use super::came;
 use super::pattern::Mismatch;
 use super::real::answered;
+use super::steps;
 use super::tasks::Answer;
 use super::template::Surroundings;
 use crate::invariant;
@@ -90,6 +91,7 @@ pub fn play_of(case: &Arc<Case>, definition: &str) -> Outcome {
 /// What is not as the file says that it must be, and which promises do not hold, whatever it says.
 fn judged(case: &Case, seen: &Seen, came: &Value) -> Vec<Mismatch> {
     let mut mismatches = case.expect.mismatches(came);
+    mismatches.extend(steps::mismatches(&case.script, seen));
     for violation in invariant::violations(seen, &case.settings) {
         mismatches.push(Mismatch {
             at: format!("invariants.{}", violation.invariant),
@@ -132,7 +134,7 @@ fn played(
         None => arn,
     };
     let begun = world.clock().now();
-    for planned in &case.script {
+    for (step, planned) in case.script.iter().enumerate() {
         let surroundings = Surroundings {
             task: Value::Null,
             input: case.input.clone(),
@@ -142,10 +144,7 @@ fn played(
             seed: 0,
         };
         let act = planned.doing.act(&surroundings)?;
-        match &planned.of {
-            Some(state) => world.plan_about(planned.after, act, state),
-            None => world.plan(planned.after, act, None),
-        }
+        world.plan_step(step, planned.after, act, planned.of.as_deref());
     }
     let cut = match world.start(&arn, EXECUTION, &case.input.to_string()) {
         Ok(_) => go(&mut world, case.until).err(),
@@ -160,12 +159,14 @@ fn played(
     Ok((seen, ended.unwrap_or(passed), cut))
 }
 
-/// What an operator was refused: unlike a third party's callback or a worker's answer, nobody does that to see it refused.
+/// What an operator was refused that follows a task; steps of the script say themselves whether they are refused. Unlike a
+/// third party's callback or a worker's answer, nobody does that to see it refused.
 fn in_vain(seen: &Seen) -> Option<String> {
     let by_operators = ["RedriveExecution", "StopExecution"];
     let refused = seen
         .deeds
         .iter()
+        .filter(|done| done.step.is_none())
         .find(|done| done.answer.0 >= 400 && by_operators.contains(&&*done.what))?;
     let (status, said) = &refused.answer;
     let why = said["message"].as_str().or(said["__type"].as_str());

@@ -35,10 +35,11 @@ const OF_REQUESTS: [&str; 14] = [
     "reply",
     "remark",
 ];
-const OF_CALLBACKS: [&str; 9] = [
+const OF_CALLBACKS: [&str; 10] = [
     "at",
     "route",
     "says",
+    "attempt",
     "fault",
     "reference",
     "to",
@@ -93,6 +94,7 @@ fn callback(at: i64, sent: &Sent) -> Value {
         "at": at,
         "route": sent.route,
         "says": sent.says,
+        "attempt": sent.attempt,
         "fault": sent.fault,
         "reference": sent.reference,
         "to": sent.to,

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::acts::{self, Doing, Known, Planned};
 use super::asks::Asks;
 use super::given::{Given, member};
+use super::steps::Refused;
 use super::template::{Surroundings, Template};
 use crate::part::{Deed, Part, Reply};
 
@@ -139,6 +140,7 @@ fn attempt(given: &Given<'_>, known: &Known<'_>, resource: &Resource) -> Option<
                 after: delay,
                 of: None,
                 doing,
+                refused: Refused::Not,
             }),
         );
     }

@@ -55,7 +55,7 @@ impl Outside {
     /// the first time was the doing of whoever is gone.
     pub(super) fn ask_again(&mut self, task: &Asked, call: usize, now: Timestamp) -> Part {
         let is_its = |due: &Due| match due {
-            Due::Act(_, About::Token(Some(token))) => *token == task.token,
+            Due::Act(_, About::Token(Some(token)), _) => *token == task.token,
             _ => false,
         };
         self.due.retain(|_, due| !is_its(due));
@@ -85,6 +85,8 @@ impl World {
         let answer = match callback.sends() {
             Err(why) => Err(why),
             Ok(ready) => match self.path_here(&ready.to) {
+                // Nobody listens while the server is down.
+                Some(_) if self.life.is_none() => Err("connection refused".to_owned()),
                 Some(path) => Ok(self.called_here(&callback, &path, ready)),
                 None => self.called_elsewhere(&callback, ready),
             },
@@ -93,6 +95,18 @@ impl World {
             self.outside
                 .lock()
                 .schedule(next.due(), Due::Callback(next));
+        }
+    }
+
+    /// The next moment before `then` at which a service calls back.
+    pub(super) fn next_callback(&self, then: Timestamp) -> Option<(Timestamp, Callbacks)> {
+        let mut outside = self.outside.lock();
+        let is_one = |due: &Due| matches!(due, Due::Callback(_));
+        let mut planned = outside.due.iter();
+        let (&key, _) = planned.find(|((at, _), due)| *at < then && is_one(due))?;
+        match outside.due.remove(&key)? {
+            Due::Callback(callbacks) => Some((key.0, callbacks)),
+            _ => None,
         }
     }
 
@@ -111,6 +125,7 @@ impl World {
             ),
             answer,
             call: None,
+            step: None,
         };
         self.outside.lock().done.push((at, done));
         status

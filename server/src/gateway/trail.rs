@@ -118,6 +118,27 @@ impl Gateway {
             .filter(its)
             .map(|d| self.arrived(d))
             .collect();
+        // Of an engine elsewhere nobody here knows the waits, but the callbacks name the references.
+        let mut names: Vec<(String, String)> = trail
+            .arrived
+            .iter()
+            .filter_map(|arrived| Some((arrived.route.clone(), arrived.reference.clone()?)))
+            .collect();
+        names.sort();
+        names.dedup();
+        for (route, name) in names {
+            let Some((_, reference)) = self.reference(&route, &name).await? else {
+                continue;
+            };
+            let registration = self.registration(&reference);
+            trail.add(Trail {
+                registrations: registration
+                    .into_iter()
+                    .filter(|r| r.place.execution_arn == arn)
+                    .collect(),
+                arrived: Vec::new(),
+            });
+        }
         Ok(trail)
     }
 

@@ -236,3 +236,29 @@ async fn the_story_of_a_wait_elsewhere_says_what_is_not_known() {
         .await;
     assert_eq!(status, 404);
 }
+
+#[tokio::test]
+async fn an_execution_elsewhere_has_a_story_by_its_name_and_its_arn() {
+    let engine = Engine::start().await;
+    let front = Front::of(&engine.url).await;
+    engine.open("t1");
+    let place = json!({ "executionArn": ARN, "stateName": "Ask" });
+    front.register("r1", place, "t1").await;
+    front.call_back(json!({"ref": "r1", "value": 1})).await;
+    for name in ["loan-1", ARN] {
+        let path = format!("/rejoin/trace/{name}");
+        let (status, story) = front.send(Method::GET, &path, Value::Null).await;
+        assert_eq!(status, 200, "{name}: {story}");
+        let summary = &story["summary"];
+        assert_eq!(
+            summary["execution"], "loan-1 of Loans, at the engine aws",
+            "{name}"
+        );
+        let entries = story["entries"].as_array().expect("a list");
+        let kinds: Vec<&str> = entries
+            .iter()
+            .map(|entry| entry["kind"].as_str().expect("text"))
+            .collect();
+        assert_eq!(kinds, ["reference", "callback"], "{name}");
+    }
+}

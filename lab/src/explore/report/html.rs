@@ -162,11 +162,14 @@ pub fn failure(row: &Row) -> String {
     }
 }
 
-/// The failure of a row, with what goes wrong beside it.
+/// The failure of a row, with what goes wrong beside it; its task is named if that is another one.
 pub fn by_itself(row: &Row) -> String {
     let case = &row.case;
     let beside = case.faults.iter().skip(case.lead + 1);
-    let beside = beside.map(|fault| format!(" and {fault}"));
+    let beside = beside.map(|fault| match fault.state == case.fault().state {
+        true => format!(" and {}", fault.failure()),
+        false => format!(" and {fault}"),
+    });
     case.fault().failure() + &beside.collect::<String>()
 }
 

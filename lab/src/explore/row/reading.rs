@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use asl::{StateKind, StateMachine};
 use engine::{Event, EventKind, FrameId};
 
-use super::Row;
+use super::{Row, begins};
 use crate::seen::Seen;
 
 /// Walks over the events, those of a Map Run's children too; gives the time of the last one.
@@ -20,6 +20,8 @@ pub(super) fn read(seen: &Seen, machine: &StateMachine, row: &mut Row) -> i64 {
             }
         }
     }
+    // Children have gone on at the same time.
+    row.story.sort_by_key(|(at, _)| *at);
     let restarted = seen
         .deeds
         .iter()
@@ -53,7 +55,7 @@ fn read_run(events: &[Event], started_at: i64, machine: &StateMachine, row: &mut
                 }
                 places.insert(event.frame, name.to_string());
                 row.states.insert(name.to_string());
-                row.story.push((at, format!("{name} begins")));
+                row.story.push((at, begins(name)));
             }
             EventKind::TaskScheduled {
                 timeout_seconds,
