@@ -87,8 +87,9 @@ fn row(alert: &Value, now: Timestamp) -> Vec<String> {
 
 fn severity(alert: &Value) -> String {
     let name = cell(&alert["severity"]);
+    // As bad as it was, which is what --severity asks for.
     if alert["resolved"] == true {
-        return paint(GREEN, "resolved");
+        return paint(GREEN, &format!("{name}, resolved"));
     }
     let colour = match name.as_str() {
         "critical" | "error" => RED,

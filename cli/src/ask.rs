@@ -132,6 +132,34 @@ impl Server {
         now.ok_or_else(|| format!("{} does not say what time it is: {clock}", self.url))
     }
 
+    /// The ARN of an execution that is given by its ARN or its name: of several of one name, the newest one's.
+    ///
+    /// # Errors
+    /// As [`Server::get`]; or the name is something else's.
+    pub fn execution_arn(&self, given: &str) -> Result<String, String> {
+        if given.starts_with("arn:") {
+            return Ok(given.to_owned());
+        }
+        let wrong = |why: String| format!("{why}; give an execution's name or its ARN");
+        // The one place that looks for names looks for other things, too.
+        let story = match self.get(&format!("/rejoin/trace/{}", escaped(given)), &[]) {
+            Ok(story) => story,
+            Err(why) if why.starts_with("nothing is known of ") => {
+                return Err(wrong(format!("there is no execution {given:?}")));
+            }
+            Err(why) => return Err(why),
+        };
+        let arn = story["execution"]["executionArn"].as_str();
+        let whose = cell(&story["as"]);
+        match arn.filter(|_| whose == "execution") {
+            Some(arn) => Ok(arn.to_owned()),
+            None => {
+                let of = arn.map_or(String::new(), |arn| format!(", of {arn}"));
+                Err(wrong(format!("{given:?} is a {whose}{of}")))
+            }
+        }
+    }
+
     /// Makes sure, once, that what answers is a Rejoin: else its answers mean nothing.
     fn make_known(&self) -> Result<(), String> {
         if self.known.get().is_some() {

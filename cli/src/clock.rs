@@ -6,6 +6,7 @@ use asl::Timestamp;
 use clap::{Subcommand, ValueEnum};
 use hyper::Method;
 use serde_json::{Value, json};
+use server::moment;
 
 use crate::ask::{At, Server, age, cell};
 use crate::screen::show;
@@ -17,7 +18,7 @@ at everything that is due on its way.
   rejoin clock                              what time it is there, and what is due next
   rejoin clock advance 365d                 a year, at once
   rejoin clock next                         to whatever is due next
-  rejoin clock until-ended EXECUTION_ARN    until an execution has ended; says what it waits for if it can't
+  rejoin clock until-ended order-7        until an execution has ended; says what it waits for if it can't
   rejoin clock automatic on                 let time jump by itself whenever nothing is in flight
   rejoin clock freeze                       stop it where it is";
 
@@ -37,7 +38,7 @@ enum Order {
     Show,
     /// Go on by so much, through all that is due on the way
     Advance {
-        /// 30, 30s, 15m, 2h, 365d
+        /// 30, 30s, 15m, 2h, 365d, 2w
         #[arg(value_name = "TIME", value_parser = seconds)]
         by: f64,
     },
@@ -45,15 +46,15 @@ enum Order {
     Next,
     /// Go from timer to timer until none is due within so much time
     UntilIdle {
-        /// 30, 30s, 15m, 2h, 365d
+        /// 30, 30s, 15m, 2h, 365d, 2w
         #[arg(value_name = "TIME", value_parser = seconds, default_value = "1h")]
         within: f64,
     },
     /// Go from timer to timer until an execution has ended
     UntilEnded {
-        /// Its ARN
-        #[arg(value_name = "EXECUTION_ARN")]
-        arn: String,
+        /// Its ARN, or its name
+        #[arg(value_name = "EXECUTION")]
+        execution: String,
         /// How far to go at most [default: as far as it takes]
         #[arg(long, value_name = "TIME", value_parser = seconds)]
         within: Option<f64>,
@@ -83,7 +84,8 @@ impl Clock {
             Order::Advance { by } => post("advance", json!({ "seconds": by }))?,
             Order::Next => post("next", json!({}))?,
             Order::UntilIdle { within } => post("until-idle", json!({ "seconds": within }))?,
-            Order::UntilEnded { arn, within } => {
+            Order::UntilEnded { execution, within } => {
+                let arn = server.execution_arn(execution)?;
                 let ended = post(
                     "until-ended",
                     json!({ "executionArn": arn, "seconds": within }),
@@ -106,18 +108,9 @@ fn send(server: &Server, method: Method, order: &str, body: Value) -> Result<Val
     server.send(method, &format!("/rejoin/clock/{order}"), &[], Some(&body))
 }
 
-/// A span of time: seconds, or a number with one of `s`, `m`, `h`, `d`.
+/// A span of time: seconds, or a number with a unit.
 fn seconds(text: &str) -> Result<f64, String> {
-    let units = [('s', 1.0), ('m', 60.0), ('h', 3600.0), ('d', 86_400.0)];
-    let unit = units.iter().find(|(unit, _)| text.ends_with(*unit));
-    let (number, times) = match unit {
-        Some((unit, times)) => (text.trim_end_matches(*unit), *times),
-        None => (text, 1.0),
-    };
-    let seconds = number.parse::<f64>().ok().map(|number| number * times);
-    seconds
-        .filter(|seconds| seconds.is_finite() && *seconds >= 0.0)
-        .ok_or_else(|| "write seconds, or 30s, 15m, 2h, 365d".to_owned())
+    moment::seconds(text).ok_or_else(|| moment::SPAN_HINT.to_owned())
 }
 
 /// What the clock says of itself, as a sentence or two.
@@ -152,22 +145,6 @@ fn ending(ended: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_span_may_have_a_unit() {
-        for (text, wanted) in [
-            ("30", Some(30.0)),
-            ("0.5s", Some(0.5)),
-            ("15m", Some(900.0)),
-            ("2h", Some(7200.0)),
-            ("365d", Some(31_536_000.0)),
-            ("1w", None),
-            ("-1", None),
-            ("", None),
-        ] {
-            assert_eq!(seconds(text).ok(), wanted, "{text}");
-        }
-    }
 
     #[test]
     fn the_clock_is_told_in_a_line() {

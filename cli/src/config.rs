@@ -247,8 +247,15 @@ fn without_value(message: &str) -> String {
         Some(at) => message.split_at(at),
         None => (message, ""),
     };
-    let kind = found.split(['"', '`']).next().unwrap_or_default();
-    format!("{}{expected}", kind.trim_end())
+    let mut quoted = found.split(['"', '`']);
+    let kind = quoted.next().unwrap_or_default().trim_end();
+    // A word that is as good as one that is known gives nothing away.
+    let known = expected.split('`').skip(1).step_by(2);
+    let meant = quoted.next().and_then(|word| asl::nearest(word, known));
+    match meant {
+        Some(meant) => format!("{kind}{expected}; did you mean `{meant}`?"),
+        None => format!("{kind}{expected}"),
+    }
 }
 
 #[cfg(test)]
@@ -293,6 +300,11 @@ mod tests {
                 "[server]\nclock = \"SECRET\"",
                 "line 6, column 9: ",
                 "unknown variant, expected `real` or `virtual`",
+            ),
+            (
+                "[topics.t]\nsubscribers = [{ fil = \"SECRET\" }]",
+                "line 6, column ",
+                "did you mean `file`?",
             ),
             (
                 "early_keep_seconds = -5346747",

@@ -19,7 +19,7 @@ const EXAMPLES: &str = "\
 Examples:
   rejoin graph order.asl.yaml > order.svg
   rejoin graph order.asl.yaml --theme dark --output order.svg
-  rejoin graph --execution ARN > what-happened.svg     its definition and history, from a running server";
+  rejoin graph --execution order-7 > what-happened.svg its definition and history, from a running server";
 
 /// How many events a page of a history has.
 const PAGE_EVENTS: u32 = 1_000;
@@ -43,8 +43,8 @@ pub struct Graph {
         hide_possible_values = true
     )]
     theme: Shade,
-    /// Show what this execution did; without DEFINITION, on the definition that it runs
-    #[arg(long, value_name = "ARN")]
+    /// Show what this execution (its ARN or name) did; without DEFINITION, on the definition that it runs
+    #[arg(long, value_name = "EXECUTION")]
     execution: Option<String>,
     #[command(flatten)]
     at: At,
@@ -65,7 +65,11 @@ impl Graph {
             Some(_) => Some(self.at.server()?),
             None => None,
         };
-        let asked = server.as_ref().zip(self.execution.as_deref());
+        let execution = match (&server, &self.execution) {
+            (Some(server), Some(given)) => Some(server.execution_arn(given)?),
+            _ => None,
+        };
+        let asked = server.as_ref().zip(execution.as_deref());
         let (name, machine) = match (&self.definition, asked) {
             (Some(file), _) => (file.clone(), read(file)?),
             (None, Some((server, arn))) => (arn.to_owned(), described(server, arn)?),

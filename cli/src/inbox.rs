@@ -23,7 +23,7 @@ Examples:
   rejoin inbox show ID                             one in full: bytes, headers, each attempt
   rejoin inbox replay ID                           through its route again, as the route is now
   rejoin inbox replay --disposition malformed --since 2h         what would come of each; then --yes
-  rejoin inbox rematch ID --execution ARN --state RequestValuation
+  rejoin inbox rematch ID --execution order-7 --state RequestValuation
   rejoin inbox dismiss ID --note 'told the bank'";
 
 /// Show the callbacks that came, newest first, and replay, re-match or dismiss them
@@ -50,7 +50,8 @@ struct Which {
     /// Only those that met this execution (its ARN or name)
     #[arg(long)]
     execution: Option<String>,
-    /// Only with these dispositions, separated by commas; or pending
+    /// Only with these dispositions, separated by commas; or pending, which has none yet. What waits for an engine
+    /// elsewhere is undeliverable until that takes it
     #[arg(long)]
     disposition: Option<String>,
     /// Only since then: 2026-01-31T12:00:00Z, or 90s, 15m, 2h, 3d, 1w ago
@@ -155,7 +156,7 @@ struct Rematch {
     /// The wait with this task token
     #[arg(long, conflicts_with = "execution")]
     task_token: Option<String>,
-    /// The wait of this execution (its ARN)
+    /// The wait of this execution (its ARN or name)
     #[arg(long)]
     execution: Option<String>,
     /// The state that it waits in, if there are several
@@ -444,18 +445,22 @@ impl Rematch {
         self.allowances.add_to(&mut body);
         body.insert("dryRun".into(), self.dry_run.into());
         body.insert("key".into(), key().into());
+        let server = self.at.server()?;
+        let execution = self.execution.as_deref();
+        let execution = execution
+            .map(|given| server.execution_arn(given))
+            .transpose()?;
         for (name, value) in [
             ("reference", &self.reference),
             ("route", &self.route),
             ("taskToken", &self.task_token),
-            ("execution", &self.execution),
+            ("execution", &execution),
             ("state", &self.state),
         ] {
             if let Some(value) = value {
                 body.insert(name.into(), value.as_str().into());
             }
         }
-        let server = self.at.server()?;
         let path = path(&self.id, "/rematch");
         let said = server.send(Method::POST, &path, &[], Some(&body.into()))?;
         Ok(told(&said, self.json))

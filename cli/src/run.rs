@@ -9,15 +9,16 @@ mod narrator;
 mod passing;
 mod stage;
 
+use std::collections::HashSet;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use engine::Status;
+use engine::{Status, WaitId};
 use serde_json::{Value, json};
 
-use self::narrator::Narrator;
+use self::narrator::{Narrator, Waiting};
 use self::passing::Wanted;
 use self::stage::{Ended, Stage};
 use crate::colour::{BOLD, GREEN, RED, paint_error};
@@ -193,8 +194,15 @@ impl Run {
             }
             let looking = Instant::now();
             let events = stage.events(execution).await?;
-            for event in &events[told..] {
-                for line in narrator.tell(event, |wait| stage.how_to_answer(execution, wait)) {
+            let new = &events[told..];
+            let over: HashSet<WaitId> = new.iter().filter_map(narrator::ended_wait).collect();
+            // Who is told how to answer has to have the time: a mock, or virtual time, has been faster as a rule.
+            let answer = |waiting: Waiting<'_>| {
+                let (Waiting::Token(wait) | Waiting::Activity(_, wait)) = waiting;
+                (!over.contains(&wait)).then(|| stage.how_to_answer(execution, waiting))
+            };
+            for event in new {
+                for line in narrator.tell(event, answer) {
                     eprintln!("{line}");
                 }
             }

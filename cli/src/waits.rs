@@ -41,7 +41,7 @@ pub struct Waits {
     /// Only for a callback, activity, sync or map-run
     #[arg(long)]
     kind: Option<String>,
-    /// Only those open for longer: seconds, or 90s, 15m, 2h, 1d
+    /// Only those open for longer: seconds, or 90s, 15m, 2h, 3d, 1w
     #[arg(long, value_name = "AGE")]
     older_than: Option<String>,
     /// Only those that nothing ends but an answer

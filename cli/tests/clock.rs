@@ -48,7 +48,14 @@ fn the_clock_of_a_server_is_shown_and_moved() {
             &["until-ended", "arn:nobody", "--within", "1h"][..],
             "there is no execution arn:nobody",
         ),
-        (&["advance", "soon"], "write seconds, or 30s, 15m, 2h, 365d"),
+        (
+            &["until-ended", "nobody"],
+            "there is no execution \"nobody\"; give an execution's name or its ARN",
+        ),
+        (
+            &["advance", "soon"],
+            "write seconds, 30, or a number with a unit",
+        ),
     ] {
         let (well, text) = said(&server, arguments);
         assert!(!well && text.contains(part), "{arguments:?}: {text}");

@@ -86,6 +86,10 @@ fn an_execution_is_drawn_as_far_as_it_has_come() {
         assert!(svg.contains(words), "{words}: {svg}");
     }
 
+    let name = arn.rsplit(':').next().expect("it has a name");
+    let by_name = graph(&folder, &["--execution", name, "--url", &url]);
+    assert_eq!(drawn(&by_name), svg);
+
     let none = graph(
         &folder,
         &["--execution", &format!("{arn}-none"), "--url", &url],

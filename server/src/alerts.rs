@@ -41,6 +41,7 @@ use tokio::sync::Mutex;
 
 pub use alert::{Alert, LookFurther, Moment};
 pub use config::AlertsConfig;
+pub(crate) use kind::GIVEN_UP;
 pub use kind::{Kind, Severity};
 use record::{Raised, Record, group_key, group_of, raised_key, read};
 use windows::{Group, Taken, Window};

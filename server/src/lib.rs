@@ -55,7 +55,7 @@ pub mod machines;
 pub mod map_runs;
 pub mod metrics;
 pub mod mocks;
-mod moment;
+pub mod moment;
 pub mod quotas;
 pub mod redrives;
 pub mod registry;

@@ -1,4 +1,4 @@
-//! Times as people write them where they ask for something.
+//! Times and spans of time as people write them where they ask for something.
 
 use asl::Timestamp;
 
@@ -11,8 +11,25 @@ pub(crate) fn read(text: &str, now: Timestamp) -> Option<Timestamp> {
     if let Ok(at) = text.parse() {
         return Some(at);
     }
+    let (number, seconds) = split(text)?;
+    let number: u32 = number.parse().ok()?;
+    Some(now.plus_seconds(-i64::from(number) * seconds))
+}
+
+/// What a span of time looks like, for whoever wrote another one.
+pub const SPAN_HINT: &str = "write seconds, 30, or a number with a unit, 90s, 15m, 2h, 3d or 1w";
+
+/// A span of time in seconds: a number of them, or one with a unit.
+pub fn seconds(text: &str) -> Option<f64> {
+    let (number, unit) = split(text).unwrap_or((text, 1));
+    let seconds = number.parse::<f64>().ok()? * unit as f64;
+    (seconds.is_finite() && seconds >= 0.0).then_some(seconds)
+}
+
+/// The number, and the seconds of its unit.
+fn split(text: &str) -> Option<(&str, i64)> {
     let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    let seconds: i64 = match unit {
+    let seconds = match unit {
         "s" => 1,
         "m" => 60,
         "h" => 3600,
@@ -20,8 +37,7 @@ pub(crate) fn read(text: &str, now: Timestamp) -> Option<Timestamp> {
         "w" => 604_800,
         _ => return None,
     };
-    let number: u32 = number.parse().ok()?;
-    Some(now.plus_seconds(-i64::from(number) * seconds))
+    Some((number, seconds))
 }
 
 #[cfg(test)]
@@ -54,5 +70,26 @@ mod tests {
         }
         let longest = read("4294967295w", now).expect("it is read");
         assert!(longest < now, "before all that is known");
+    }
+    #[test]
+    fn a_span_may_have_a_unit() {
+        for (text, wanted) in [
+            ("30", Some(30.0)),
+            ("0.5s", Some(0.5)),
+            ("90s", Some(90.0)),
+            ("15m", Some(900.0)),
+            ("1.5h", Some(5400.0)),
+            ("365d", Some(31_536_000.0)),
+            ("2w", Some(1_209_600.0)),
+            // Of which length?
+            ("1y", None),
+            ("", None),
+            ("m", None),
+            ("-1", None),
+            ("inf", None),
+            ("1ü", None),
+        ] {
+            assert_eq!(seconds(text), wanted, "{text}");
+        }
     }
 }

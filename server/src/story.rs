@@ -193,7 +193,7 @@ async fn find(
     }
     let named = match by_name(app, text).await? {
         Some(arn) => Some(arn),
-        None => app.gateway.execution_called_back(text).await?,
+        None => app.gateway.execution_heard_of(text).await?,
     };
     if let Some(arn) = named {
         return Ok(Some((Asked::Execution, Some(arn), Trail::default())));
@@ -400,7 +400,6 @@ impl Story {
         shown
     }
 
-    /// What a reference or a callback knows of the wait, beside the execution.
     /// The engine elsewhere that it happens at.
     fn engine(&self) -> Option<&str> {
         let mut registered = self.trail.registrations.iter();
@@ -410,6 +409,7 @@ impl Story {
             .or_else(|| arrived.find_map(|arrived| arrived.engine.as_deref()))
     }
 
+    /// What a reference or a callback knows of the wait, beside the execution.
     fn place(&self) -> Option<&crate::gateway::Place> {
         let registered = self.trail.registrations.iter();
         let met = self.trail.arrived.iter().filter_map(|a| a.met.as_ref());

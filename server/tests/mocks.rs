@@ -555,17 +555,17 @@ async fn a_test_case_that_does_not_fit_is_refused_at_the_start() {
         (
             format!("{waits}#C"),
             "ValidationException",
-            "The test case 'C' of mocks.json does not fit the state machine Waits: its state 'W' is no Task state, which alone can be mocked; correct it, or start the server with --mock-validation none",
+            "The test case 'C' of mocks.json does not fit the state machine Waits: its state 'W' is no Task state, which alone can be mocked; correct it, or take --mock-validation none",
         ),
         (
             format!("{machine}#NoSuchState"),
             "ValidationException",
-            "The test case 'NoSuchState' of mocks.json does not fit the state machine LambdaSQSIntegration: it has no state 'LambdaStat'; correct it, or start the server with --mock-validation none",
+            "The test case 'NoSuchState' of mocks.json does not fit the state machine LambdaSQSIntegration: it has no state 'LambdaStat'; correct it, or take --mock-validation none",
         ),
         (
             format!("{machine}#WrongShape"),
             "ValidationException",
-            "The test case 'WrongShape' of mocks.json does not fit the state machine LambdaSQSIntegration: /MockedResponses/Wrong/1-3/Return is no result of arn:aws:states:::lambda:invoke (state 'LambdaState'): Mock result schema validation error: Field 'StatusCode' must be a number; correct it, or start the server with --mock-validation none",
+            "The test case 'WrongShape' of mocks.json does not fit the state machine LambdaSQSIntegration: /MockedResponses/Wrong/1-3/Return is no result of arn:aws:states:::lambda:invoke (state 'LambdaState'): Mock result schema validation error: Field 'StatusCode' must be a number; correct it, or take --mock-validation none",
         ),
     ] {
         let refused = strict

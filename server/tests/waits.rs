@@ -254,6 +254,14 @@ async fn open_waits_are_found_by_all_that_is_known_of_them_also_after_a_crash() 
         assert_eq!(server.waiting("").await, ["a", "b", "c"]);
         assert_eq!(server.waiting("?order=newest").await, ["c", "b", "a"]);
         assert_eq!(server.waiting("?machine=Timed").await, ["b"]);
+        let (status, said) = server
+            .reply(Method::GET, "/rejoin/waits?machine=Timd", None, Value::Null)
+            .await;
+        let said: Value = serde_json::from_slice(&said).expect("JSON");
+        assert_eq!(
+            (status, &said["hint"]),
+            (404, &json!("did you mean \"Timed\"?"))
+        );
         assert_eq!(server.waiting("?state=Wait&limit=2").await, ["a", "b"]);
         assert_eq!(server.waiting("?state=Other").await, [""; 0]);
         assert_eq!(server.waiting("?withoutDeadline=true").await, ["a", "c"]);

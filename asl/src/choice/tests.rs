@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::{Comparison, OPERATORS};
 use crate::fixture::World;
 use crate::model::StateKind;
 use crate::parse::parse;
@@ -186,6 +187,45 @@ fn string_matches_knows_wildcards_and_escapes() {
             ),
             Ok(expected),
             "{pattern} {text}"
+        );
+    }
+}
+
+#[test]
+fn the_list_of_operators_has_those_that_are_read() {
+    for name in OPERATORS {
+        assert!(Comparison::parse(name, &json!("$.a")).is_some(), "{name}");
+        let other = format!("{name}Then");
+        assert!(
+            Comparison::parse(&other, &json!("$.a")).is_none(),
+            "{other}"
+        );
+    }
+}
+
+#[test]
+fn an_operator_that_is_misspelled_is_told_how_it_is_spelled() {
+    for (name, meant) in [
+        ("NumericGreaterThen", "It is spelled 'NumericGreaterThan'."),
+        ("stringequals", "It is spelled 'StringEquals'."),
+        ("IsPresnt", "It is spelled 'IsPresent'."),
+        ("an", "A rule has 'Variable' and one comparison operator"),
+        (
+            "Compare",
+            "A rule has 'Variable' and one comparison operator",
+        ),
+    ] {
+        let mut rule = json!({"Variable": "$.a", "Next": "Yes"});
+        rule[name] = json!("$.b");
+        let definition = json!({"StartAt": "C", "States": {
+            "C": {"Type": "Choice", "Choices": [rule]}, "Yes": {"Type": "Succeed"}
+        }});
+        let parsed = parse(&definition.to_string());
+        let hints = parsed.diagnostics.iter().filter_map(|d| d.hint.as_deref());
+        let hints: Vec<&str> = hints.collect();
+        assert!(
+            hints.iter().any(|hint| hint.starts_with(meant)),
+            "{name}: {hints:?}"
         );
     }
 }

@@ -3,10 +3,11 @@
 use serde_json::Value;
 
 use super::fields::{Fields, looks_like_expression};
+use super::near::nearest;
 use super::reader::Reader;
 use super::scope::Scope;
 use super::{analysis, state};
-use crate::choice::{Comparison, Condition, NOT_FROM_THE_ROOT, Rule, Test};
+use crate::choice::{Comparison, Condition, NOT_FROM_THE_ROOT, OPERATORS, Rule, Test};
 use crate::model::{Choice, ChoiceRule, QueryLanguage, StateKind};
 use crate::path::Path;
 
@@ -108,7 +109,11 @@ fn condition(reader: &mut Reader, fields: &Fields<'_>, top: bool) -> Option<Cond
                 Some(comparison) => test(reader, fields, name, value, comparison),
                 None => {
                     let message = format!("Field '{name}' is not supported");
-                    let hint = "A rule has 'Variable' and one comparison operator, or one of 'And', 'Or' and 'Not'.";
+                    let joining = ["And", "Or", "Not"];
+                    let hint = match nearest(name, OPERATORS.into_iter().chain(joining)) {
+                        Some(known) => format!("It is spelled '{known}'."),
+                        None => "A rule has 'Variable' and one comparison operator, or one of 'And', 'Or' and 'Not'.".to_owned(),
+                    };
                     reader.schema_hint(&fields.pointer, message, hint);
                     continue;
                 }

@@ -28,8 +28,19 @@ const OUTPUT_MAX: usize = 100;
 pub(super) enum Waiting<'e> {
     /// An answer with the token of this wait.
     Token(WaitId),
-    /// A worker of this activity.
-    Activity(&'e str),
+    /// A worker of this activity, for this wait.
+    Activity(&'e str, WaitId),
+}
+
+/// The wait that an event ends.
+pub(super) fn ended_wait(event: &Event) -> Option<WaitId> {
+    match &event.kind {
+        EventKind::TaskSucceeded { wait, .. }
+        | EventKind::TaskFailed { wait, .. }
+        | EventKind::TaskTimedOut { wait, .. }
+        | EventKind::WaitAborted { wait, .. } => Some(*wait),
+        _ => None,
+    }
 }
 
 /// Follows an execution's events.
@@ -69,11 +80,11 @@ impl Narrator {
         }
     }
 
-    /// The lines for one event; `answer` says what to type for a task that waits.
+    /// The lines for one event; `answer` says what to type for a task that waits, if it still does.
     pub(super) fn tell(
         &mut self,
         event: &Event,
-        answer: impl Fn(Waiting<'_>) -> String,
+        answer: impl Fn(Waiting<'_>) -> Option<String>,
     ) -> Vec<String> {
         let began = *self.began.get_or_insert(event.at);
         let at = Moment {
@@ -101,7 +112,7 @@ impl Narrator {
         event: &Event,
         at: &Moment,
         frame: &mut Frame,
-        answer: impl Fn(Waiting<'_>) -> String,
+        answer: impl Fn(Waiting<'_>) -> Option<String>,
     ) -> Vec<String> {
         let place = frame.place();
         let Some(state) = frame.state.as_mut() else {
@@ -122,22 +133,29 @@ impl Narrator {
             let name = paint(BOLD, name);
             format!("{at} {place}{} {name}{about}", paint(colour, mark))
         };
+        let told = |about: &str, answer: Option<String>| {
+            let lines = answer.map(|answer| {
+                vec![
+                    line("…", YELLOW, &state.name, about),
+                    at.below(&place, &answer),
+                ]
+            });
+            lines.unwrap_or_default()
+        };
         match &event.kind {
             EventKind::WaitStarted { until } => {
                 let wait = duration(until.0 - event.at.0);
                 vec![line("▸", BLUE, &state.name, &format!("waits {wait}"))]
             }
-            EventKind::TaskScheduled { resource, .. } => {
+            EventKind::TaskScheduled { resource, wait, .. } => {
                 state.resource = Some(resource.clone());
                 let mut lines = vec![line("▸", BLUE, &state.name, short(resource))];
-                if resource.contains(":activity:") {
-                    lines.push(line(
-                        "…",
-                        YELLOW,
-                        &state.name,
-                        "waits for a worker; to be one:",
-                    ));
-                    lines.push(at.below(&place, &answer(Waiting::Activity(resource))));
+                if resource.contains(":activity:")
+                    && let Some(answer) = answer(Waiting::Activity(resource, *wait))
+                {
+                    let about = "waits for a worker; to be one:";
+                    lines.push(line("…", YELLOW, &state.name, about));
+                    lines.push(at.below(&place, &answer));
                 }
                 lines
             }
@@ -147,23 +165,13 @@ impl Narrator {
                     .as_deref()
                     .is_some_and(|resource| resource.ends_with(".waitForTaskToken")) =>
             {
-                vec![
-                    line(
-                        "…",
-                        YELLOW,
-                        &state.name,
-                        "waits for its task token; to answer:",
-                    ),
-                    at.below(&place, &answer(Waiting::Token(*wait))),
-                ]
+                let about = "waits for its task token; to answer:";
+                told(about, answer(Waiting::Token(*wait)))
             }
             EventKind::TaskPickedUp { wait, worker } => {
                 let who = worker.as_deref().unwrap_or("a worker");
                 let about = format!("is with {who}; to answer in its place:");
-                vec![
-                    line("…", YELLOW, &state.name, &about),
-                    at.below(&place, &answer(Waiting::Token(*wait))),
-                ]
+                told(&about, answer(Waiting::Token(*wait)))
             }
             EventKind::TaskSucceeded { output, .. } | EventKind::MapRunSucceeded { output, .. } => {
                 state.result = Some(output.clone());
@@ -179,7 +187,13 @@ impl Narrator {
                     "" => error.to_owned(),
                     _ => format!("{error}: {}", one_line(cause)),
                 };
-                vec![line("✗", RED, &state.name, &about)]
+                let mut lines = vec![line("✗", RED, &state.name, &about)];
+                if let Some(name) = function_not_found(error, cause) {
+                    let hint =
+                        format!("[functions.{name}] of the file for --config says what it does");
+                    lines.push(at.below(&place, &paint(DIM, &hint)));
+                }
+                lines
             }
             EventKind::TaskTimedOut { heartbeat, .. } => {
                 state.failed = true;
@@ -364,6 +378,14 @@ pub(super) fn duration(milliseconds: i64) -> String {
     }
 }
 
+/// The function that a task failed for want of.
+fn function_not_found<'c>(error: &str, cause: &'c str) -> Option<&'c str> {
+    let named = cause.strip_prefix("Function not found: ")?;
+    let (arn, _) = named.split_once(":$LATEST")?;
+    (error == "Lambda.ResourceNotFoundException").then_some(())?;
+    arn.rsplit(':').next()
+}
+
 /// The part of a resource that tells it from others.
 fn short(resource: &str) -> &str {
     for start in [":states:::", ":function:", ":activity:"] {
@@ -383,5 +405,70 @@ fn one_line(text: &str) -> String {
     match text.char_indices().nth(OUTPUT_MAX) {
         Some((end, _)) => format!("{} …", &text[..end]),
         None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ACTIVITY: &str = "arn:aws:states:us-east-1:123456789012:activity:ask";
+
+    fn event(kind: EventKind) -> Event {
+        Event {
+            at: Timestamp(0),
+            frame: FrameId::ROOT,
+            kind,
+        }
+    }
+
+    #[test]
+    fn whoever_is_in_time_is_told_how_to_answer() {
+        let entered = event(EventKind::StateEntered {
+            name: "Ask".into(),
+            state_type: StateType::Task,
+        });
+        let scheduled = event(EventKind::TaskScheduled {
+            wait: WaitId(1),
+            resource: ACTIVITY.into(),
+            parameters: None,
+            timeout_seconds: Some(60),
+            heartbeat_seconds: None,
+            role_arn: None,
+        });
+        let picked_up = event(EventKind::TaskPickedUp {
+            wait: WaitId(1),
+            worker: None,
+        });
+        for (answer, lines) in [(Some("type this"), [3, 2]), (None, [1, 0])] {
+            let mut narrator = Narrator::new(false);
+            let mut tell = |event| narrator.tell(event, |_| answer.map(str::to_owned));
+            tell(&entered);
+            let told = [tell(&scheduled), tell(&picked_up)];
+            assert_eq!(told.each_ref().map(Vec::len), lines, "{told:?}");
+            let typed = told.iter().flatten().filter(|l| l.contains("type this"));
+            assert_eq!(typed.count(), 2 * answer.iter().count(), "{told:?}");
+        }
+    }
+
+    #[test]
+    fn the_function_that_is_missing_has_its_name() {
+        let error = "Lambda.ResourceNotFoundException";
+        for (error, cause, name) in [
+            (
+                error,
+                "Function not found: arn:aws:lambda:us-east-1:123456789012:function:reserve:$LATEST (Service: Lambda, Status Code: 404)",
+                Some("reserve"),
+            ),
+            (
+                error,
+                "Function not found: reserve:$LATEST",
+                Some("reserve"),
+            ),
+            (error, "Gone", None),
+            ("Custom", "Function not found: reserve:$LATEST", None),
+        ] {
+            assert_eq!(function_not_found(error, cause), name, "{cause}");
+        }
     }
 }

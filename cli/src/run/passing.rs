@@ -70,7 +70,7 @@ impl Following {
             match &mut self.wanted {
                 Wanted::Lines(narrator) => {
                     // No task of an Express execution waits for an answer.
-                    for line in narrator.tell(event, |_| String::new()) {
+                    for line in narrator.tell(event, |_| None) {
                         eprintln!("{line}");
                     }
                 }

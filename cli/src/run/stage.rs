@@ -166,7 +166,7 @@ impl Stage {
             self.region, self.address
         );
         match wait {
-            Waiting::Activity(arn) => {
+            Waiting::Activity(arn, _) => {
                 format!("{aws} get-activity-task --activity-arn {arn}")
             }
             Waiting::Token(wait) => {

@@ -156,6 +156,9 @@ impl Kind {
     }
 }
 
+/// What to do next about a callback that nobody tries to deliver again.
+pub const GIVEN_UP: &str = "It is not tried again: find out which engine its task token is of, and send it to its wait with rejoin inbox rematch, or answer for the third party.";
+
 fn after(disposition: Disposition) -> &'static str {
     match disposition {
         Disposition::Delivered

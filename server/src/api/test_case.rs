@@ -38,7 +38,7 @@ pub(super) async fn check(
     let definition = definition.map_err(ApiError::server)?;
     fits(mocks, states, &definition).map_err(|what| {
         ApiError::validation(format!(
-            "The test case '{case}' of {} does not fit the state machine {machine}: {what}; correct it, or start the server with --mock-validation none",
+            "The test case '{case}' of {} does not fit the state machine {machine}: {what}; correct it, or take --mock-validation none",
             mocks.file()
         ))
     })?;

@@ -4,7 +4,7 @@ use asl::Timestamp;
 
 use super::record::{Delivery, Step};
 use super::trail;
-use crate::alerts::{Alert, Kind};
+use crate::alerts::{Alert, GIVEN_UP, Kind};
 
 /// The alert about `step` of `delivery`.
 pub(super) fn about(delivery: &Delivery, step: &Step) -> Alert {
@@ -39,6 +39,9 @@ pub(super) fn about(delivery: &Delivery, step: &Step) -> Alert {
             .filter(|late| *late >= 0.0),
         ..alert.with_event_body(body, body_bytes)
     };
+    if step.given_up {
+        alert.next_step = GIVEN_UP.to_owned();
+    }
     if let Some(holder) = &delivery.target {
         let place = &holder.place;
         alert.execution_arn = known(&place.execution_arn);

@@ -116,6 +116,9 @@ impl Engines {
             let limit = Duration::from_secs(limit.into());
             let remote = Remote::new(name, config, environment, client, limit)
                 .map_err(|what| format!("engine \"{name}\": {what}"))?;
+            if let Some(doubt) = remote.api.doubt() {
+                crate::log::say!("engine \"{name}\": {doubt}");
+            }
             named.insert(name.clone(), Arc::new(remote));
         }
         Ok(Engines { named, alone })

@@ -25,6 +25,9 @@ const WAIT_TOLD_MAX: usize = 50;
 /// How many documents are looked at to find what may belong together: it is a hint, and it has to be quick.
 const LOOKED_AT_MAX: usize = 2000;
 
+/// How many references are looked at for those of an execution elsewhere.
+const ELSEWHERE_LOOKED_AT_MAX: usize = 20_000;
+
 /// How many are read at a time.
 const PAGE: usize = 256;
 
@@ -50,8 +53,10 @@ pub(crate) struct Arrived {
     /// The wait that it met, and when the reference of that was registered.
     pub met: Option<(Place, Timestamp)>,
     pub wait: Option<WaitId>,
-    /// The engine elsewhere that it was for.
+    /// The engine elsewhere whose wait that is.
     pub engine: Option<String>,
+    /// Nobody tries to deliver it again.
+    pub given_up: bool,
     /// What it was taken for, one after the other, and why.
     pub steps: Vec<(Timestamp, Disposition, String)>,
     /// The trace that it said it belongs to.
@@ -97,6 +102,10 @@ impl Gateway {
             }
         }
         trail.registrations.retain(|r| r.place.execution_arn == arn);
+        let its = |place: &Place| place.execution_arn == arn;
+        trail
+            .registrations
+            .extend(self.registered_elsewhere(its).await?);
         let name = arn.rsplit(':').next().unwrap_or(arn);
         let arrived = self.deliveries_of(&execution_prefix(name)).await?;
         let its = |d: &&Delivery| {
@@ -133,15 +142,55 @@ impl Gateway {
         Ok(trail)
     }
 
-    /// The execution of this name that a callback was for last, as the callback has it: it may be at an engine elsewhere,
-    /// or no longer be kept.
-    pub(crate) async fn execution_called_back(&self, name: &str) -> Result<Option<String>, String> {
-        let deliveries = self.deliveries_of(&execution_prefix(name)).await?;
-        let places = deliveries
+    /// The execution of this name that callbacks have met, or that waits at an engine elsewhere: what is known here is
+    /// all there is to know it by. Of several, the one that was met last.
+    pub(crate) async fn execution_heard_of(&self, name: &str) -> Result<Option<String>, String> {
+        let its = |place: &Place| place.execution_name == name;
+        let arrived = self.deliveries_of(&execution_prefix(name)).await?;
+        let mut met = arrived
             .iter()
-            .filter_map(|d| Some(&d.target.as_ref()?.place));
-        let mut named = places.filter(|place| place.execution_name == name);
-        Ok(named.next().map(|place| place.execution_arn.clone()))
+            .filter_map(|d| d.target.as_ref().map(|h| &h.place));
+        if let Some(place) = met.find(|place| its(place)) {
+            return Ok(Some(place.execution_arn.clone()));
+        }
+        let registered = self.registered_elsewhere(its).await?;
+        let newest = registered.into_iter().max_by_key(|r| r.at);
+        Ok(newest.map(|r| r.place.execution_arn))
+    }
+
+    /// What is registered for waits at engines elsewhere, of an execution: no index leads from it to them.
+    async fn registered_elsewhere(
+        &self,
+        its: impl Fn(&Place) -> bool,
+    ) -> Result<Vec<Registration>, String> {
+        let mut found = Vec::new();
+        let mut left = ELSEWHERE_LOOKED_AT_MAX;
+        for route in self
+            .routes()
+            .all()
+            .filter(|route| route.config.engine.is_some())
+        {
+            let prefix = format!("{}\n", route.name);
+            let mut after: Option<String> = None;
+            while left > 0 {
+                let limit = PAGE.min(left);
+                let store = &self.0.store;
+                let page = store.scan(Table::Reference, &prefix, after.as_deref(), limit, false);
+                let page = page.await.map_err(|StoreError(what)| what)?;
+                left -= page.len();
+                let last = page.len() < limit;
+                for (key, document) in page {
+                    let registration = self.registration(&read(&document)?);
+                    found.extend(registration.filter(|r| its(&r.place)));
+                    after = Some(key);
+                }
+                if last {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+        Ok(found)
     }
 
     /// The callbacks of a trace that began with one of them, or that third parties say they belong to; of the latter
@@ -354,6 +403,7 @@ impl Gateway {
             met: holder.map(|holder| (holder.place.clone(), holder.registered_at)),
             wait: holder.and_then(|holder| self.wait_of(holder)),
             engine: holder.and_then(|holder| holder.engine.clone()),
+            given_up: delivery.steps.last().is_some_and(|step| step.given_up),
             steps: steps
                 .map(|step| (step.at, step.disposition, step.note.clone()))
                 .collect(),

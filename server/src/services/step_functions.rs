@@ -96,6 +96,23 @@ impl StepFunctions {
         self.environment.region()
     }
 
+    /// What speaks against requests being taken, as far as can be known before the first one: a sentence.
+    pub fn doubt(&self) -> Option<String> {
+        match &self.credentials {
+            Some(file) => std::fs::read_to_string(&file.path)
+                .map_err(|why| why.to_string())
+                .and_then(|text| credentials(&text, &file.profile))
+                .err()
+                .map(|why| format!("{} can't be used: {why}", file.path.display())),
+            None if self.environment.credentials().is_none() => Some(
+                "there are no credentials, so its requests go unsigned, which another Rejoin takes and AWS does \
+                 not; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or `credentials_file`"
+                    .into(),
+            ),
+            None => None,
+        }
+    }
+
     /// Does one operation, once.
     ///
     /// # Errors

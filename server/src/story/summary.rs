@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::events::{Ended, Wait};
 use super::{Asked, Story};
-use crate::alerts::Kind;
+use crate::alerts::{GIVEN_UP, Kind};
 use crate::gateway::Disposition;
 use crate::gateway::trail::{Arrived, Registration};
 
@@ -210,8 +210,11 @@ fn next(story: &Story) -> String {
         .arrived
         .iter()
         .max_by(|one, other| one.id.cmp(&other.id));
-    let odd = asked
-        .or(newest)
+    let last = asked.or(newest);
+    if last.is_some_and(|arrived| arrived.given_up) {
+        return GIVEN_UP.to_owned();
+    }
+    let odd = last
         .and_then(disposition)
         .filter(|disposition| !is_plain(*disposition));
     if let Some(disposition) = odd {

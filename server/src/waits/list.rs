@@ -13,6 +13,7 @@ use store::{FoundWait, Places, WaitMark, WaitQuery};
 use super::index::{is_kept, machine_and_state, machine_name, quiet_at};
 use crate::app::App;
 use crate::http::{Call, Reply, percent_decode};
+use crate::moment;
 
 /// How many waits a page has if nothing is said, and at most.
 const LIMIT_DEFAULT: usize = 50;
@@ -20,6 +21,9 @@ const LIMIT_MAX: usize = 1000;
 
 /// How many waits one call looks at.
 const LOOKED_AT_MAX: usize = 5_000;
+
+/// Among how many state machines a name is looked for.
+const MACHINES_MAX: usize = 1000;
 
 /// How many are read at a time.
 const SCAN_PAGE: usize = 256;
@@ -128,19 +132,6 @@ fn flag(call: &Call, name: &str) -> Result<Option<bool>, Refused> {
     }
 }
 
-/// A span of time: seconds, or a number with one of `s`, `m`, `h`, `d`.
-fn seconds(text: &str) -> Option<f64> {
-    let (number, unit) = match text.char_indices().next_back()? {
-        (at, 's') => (&text[..at], 1.0),
-        (at, 'm') => (&text[..at], 60.0),
-        (at, 'h') => (&text[..at], 3600.0),
-        (at, 'd') => (&text[..at], 86_400.0),
-        _ => (text, 1.0),
-    };
-    let seconds = number.parse::<f64>().ok()? * unit;
-    (seconds.is_finite() && seconds >= 0.0).then_some(seconds)
-}
-
 /// The text of a place among all waits.
 fn written(mark: WaitMark) -> String {
     format!("{}.{}.{}", mark.since.0, mark.slot, mark.wait.0)
@@ -169,13 +160,13 @@ async fn list(app: &App, call: &Call) -> Result<Reply, Refused> {
     };
     let until = match call.parameter("olderThan") {
         None => None,
-        Some(text) => match seconds(&text) {
+        Some(text) => match moment::seconds(&text) {
             Some(seconds) => Some(now.plus_millis(-((seconds * 1000.0) as i64))),
             None => {
                 return Err(malformed(
                     "InvalidParameter",
                     format!("`olderThan` is {text:?}"),
-                    "it is a number of seconds, or has a unit: 90s, 15m, 2h, 1d",
+                    moment::SPAN_HINT,
                 ));
             }
         },
@@ -256,11 +247,39 @@ async fn list(app: &App, call: &Call) -> Result<Reply, Refused> {
         }
         None => page(app, &filter, after, limit).await?,
     };
+    if let (Some(machine), true, None) = (&filter.machine, waits.is_empty(), next) {
+        known_machine(app, machine).await?;
+    }
     let mut body = json!({ "waits": waits, "open": count(app, &filter) });
     if let Some(next) = next {
         body["next"] = written(next).into();
     }
     Ok(Reply::json(StatusCode::OK, &body))
+}
+
+/// A machine that waits are asked for in vain has to be one.
+async fn known_machine(app: &App, name: &str) -> Result<(), Refused> {
+    let machines = app.machines.list(None, MACHINES_MAX).await?;
+    let waiting = app.store.wait_places();
+    let waiting = waiting
+        .iter()
+        .map(|place| machine_and_state(&place.place).0);
+    let names = machines.iter().map(|machine| machine_name(&machine.arn));
+    let mut known = names.clone().chain(waiting);
+    // Behind so many there may be more.
+    if machines.len() >= MACHINES_MAX || known.any(|known| known == name) {
+        return Ok(());
+    }
+    let hint = match asl::nearest(name, names) {
+        Some(near) => format!("did you mean {near:?}?"),
+        None => "ListStateMachines names them".to_owned(),
+    };
+    Err(Refused::Reply(Reply::refusal(
+        StatusCode::NOT_FOUND,
+        "NoSuchStateMachine",
+        format!("there is no state machine {name:?}"),
+        &hint,
+    )))
 }
 
 /// How many waits are open in the places that are wanted, of whatever age.
@@ -514,24 +533,6 @@ impl super::Waits {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_age_may_have_a_unit() {
-        for (text, wanted) in [
-            ("90", Some(90.0)),
-            ("90s", Some(90.0)),
-            ("1.5h", Some(5400.0)),
-            ("2d", Some(172_800.0)),
-            ("15m", Some(900.0)),
-            ("", None),
-            ("m", None),
-            ("-1", None),
-            ("1w", None),
-            ("1ü", None),
-        ] {
-            assert_eq!(seconds(text), wanted, "{text}");
-        }
-    }
 
     #[test]
     fn a_mark_is_read_as_it_was_written() {

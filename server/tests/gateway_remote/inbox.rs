@@ -210,6 +210,31 @@ async fn the_story_of_a_wait_elsewhere_says_what_is_not_known() {
     let summary = told("r2").await;
     assert_eq!(summary["execution"], "loan-1 of Loans, at the engine aws");
     assert_eq!(summary["step"], "Ask");
+    // By the execution it is the same story, before anything has come and after.
+    for came in [false, true] {
+        if came {
+            engine.open("t2");
+            let answer = front.call_back(json!({"ref": "r2", "value": 2})).await;
+            assert_eq!(answer, took(200, "delivered"));
+        }
+        for asked in [ARN, "loan-1"] {
+            let (status, story) = front
+                .send(Method::GET, &format!("/rejoin/trace/{asked}"), Value::Null)
+                .await;
+            assert_eq!((status, &story["as"]), (200, &json!("execution")));
+            assert_eq!(
+                story["summary"]["execution"],
+                "loan-1 of Loans, at the engine aws"
+            );
+            let entries = story["entries"].as_array().expect("entries");
+            let registered = entries.iter().filter(|e| e["reference"] == "r2").count();
+            assert_eq!(registered, 1 + usize::from(came), "{asked}: {entries:?}");
+        }
+    }
+    let (status, _) = front
+        .send(Method::GET, "/rejoin/trace/loan-2", Value::Null)
+        .await;
+    assert_eq!(status, 404);
 }
 
 #[tokio::test]

@@ -107,5 +107,18 @@ async fn another_rejoin_takes_what_aws_takes() {
     );
     let (_, note) = front.last().await;
     assert!(note.contains("InvalidToken"), "{note}");
+    let (_, story) = front
+        .send(Method::GET, "/rejoin/trace/r4", Value::Null)
+        .await;
+    let next = story["summary"]["next"].as_str().expect("a sentence");
+    assert!(next.starts_with("It is not tried again"), "{next}");
+    let (_, said) = front
+        .send(
+            Method::GET,
+            "/rejoin/alerts?kind=undeliverable",
+            Value::Null,
+        )
+        .await;
+    assert_eq!(said["alerts"][0]["nextStep"], next);
     assert_eq!(front.engine().await["queued"], 0);
 }

@@ -17,6 +17,7 @@ use super::super::disposition::Disposition;
 use super::super::found::{
     compact, disposition_prefix, execution_prefix, id_of, is_odd, reference_prefix,
 };
+use super::super::manage::no_such_route;
 use super::super::record::Delivery;
 use super::super::words::did_you_mean;
 use super::Gateway;
@@ -272,6 +273,13 @@ impl Gateway {
         let page = self
             .find(&filter, call.parameter("after"), limit, order, in_brief)
             .await?;
+        // Callbacks are kept for longer than the route that they came on: it need not be there any more.
+        if let (Some(route), true, None) = (&filter.route, page.found.is_empty(), &page.next)
+            && call.parameter("after").is_none()
+            && !self.has_route(route)
+        {
+            return Ok(no_such_route(route, &self.routes()));
+        }
         let mut body = json!({
             "deliveries": page.found,
         });
