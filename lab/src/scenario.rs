@@ -231,14 +231,20 @@ impl Reader<'_> {
             );
             return Err(faults.report(&texts.blocks, paint));
         }
-        let too_many = texts.headings.len() + 1..values.len();
-        if !too_many.is_empty() {
+        let unmarked = values.len() - texts.unmarked..values.len();
+        let too_many = texts.headings.len() + 1..unmarked.start;
+        if !too_many.is_empty() || !unmarked.is_empty() {
             for block in too_many {
                 let hint = "Give it a `##` heading of its own; the fence of what is only for people says ```text.";
                 root(block).wrong_but(
                     "there is a block of YAML before this one, and a case has one",
                     hint,
                 );
+            }
+            for block in unmarked {
+                let hint =
+                    "Its fence says ```yaml if it is one, and ```text if it is only for people.";
+                root(block).wrong_but("this looks like a case, and is none", hint);
             }
             return Err(faults.report(&texts.blocks, paint));
         }

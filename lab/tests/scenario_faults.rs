@@ -82,6 +82,10 @@ fn what_is_no_scenario_file_says_what_it_is() {
             "## A\n\n```yaml\ndefinition: {StartAt: A, States: {A: {Type: Succeed}}}\n```\n\n### More\n\n```yaml\nexpect: {error: X}\n```\n",
             "10:1 there is a block of YAML before this one, and a case has one = Give it a `##` heading of its own; the fence of what is only for people says ```text.",
         ),
+        (
+            "## A\n\n```yaml\nmachine: A\n```\n\n## B\n\n```\nexit: 0\n```\n\n```\nexpect: {error: X}\n```\n",
+            "14:1 this looks like a case, and is none = Its fence says ```yaml if it is one, and ```text if it is only for people.",
+        ),
     ] {
         assert_eq!(said(text), [expected], "{text}");
     }

@@ -206,7 +206,13 @@ impl Fault {
                     reading.wrong(
                         &at,
                         format!("`{word}` has no settings"),
-                        format!("Write `{word}` alone."),
+                        match word.as_str() {
+                            "failed" => {
+                                "Write `failed` alone; what it says is the callback's `failure`."
+                                    .to_owned()
+                            }
+                            word => format!("Write `{word}` alone."),
+                        },
                     );
                     return None;
                 }

@@ -112,9 +112,9 @@ pub(crate) fn fits(
         Fault::OutOfOrder if route.callbacks.len() < 2 && !beats => {
             Some("there is one callback alone, and it has no `heartbeat`")
         }
-        Fault::WrongReference if !has(|callback| callback.names_reference()) => {
-            Some("no callback says $reference")
-        }
+        Fault::WrongReference if !has(|callback| callback.names_reference()) => Some(
+            "no callback says $reference, and a reference that the caller chose is not the service's to mistake",
+        ),
         Fault::Forged | Fault::Unsigned | Fault::Expired(_) if !signs => {
             Some("the service has no `secret`")
         }

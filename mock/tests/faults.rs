@@ -572,7 +572,7 @@ async fn whoever_embeds_it_forces_faults() {
             "orders",
             "POST /steps",
             "wrong-reference",
-            "POST /steps of orders can't be `wrong-reference`: no callback says $reference",
+            "POST /steps of orders can't be `wrong-reference`: no callback says $reference, and a reference that the caller chose is not the service's to mistake",
         ),
     ] {
         let why = stage

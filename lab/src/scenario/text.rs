@@ -6,13 +6,17 @@
 
 use source::Source;
 
+use super::OF_CASES;
+
 /// The texts, and what a case is called that has a text of its own.
 pub(super) struct Texts {
-    /// The first one is what cases have in common; then one for each of the headings, and at last those that are
-    /// too many.
+    /// The first one is what cases have in common; then one for each of the headings, those that are too many, and at
+    /// last those that look like a case below a heading that has none.
     pub(super) blocks: Vec<Source>,
     /// The headings of the cases.
     pub(super) headings: Vec<String>,
+    /// How many of the last blocks look like a case and are not marked as one.
+    pub(super) unmarked: usize,
     /// Whether it is a document.
     pub(super) document: bool,
 }
@@ -29,6 +33,7 @@ pub(super) fn texts(file: &str, text: String) -> Texts {
         return Texts {
             blocks: vec![Source::of(file, text, yaml)],
             headings: Vec::new(),
+            unmarked: 0,
             document: false,
         };
     }
@@ -36,11 +41,13 @@ pub(super) fn texts(file: &str, text: String) -> Texts {
         // A document need not have anything in common.
         blocks: vec![Source::of(file, String::new(), true)],
         headings: Vec::new(),
+        unmarked: 0,
         document: true,
     };
     let mut heading: Option<String> = None;
     let mut common = false;
     let mut too_many = Vec::new();
+    let mut unmarked = Vec::new();
     let mut take = |(before, block): (usize, String), heading: Option<String>| {
         // Faults stand where they stand in the document.
         let block = || Source::of(file, "\n".repeat(before) + &block, true);
@@ -62,8 +69,13 @@ pub(super) fn texts(file: &str, text: String) -> Texts {
         if let Some(open) = &mut fence {
             if trimmed.starts_with(&open.mark) && trimmed.trim_matches(['`', '~']).is_empty() {
                 // What is not YAML leaves the heading to what comes after it.
-                if let Some(block) = open.block.take() {
-                    take(block, heading.take());
+                match open.block.take() {
+                    Some(block) if open.marked => take(block, heading.take()),
+                    Some((before, block)) if heading.is_some() => {
+                        let block = Source::of(file, "\n".repeat(before) + &block, true);
+                        unmarked.extend(looks_like_a_case(&block).then_some(block));
+                    }
+                    _ => {}
                 }
                 fence = None;
             } else if let Some((_, block)) = &mut open.block {
@@ -77,16 +89,30 @@ pub(super) fn texts(file: &str, text: String) -> Texts {
         }
     }
     // A block that is never closed ends with the document.
-    if let Some(block) = fence.and_then(|open| open.block) {
+    let open = fence.filter(|open| open.marked);
+    if let Some(block) = open.and_then(|open| open.block) {
         take(block, heading);
     }
     texts.blocks.append(&mut too_many);
+    texts.unmarked = unmarked.len();
+    texts.blocks.append(&mut unmarked);
     texts
+}
+
+/// Whether it has only members that cases have.
+fn looks_like_a_case(block: &Source) -> bool {
+    let value = block.value().ok();
+    let members = value.as_ref().and_then(|value| value.as_object());
+    members.is_some_and(|members| {
+        !members.is_empty() && members.keys().all(|name| OF_CASES.contains(&name.as_str()))
+    })
 }
 
 struct Fence {
     mark: String,
-    /// The lines before it, and its text; none if it is not YAML.
+    /// Whether it says that it is YAML.
+    marked: bool,
+    /// The lines before it, and its text; none if it says that it is something else.
     block: Option<(usize, String)>,
 }
 
@@ -101,7 +127,8 @@ impl Fence {
         let yaml = ["yaml", "yml", "json"].contains(&word.to_ascii_lowercase().as_str());
         Some(Fence {
             mark: line[..count].to_owned(),
-            block: yaml.then(|| (number + 1, String::new())),
+            marked: yaml,
+            block: (yaml || word.is_empty()).then(|| (number + 1, String::new())),
         })
     }
 }
