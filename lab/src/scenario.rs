@@ -29,6 +29,8 @@ mod asks;
 pub mod came;
 mod cloudformation;
 pub mod definition;
+#[cfg(test)]
+mod documented;
 pub mod expect;
 mod given;
 pub mod pattern;

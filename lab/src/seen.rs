@@ -41,6 +41,14 @@ impl Seen {
         let children = self.children.iter().map(|child| &*child.events);
         std::iter::once(&*self.events).chain(children)
     }
+
+    /// When something happened last, in the execution or outside.
+    pub fn last_at(&self) -> i64 {
+        let events = self.runs().flatten();
+        let events = events.map(|event| event.at.0 - self.started_at.0);
+        let deeds = self.deeds.iter().map(|deed| deed.at);
+        events.chain(deeds).max().unwrap_or(0)
+    }
 }
 
 /// A child of a Map Run.

@@ -217,6 +217,15 @@ fn a_document_is_read_as_people_write_it() {
     assert_eq!(passed.collect::<Vec<_>>(), [true, false]);
 }
 
+#[test]
+fn a_case_that_hangs_took_until_it_hung() {
+    let text = "definition: {StartAt: Rest, States: {Rest: {Type: Wait, Seconds: 3, Next: Ask}, Ask: {Type: Task, Resource: 'arn:aws:states:::sqs:sendMessage.waitForTaskToken', Parameters: {QueueUrl: q, MessageBody: {t.$: $$.Task.Token}}, End: true}}}\ntasks: {Ask: never}\nexpect: {status: RUNNING}\n";
+    let read = Written::of(text).read();
+    assert_eq!(read.faults, None);
+    let case = read.cases.into_iter().next().unwrap();
+    assert_eq!(play(&Arc::new(case)).virtual_millis, 3_000);
+}
+
 /// Each expectation fits what comes, and the one beside it does not: none of them passes whatever happens.
 #[test]
 fn every_expectation_can_fail() {

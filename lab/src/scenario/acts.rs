@@ -158,7 +158,7 @@ pub(super) enum Body {
 }
 
 /// What follows a task, and what a script may say.
-const OF_TASKS: [&str; 8] = [
+pub(super) const OF_TASKS: [&str; 8] = [
     "callback",
     "heartbeat",
     "succeed",
@@ -170,7 +170,7 @@ const OF_TASKS: [&str; 8] = [
 ];
 
 /// What a script may say of an act.
-const ABOUT: [&str; 2] = ["of", "refused"];
+pub(super) const ABOUT: [&str; 2] = ["of", "refused"];
 
 const WHEN: &str = "Say when and what: `- 6s: heartbeat`.";
 
@@ -354,9 +354,11 @@ fn route(given: &Given<'_>, members: &Members<'_>, known: &Known<'_>) -> Option<
     }
 }
 
+/// What a callback may have.
+pub(super) const OF_CALLBACK: [&str; 6] = ["route", "path", "body", "raw", "headers", "forged"];
+
 fn callback(given: &Given<'_>, known: &Known<'_>) -> Option<Doing> {
-    let names = ["route", "path", "body", "raw", "headers", "forged"];
-    let members = given.members(&names);
+    let members = given.members(&OF_CALLBACK);
     let path = match member(&members, "path") {
         Some(path) => Template::read(path),
         None => {

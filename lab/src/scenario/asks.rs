@@ -48,7 +48,7 @@ struct Throws {
 }
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
-const NAMES: [&str; 9] = [
+pub(super) const NAMES: [&str; 9] = [
     "service", "get", "post", "put", "patch", "delete", "headers", "body", "timeout",
 ];
 

@@ -38,7 +38,7 @@ const STATUSES: [&str; 5] = ["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "RUN
 
 const ENDED_BADLY: [&str; 3] = ["FAILED", "TIMED_OUT", "ABORTED"];
 
-const NAMES: [&str; 15] = [
+pub(super) const NAMES: [&str; 15] = [
     "status",
     "output",
     "error",

@@ -155,8 +155,13 @@ fn played(
     let passed = world.clock().now().0 - begun.0;
     let seen = world.seen()?;
     let cut = cut.or_else(|| in_vain(&seen));
-    let ended = seen.ended.as_ref().map(|ended| ended.at);
-    Ok((seen, ended.unwrap_or(passed), cut))
+    let took = match (&seen.ended, &seen.stuck) {
+        (Some(ended), _) => ended.at,
+        // How far time went on to see that nothing more happens is nobody's concern.
+        (None, Some(_)) => seen.last_at(),
+        (None, None) => passed,
+    };
+    Ok((seen, took, cut))
 }
 
 /// What an operator was refused that follows a task; steps of the script say themselves whether they are refused. Unlike a

@@ -19,7 +19,7 @@ use super::given::Given;
 use super::pattern::{Mismatch, Pattern};
 use crate::seen::Seen;
 
-const OF_REQUESTS: [&str; 14] = [
+pub(super) const OF_REQUESTS: [&str; 14] = [
     "at",
     "route",
     "n",
@@ -35,7 +35,7 @@ const OF_REQUESTS: [&str; 14] = [
     "reply",
     "remark",
 ];
-const OF_CALLBACKS: [&str; 10] = [
+pub(super) const OF_CALLBACKS: [&str; 10] = [
     "at",
     "route",
     "says",
@@ -47,7 +47,7 @@ const OF_CALLBACKS: [&str; 10] = [
     "status",
     "error",
 ];
-const SAYS: [&str; 4] = ["result", "contradiction", "failure", "heartbeat"];
+pub(super) const SAYS: [&str; 4] = ["result", "contradiction", "failure", "heartbeat"];
 
 /// What all services did.
 pub(super) fn document(seen: &Seen) -> Value {

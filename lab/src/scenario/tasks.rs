@@ -35,7 +35,7 @@ pub(super) enum Answer {
     Throws(Failure),
 }
 
-const NAMES: [&str; 9] = [
+pub(super) const NAMES: [&str; 9] = [
     "asks",
     "returns",
     "throws",
