@@ -253,4 +253,41 @@ mod tests {
         assert_eq!(default.session_token, None);
         assert!(credentials(text, "nobody").is_err());
     }
+
+    #[test]
+    fn what_aws_will_not_take_is_known_at_the_start() {
+        let file = std::env::temp_dir().join(format!("rejoin-profile-{}", uuid::Uuid::new_v4()));
+        std::fs::write(
+            &file,
+            "[ops]\naws_access_key_id=C\naws_secret_access_key=D\n",
+        )
+        .expect("it can be written");
+        let signed = [("AWS_ACCESS_KEY_ID", "A"), ("AWS_SECRET_ACCESS_KEY", "B")];
+        for (variables, profile, doubt) in [
+            (&signed[..], None, None),
+            (&[], None, Some("there are no credentials")),
+            (&[], Some("ops"), None),
+            (&signed, Some("nobody"), Some("it has no [nobody]")),
+        ] {
+            let variables = variables.iter().map(|(name, value)| {
+                let (name, value): (&str, &str) = (name, value);
+                (name.to_owned(), value.to_owned())
+            });
+            let api = StepFunctions::new(
+                Client::new(),
+                &Environment::of(variables),
+                None,
+                Some("http://127.0.0.1:1"),
+                profile.map(|profile| (file.as_path(), profile)),
+                Duration::from_secs(1),
+            );
+            let found = api.expect("it is known where it is").doubt();
+            match (doubt, &found) {
+                (None, None) => {}
+                (Some(part), Some(said)) if said.contains(part) => {}
+                _ => panic!("{profile:?}: {found:?}"),
+            }
+        }
+        std::fs::remove_file(&file).expect("it was there");
+    }
 }

@@ -81,6 +81,7 @@ impl Gateway {
             Err(refusal) => return Ok(refusal),
         };
         filter.replays = false;
+        let first = bulk.after.is_none();
         let page = self
             .find(
                 &filter,
@@ -99,6 +100,12 @@ impl Gateway {
                 },
             )
             .await?;
+        if page.is_empty()
+            && first
+            && let Some(refusal) = self.no_route_of(&filter)
+        {
+            return Ok(refusal);
+        }
         let wish = Wish {
             trust: bulk.trust,
             allow_redacted: bulk.allow_redacted,

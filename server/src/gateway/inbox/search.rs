@@ -105,6 +105,13 @@ pub(super) struct Page<T> {
     pub next: Option<String>,
 }
 
+impl<T> Page<T> {
+    /// Nothing fits, here or further on.
+    pub fn is_empty(&self) -> bool {
+        self.found.is_empty() && self.next.is_none()
+    }
+}
+
 /// Which way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Order {
@@ -273,12 +280,11 @@ impl Gateway {
         let page = self
             .find(&filter, call.parameter("after"), limit, order, in_brief)
             .await?;
-        // Callbacks are kept for longer than the route that they came on: it need not be there any more.
-        if let (Some(route), true, None) = (&filter.route, page.found.is_empty(), &page.next)
+        if page.is_empty()
             && call.parameter("after").is_none()
-            && !self.has_route(route)
+            && let Some(refusal) = self.no_route_of(&filter)
         {
-            return Ok(no_such_route(route, &self.routes()));
+            return Ok(refusal);
         }
         let mut body = json!({
             "deliveries": page.found,
@@ -287,6 +293,13 @@ impl Gateway {
             body["next"] = next.into();
         }
         Ok(Reply::json(StatusCode::OK, &body))
+    }
+
+    /// The answer if nothing came on a route that is not there. What has come is kept for longer than its route, so that
+    /// a name is wrong only if nothing has.
+    pub(super) fn no_route_of(&self, filter: &Filter) -> Option<Reply> {
+        let route = filter.route.as_deref()?;
+        (!self.has_route(route)).then(|| no_such_route(route, &self.routes()))
     }
 
     /// What is `kept` of those that fit, after the one of the id `after`. They are read one at a time: of a

@@ -295,6 +295,9 @@ async fn many_go_again_in_their_order_first_to_see_and_then_in_earnest() {
         .collect()
     };
     let path = "/rejoin/deliveries/replay";
+    let elsewhere = json!({"filter": {"route": "valuatoin"}});
+    let (status, said) = world.post(path, elsewhere).await;
+    assert_eq!((status, &said["error"]), (404, &json!("NoSuchRoute")));
     let expected = [
         "delivered",
         "delivered",
