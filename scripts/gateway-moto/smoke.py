@@ -257,7 +257,7 @@ def in_front(checks, moto, gateway):
 
     with checks.check("a token that moto does not know is said to be wrong"):
         gateway.register("V-6", "not-a-token")
-        same(gateway.call_back({"ref": "V-6"}), (503, "undeliverable"))
+        same(gateway.call_back({"ref": "V-6"}), (202, "undeliverable"))
         if "InvalidToken" not in gateway.delivery("V-6")["note"]:
             raise AssertionError(gateway.delivery("V-6")["note"])
 
